@@ -1,0 +1,23 @@
+// Package mianmi holds the words that every other package speaks: identifiers,
+// actors and their roles, kinds of error, the clock and bilingual text.
+//
+// mianmi (免密, "PIN-free") lets people switch small-amount PIN-free payment
+// off at a POS terminal and prove that it is off. The map of the house:
+//
+//	money/      Amount: an integer of minor units and a currency
+//	pinfree/    the decision: PIN-free, step-up or refusal, with reasons; pure
+//	  packs/    rule packs (YAML) by jurisdiction and scheme, with sources
+//	evidence/   the record of who changed what, when; opaque typed entries
+//	secret/     keys, password hashing, sealed values, keyed digests
+//	access/     who is calling: staff, sessions, API keys, roles and rights
+//	payer/      payers: switch, own limits, agreements, payment password
+//	merchant/   merchants, stores, policies, approvals, emergency stops
+//	terminal/   models and terminals with their settings
+//	channel/    the contract with a payment system; wallet/ is the built-in one
+//	payment/    the life of one payment; batching of authorizations
+//	store/      every SQL statement, for SQLite and PostgreSQL
+//	api/        JSON over HTTP (OpenAPI 3.1); client/ is the Go client
+//	cmd/mianmi/ flags, configuration, wiring
+//
+// A package may import only what layout_test.go allows.
+package mianmi

@@ -1,0 +1,106 @@
+package mianmi
+
+import (
+	"encoding/base32"
+	"encoding/hex"
+	"fmt"
+	"hash/fnv"
+	"io"
+	"strings"
+	"time"
+)
+
+// Identifiers are types of their own, so that two kinds cannot be swapped.
+// Each is a short ASCII text with a two-letter prefix that names its kind.
+type (
+	PayerID      string // "py…"
+	MerchantID   string // "mc…"
+	StoreID      string // "st…"
+	ModelID      string // "md…"
+	TerminalID   string // "tm…"
+	PaymentID    string // "pm…", carries its bucket
+	RefundID     string // "rf…", carries its bucket
+	AgreementID  string // "ag…", carries its bucket
+	InstrumentID string // "ci…", a card token issued by mianmi; carries its bucket
+	AllowanceID  string // "al…"
+	StopID       string // "es…", an emergency stop
+	ApprovalID   string // "ap…", a change that waits for a second person
+	StaffID      string // "sf…"
+	KeyID        string // "ak…", an API key (its name, not its secret)
+	SessionID    string // "se…" (its name, not its secret)
+	EntryID      string // "en…", an entry of the evidence
+)
+
+// Buckets is the number of buckets that payers are spread over. It is fixed
+// for ever: it is part of every key of a payer's rows.
+const Buckets = 256
+
+// Bucket is the part of the key space that a payer's rows belong to, 0 to 255.
+type Bucket uint8
+
+// Bucket returns the bucket of the payer: a fixed hash (FNV-1a, 32 bit, folded
+// to 8) of its identifier. It never changes, for rows are stored under it.
+func (id PayerID) Bucket() Bucket { return BucketOf(string(id)) }
+
+// BucketOf folds the FNV-1a hash of any text to a bucket. Rows that belong to
+// no payer (an order number, a login name) are spread by it.
+func BucketOf(s string) Bucket {
+	h := fnv.New32a()
+	_, _ = io.WriteString(h, s) // a hash never fails
+	v := h.Sum32()
+	return Bucket(v ^ v>>8 ^ v>>16 ^ v>>24)
+}
+
+// crockford is base32 without letters that are misread, in sorting order.
+var crockford = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
+
+// NewID returns prefix + time (48 bit of milliseconds) + 80 random bits, in
+// 26 characters after the prefix that sort by time. It reads 10 bytes of r.
+func NewID(prefix string, now time.Time, r io.Reader) (string, error) {
+	var b [16]byte
+	putMillis(b[:6], now)
+	if _, err := io.ReadFull(r, b[6:]); err != nil {
+		return "", fmt.Errorf("read randomness for an id: %w", err)
+	}
+	return prefix + crockford.EncodeToString(b[:]), nil
+}
+
+// NewBucketID is NewID for rows of a payer: two hexadecimal digits of the
+// bucket follow the prefix, so that the row is found without its payer.
+func NewBucketID(prefix string, b Bucket, now time.Time, r io.Reader) (string, error) {
+	return NewID(prefix+hex.EncodeToString([]byte{byte(b)}), now, r)
+}
+
+func putMillis(b []byte, t time.Time) {
+	ms := uint64(t.UnixMilli()) //nolint:gosec // times before 1970 do not occur
+	for i := 5; i >= 0; i-- {
+		b[i] = byte(ms)
+		ms >>= 8
+	}
+}
+
+// Bucket returns the bucket that the identifier carries.
+func (id PaymentID) Bucket() (Bucket, error) { return bucketIn("pm", string(id)) }
+
+// Bucket returns the bucket that the identifier carries.
+func (id RefundID) Bucket() (Bucket, error) { return bucketIn("rf", string(id)) }
+
+// Bucket returns the bucket that the identifier carries.
+func (id AgreementID) Bucket() (Bucket, error) { return bucketIn("ag", string(id)) }
+
+// Bucket returns the bucket that the identifier carries.
+func (id InstrumentID) Bucket() (Bucket, error) { return bucketIn("ci", string(id)) }
+
+// bucketIDLen is prefix 2 + bucket 2 + 26 characters.
+const bucketIDLen = 30
+
+func bucketIn(prefix, id string) (Bucket, error) {
+	if len(id) != bucketIDLen || !strings.HasPrefix(id, prefix) {
+		return 0, InvalidField("id", "not an identifier that starts with "+prefix)
+	}
+	b, err := hex.DecodeString(id[2:4])
+	if err != nil {
+		return 0, InvalidField("id", "not an identifier that starts with "+prefix)
+	}
+	return Bucket(b[0]), nil
+}
