@@ -1,0 +1,163 @@
+// Package store holds every SQL statement, for SQLite and PostgreSQL.
+//
+// One text serves both engines; what must differ stands in dialect.go. There
+// is no business rule here: a method reads what a domain package asks for,
+// lets it decide, and writes what it left.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+	_ "modernc.org/sqlite" // registers the driver "sqlite": SQLite without cgo
+
+	"github.com/mianmi/mianmi"
+)
+
+// DB is an open database.
+type DB struct {
+	write   *sql.DB       // SQLite: one connection, transactions begin immediate
+	read    *sql.DB       // SQLite: several connections, read only; PostgreSQL: the same as write
+	pool    *pgxpool.Pool // PostgreSQL only
+	dialect dialect
+	opts    Options
+}
+
+// Options tune a DB. Zero values mean the defaults.
+type Options struct {
+	ConnsMax    int           // PostgreSQL connections, default 32
+	WriteLimit  time.Duration // longest time of a write that has begun, default 10 s
+	BusyTimeout time.Duration // SQLite: wait for another process's write, default 5 s
+	CacheKiB    int           // SQLite page cache a connection, default 262,144 (256 MiB)
+}
+
+func (o Options) withDefaults() Options {
+	if o.ConnsMax <= 0 {
+		o.ConnsMax = 32
+	}
+	if o.WriteLimit <= 0 {
+		o.WriteLimit = 10 * time.Second
+	}
+	if o.BusyTimeout <= 0 {
+		o.BusyTimeout = 5 * time.Second
+	}
+	if o.CacheKiB <= 0 {
+		o.CacheKiB = 256 << 10
+	}
+	return o
+}
+
+// Open opens "sqlite:FILE" or "postgres://…" and checks that it answers. It
+// does not migrate. An unknown scheme is an Invalid error that names "db".
+func Open(ctx context.Context, dsn string, opts Options) (*DB, error) {
+	opts = opts.withDefaults()
+	switch {
+	case strings.HasPrefix(dsn, "sqlite:"):
+		return openSQLite(ctx, strings.TrimPrefix(dsn, "sqlite:"), opts)
+	case strings.HasPrefix(dsn, "postgres://"), strings.HasPrefix(dsn, "postgresql://"):
+		return openPostgres(ctx, dsn, opts)
+	}
+	return nil, mianmi.InvalidField("db", `want "sqlite:FILE" or "postgres://user@host/name"`)
+}
+
+func openSQLite(ctx context.Context, file string, opts Options) (*DB, error) {
+	if file == "" || strings.Contains(file, ":memory:") {
+		return nil, mianmi.InvalidField("db", "SQLite needs a file: money is not kept in memory")
+	}
+	pragmas := []string{
+		"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)", "temp_store(MEMORY)",
+		fmt.Sprintf("busy_timeout(%d)", opts.BusyTimeout.Milliseconds()),
+		fmt.Sprintf("cache_size(-%d)", opts.CacheKiB),
+		"wal_autocheckpoint(4000)",
+	}
+	q := url.Values{"_pragma": pragmas, "_txlock": {"immediate"}}
+	write, err := sql.Open("sqlite", "file:"+file+"?"+q.Encode())
+	if err != nil {
+		return nil, fmt.Errorf("open sqlite: %w", err)
+	}
+	write.SetMaxOpenConns(1)
+	q.Set("_txlock", "deferred")
+	q.Add("_pragma", "query_only(ON)")
+	read, err := sql.Open("sqlite", "file:"+file+"?"+q.Encode())
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open sqlite: %w", err), write.Close())
+	}
+	read.SetMaxOpenConns(max(4, runtime.NumCPU()))
+	read.SetMaxIdleConns(max(4, runtime.NumCPU()))
+	db := &DB{write: write, read: read, dialect: sqliteDialect, opts: opts}
+	// The write connection goes first: it makes the file and its WAL mode.
+	if err := errors.Join(write.PingContext(ctx), read.PingContext(ctx)); err != nil {
+		return nil, errors.Join(unavailable("open sqlite", err), db.Close())
+	}
+	return db, nil
+}
+
+func openPostgres(ctx context.Context, dsn string, opts Options) (*DB, error) {
+	cfg, err := pgxpool.ParseConfig(dsn)
+	if err != nil {
+		// The driver's text may quote the password.
+		return nil, mianmi.InvalidField("db", "not a PostgreSQL address")
+	}
+	cfg.MaxConns = int32(min(opts.ConnsMax, 1<<15)) //nolint:gosec // bounded
+	cfg.ConnConfig.RuntimeParams["application_name"] = "mianmi"
+	cfg.ConnConfig.RuntimeParams["timezone"] = "UTC"
+	cfg.AfterConnect = durableCommit
+	pool, err := pgxpool.NewWithConfig(ctx, cfg)
+	if err != nil {
+		return nil, unavailable("open postgres", err)
+	}
+	if err := pool.Ping(ctx); err != nil {
+		pool.Close()
+		return nil, unavailable("reach postgres", err)
+	}
+	std := stdlib.OpenDBFromPool(pool)
+	std.SetMaxIdleConns(0) // the pool keeps them
+	return &DB{write: std, read: std, pool: pool, dialect: postgresDialect, opts: opts}, nil
+}
+
+// durableCommit makes sure that no commit on this connection is answered
+// before it is on disk, whatever the server's default is. A stronger setting
+// (remote_apply) is left alone.
+func durableCommit(ctx context.Context, c *pgx.Conn) error {
+	var v string
+	if err := c.QueryRow(ctx, "SELECT current_setting('synchronous_commit')").Scan(&v); err != nil {
+		return err
+	}
+	if v == "off" || v == "local" {
+		_, err := c.Exec(ctx, "SET synchronous_commit = on")
+		return err
+	}
+	return nil
+}
+
+// Close closes every connection.
+func (db *DB) Close() error {
+	err := db.write.Close()
+	if db.read != db.write {
+		err = errors.Join(err, db.read.Close())
+	}
+	if db.pool != nil {
+		db.pool.Close()
+	}
+	return err
+}
+
+// Engine is "sqlite" or "postgres".
+func (db *DB) Engine() string { return db.dialect.name }
+
+// Ping asks the database for a sign of life.
+func (db *DB) Ping(ctx context.Context) error {
+	if err := db.read.PingContext(ctx); err != nil {
+		return unavailable("ping", err)
+	}
+	return nil
+}

@@ -1,0 +1,78 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"io"
+	"net"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// dialect is all that differs between the engines, side by side.
+type dialect struct {
+	name      string
+	goose     string
+	forUpdate string // locks the rows of a SELECT until the transaction ends
+	forClaim  string // the same for claiming work: skips what others hold
+}
+
+var (
+	// SQLite has one writer at a time: a transaction that begins immediate
+	// holds everything.
+	sqliteDialect = dialect{name: "sqlite", goose: "sqlite3"}
+
+	postgresDialect = dialect{name: "postgres", goose: "postgres",
+		forUpdate: " FOR UPDATE", forClaim: " FOR UPDATE SKIP LOCKED"}
+)
+
+// isUnique reports a violated unique or primary key.
+func isUnique(err error) bool {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return pg.Code == "23505"
+	}
+	var lite *sqlite.Error
+	return errors.As(err, &lite) &&
+		(lite.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE || lite.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY)
+}
+
+// isForeign reports a reference to a row that is not there.
+func isForeign(err error) bool {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return pg.Code == "23503"
+	}
+	var lite *sqlite.Error
+	return errors.As(err, &lite) && lite.Code() == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY
+}
+
+// isTransient reports a transaction that lost against another and may be run
+// again from its start: deadlock, serialization, a busy file.
+func isTransient(err error) bool {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return pg.Code == "40001" || pg.Code == "40P01"
+	}
+	var lite *sqlite.Error
+	return errors.As(err, &lite) && lite.Code()&0xff == sqlite3.SQLITE_BUSY
+}
+
+// isAway reports a database that is gone, refuses, or ran out of time.
+func isAway(err error) bool {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) ||
+		errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) {
+		return true
+	}
+	var connect *pgconn.ConnectError
+	var net net.Error
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) { // 08 connection, 53 resources, 57P shutdown
+		return len(pg.Code) == 5 && (pg.Code[:2] == "08" || pg.Code[:2] == "53" || pg.Code[:3] == "57P")
+	}
+	return errors.As(err, &connect) || errors.As(err, &net) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF)
+}

@@ -1,0 +1,398 @@
+-- +goose Up
+-- Rows that belong to a payer carry bucket, a fixed hash of the payer (0 to
+-- 255), as the first part of their key, so that they can be spread over
+-- database nodes. Times are microseconds since 1970 UTC. Money is minor units.
+
+CREATE TABLE payer (
+  bucket          smallint NOT NULL,
+  id              text     NOT NULL,
+  created_at      bigint   NOT NULL,
+  version         bigint   NOT NULL,
+  pin_free        smallint NOT NULL,
+  since           bigint   NOT NULL,
+  currency        text     NOT NULL,
+  per_payment     bigint,
+  day_amount      bigint,
+  day_count       bigint,
+  quiet_from      smallint NOT NULL,
+  quiet_to        smallint NOT NULL,
+  pending         text,
+  pending_at      bigint,
+  frozen_at       bigint,
+  allowance       text,
+  verifiable_from bigint,
+  balance         bigint   NOT NULL CHECK (balance >= 0),
+  counters        text     NOT NULL,
+  PRIMARY KEY (bucket, id)
+) WITH (fillfactor = 70);
+
+CREATE TABLE payer_person (
+  bucket smallint NOT NULL,
+  payer  text     NOT NULL,
+  phone  text     NOT NULL,
+  name   text     NOT NULL,
+  lang   smallint NOT NULL,
+  PRIMARY KEY (bucket, payer)
+);
+
+-- bucket is that of the digest: a login knows the phone number alone.
+CREATE TABLE payer_login (
+  bucket smallint NOT NULL,
+  digest bytea    NOT NULL,
+  payer  text     NOT NULL,
+  PRIMARY KEY (bucket, digest)
+);
+
+CREATE TABLE payer_password (
+  bucket       smallint NOT NULL,
+  payer        text     NOT NULL,
+  hash         text     NOT NULL,
+  tries        smallint NOT NULL,
+  locked_until bigint,
+  PRIMARY KEY (bucket, payer)
+);
+
+CREATE TABLE agreement (
+  bucket          smallint NOT NULL,
+  payer           text     NOT NULL,
+  merchant        text     NOT NULL,
+  id              text     NOT NULL,
+  open            smallint NOT NULL,
+  consent_version text     NOT NULL,
+  per_payment     bigint,
+  version         bigint   NOT NULL,
+  opened_at       bigint   NOT NULL,
+  closed_at       bigint,
+  PRIMARY KEY (bucket, payer, merchant)
+);
+
+CREATE TABLE instrument (
+  bucket     smallint NOT NULL,
+  id         text     NOT NULL,
+  payer      text     NOT NULL,
+  scheme     text     NOT NULL,
+  kind       text     NOT NULL,
+  domestic   smallint NOT NULL,
+  last4      text     NOT NULL,
+  created_at bigint   NOT NULL,
+  PRIMARY KEY (bucket, id)
+);
+CREATE INDEX instrument_payer ON instrument (bucket, payer);
+
+CREATE TABLE payment_code (
+  bucket     smallint NOT NULL,
+  digest     bytea    NOT NULL,
+  payer      text     NOT NULL,
+  expires_at bigint   NOT NULL,
+  used_by    text,
+  PRIMARY KEY (bucket, digest)
+) WITH (fillfactor = 80);
+
+CREATE TABLE payment (
+  bucket         smallint NOT NULL,
+  id             text     NOT NULL,
+  payer          text     NOT NULL,
+  merchant       text     NOT NULL,
+  store          text     NOT NULL,
+  terminal       text     NOT NULL,
+  order_no       text     NOT NULL,
+  amount         bigint   NOT NULL CHECK (amount > 0),
+  currency       text     NOT NULL,
+  method         smallint NOT NULL,
+  entry          smallint NOT NULL,
+  cvm            smallint NOT NULL,
+  instrument     text     NOT NULL,
+  channel        text     NOT NULL,
+  outcome        smallint NOT NULL,
+  state          smallint NOT NULL,
+  failure        smallint NOT NULL,
+  step_up        smallint NOT NULL,
+  tries          smallint NOT NULL,
+  reasons        text     NOT NULL,
+  rules          text     NOT NULL,
+  epoch          bigint   NOT NULL,
+  payer_version  bigint   NOT NULL,
+  actor          text     NOT NULL,
+  created_at     bigint   NOT NULL,
+  state_at       bigint   NOT NULL,
+  expires_at     bigint,
+  refunded       bigint   NOT NULL CHECK (refunded >= 0 AND refunded <= amount),
+  version        bigint   NOT NULL,
+  PRIMARY KEY (bucket, id)
+);
+CREATE INDEX payment_payer ON payment (bucket, payer, id);
+-- The few that are under way: 2 step_up_required, 3 verifying, 7 unknown, 8 charging.
+CREATE INDEX payment_open ON payment (expires_at) WHERE expires_at IS NOT NULL;
+
+-- One merchant order number is charged at most once, whoever pays. bucket is
+-- that of the key; key and digest are 16-byte hashes of merchant + number and of
+-- the request.
+CREATE TABLE merchant_order (
+  bucket  smallint NOT NULL,
+  key     bytea    NOT NULL,
+  digest  bytea    NOT NULL,
+  payment text     NOT NULL,
+  PRIMARY KEY (bucket, key)
+);
+
+-- A dynamic QR order waits for its payer. bucket is that of the digest.
+CREATE TABLE qr_order (
+  bucket     smallint NOT NULL,
+  digest     bytea    NOT NULL,
+  merchant   text     NOT NULL,
+  store      text     NOT NULL,
+  terminal   text     NOT NULL,
+  order_no   text     NOT NULL,
+  amount     bigint   NOT NULL CHECK (amount > 0),
+  currency   text     NOT NULL,
+  actor      text     NOT NULL,
+  created_at bigint   NOT NULL,
+  expires_at bigint   NOT NULL,
+  payment    text     NOT NULL,
+  PRIMARY KEY (bucket, digest)
+);
+
+-- Double entry: one row moves amount from debit to credit, so it balances by
+-- its form. ref is a payment or top-up; line numbers its rows.
+CREATE TABLE journal (
+  bucket   smallint NOT NULL,
+  ref      text     NOT NULL,
+  line     smallint NOT NULL,
+  kind     smallint NOT NULL,
+  debit    text     NOT NULL,
+  credit   text     NOT NULL,
+  amount   bigint   NOT NULL CHECK (amount > 0),
+  currency text     NOT NULL,
+  at       bigint   NOT NULL,
+  PRIMARY KEY (bucket, ref, line)
+);
+
+CREATE TABLE top_up (
+  bucket   smallint NOT NULL,
+  payer    text     NOT NULL,
+  key      text     NOT NULL,
+  id       text     NOT NULL,
+  amount   bigint   NOT NULL CHECK (amount > 0),
+  currency text     NOT NULL,
+  at       bigint   NOT NULL,
+  actor    text     NOT NULL,
+  PRIMARY KEY (bucket, payer, key)
+);
+
+CREATE TABLE refund (
+  bucket    smallint NOT NULL,
+  payment   text     NOT NULL,
+  refund_no text     NOT NULL,
+  id        text     NOT NULL,
+  amount    bigint   NOT NULL CHECK (amount > 0),
+  currency  text     NOT NULL,
+  reason    text     NOT NULL,
+  actor     text     NOT NULL,
+  at        bigint   NOT NULL,
+  PRIMARY KEY (bucket, payment, refund_no)
+);
+
+-- Facts to be sent on; read in the order of the key, removed when delivered.
+CREATE TABLE outbox (
+  bucket  smallint NOT NULL,
+  at      bigint   NOT NULL,
+  subject text     NOT NULL,
+  seq     bigint   NOT NULL,
+  topic   smallint NOT NULL,
+  PRIMARY KEY (bucket, at, subject, seq)
+);
+
+CREATE TABLE entry (
+  bucket  smallint NOT NULL,
+  id      text     NOT NULL,
+  at      bigint   NOT NULL,
+  type    text     NOT NULL,
+  subject text     NOT NULL,
+  actor   text     NOT NULL,
+  body    bytea    NOT NULL,
+  PRIMARY KEY (bucket, id)
+);
+CREATE INDEX entry_subject ON entry (bucket, subject, id);
+
+CREATE TABLE session (
+  bucket     smallint NOT NULL,
+  digest     bytea    NOT NULL,
+  id         text     NOT NULL,
+  role       text     NOT NULL,
+  actor      text     NOT NULL,
+  created_at bigint   NOT NULL,
+  expires_at bigint   NOT NULL,
+  PRIMARY KEY (bucket, digest)
+);
+CREATE INDEX session_actor ON session (actor);
+
+CREATE TABLE idempotency (
+  bucket     smallint NOT NULL,
+  key        bytea    NOT NULL,
+  digest     bytea    NOT NULL,
+  status     smallint NOT NULL,
+  answer     bytea    NOT NULL,
+  expires_at bigint   NOT NULL,
+  PRIMARY KEY (bucket, key)
+);
+
+-- Settings that every node may hold whole. Each change raises the one epoch
+-- in its own transaction and marks its rows with it: a node that reads the
+-- epoch inside a payment's transaction knows whether its copy is the newest.
+CREATE TABLE settings_epoch (
+  id    smallint NOT NULL PRIMARY KEY CHECK (id = 1),
+  epoch bigint   NOT NULL
+);
+INSERT INTO settings_epoch (id, epoch) VALUES (1, 1);
+
+CREATE TABLE merchant (
+  id                 text     NOT NULL PRIMARY KEY,
+  name               text     NOT NULL,
+  currency           text     NOT NULL,
+  country            text     NOT NULL,
+  mcc                smallint NOT NULL,
+  no_pin             smallint NOT NULL,
+  upgraded           smallint NOT NULL,
+  agreement_required smallint NOT NULL,
+  created_at         bigint   NOT NULL,
+  epoch              bigint   NOT NULL
+);
+
+CREATE TABLE store (
+  id         text     NOT NULL PRIMARY KEY,
+  merchant   text     NOT NULL REFERENCES merchant (id),
+  name       text     NOT NULL,
+  address    text     NOT NULL,
+  lat_e6     bigint,
+  lon_e6     bigint,
+  created_at bigint   NOT NULL,
+  epoch      bigint   NOT NULL
+);
+
+CREATE TABLE model (
+  id         text     NOT NULL PRIMARY KEY,
+  name       text     NOT NULL,
+  keypad     smallint NOT NULL,
+  display    smallint NOT NULL,
+  methods    integer  NOT NULL,
+  created_at bigint   NOT NULL,
+  epoch      bigint   NOT NULL
+);
+
+CREATE TABLE terminal (
+  id         text     NOT NULL PRIMARY KEY,
+  store      text     NOT NULL REFERENCES store (id),
+  model      text     NOT NULL REFERENCES model (id),
+  name       text     NOT NULL,
+  unattended smallint NOT NULL,
+  purpose    text     NOT NULL,
+  created_at bigint   NOT NULL,
+  epoch      bigint   NOT NULL
+);
+
+-- scope: 1 everything, 2 channel, 3 merchant, 4 store, 5 model, 6 terminal.
+CREATE TABLE policy (
+  scope       smallint NOT NULL,
+  subject     text     NOT NULL,
+  pin_free    smallint NOT NULL,
+  per_payment bigint,
+  methods     integer,
+  version     bigint   NOT NULL,
+  since       bigint   NOT NULL,
+  actor       text     NOT NULL,
+  epoch       bigint   NOT NULL,
+  PRIMARY KEY (scope, subject)
+);
+
+CREATE TABLE emergency_stop (
+  id        text     NOT NULL PRIMARY KEY,
+  scope     smallint NOT NULL,
+  subject   text     NOT NULL,
+  reason    text     NOT NULL,
+  placed_by text     NOT NULL,
+  placed_at bigint   NOT NULL,
+  until     bigint   NOT NULL,
+  lifted_by text,
+  lifted_at bigint,
+  epoch     bigint   NOT NULL
+);
+
+CREATE TABLE approval (
+  id          text     NOT NULL PRIMARY KEY,
+  scope       smallint NOT NULL,
+  subject     text     NOT NULL,
+  merchant    text     NOT NULL,
+  proposal    text     NOT NULL,
+  based_on    bigint   NOT NULL,
+  proposed_by text     NOT NULL,
+  proposed_at bigint   NOT NULL,
+  state       smallint NOT NULL,
+  decided_by  text,
+  decided_at  bigint
+);
+
+CREATE TABLE staff (
+  id           text     NOT NULL PRIMARY KEY,
+  login        text     NOT NULL UNIQUE,
+  name         text     NOT NULL,
+  role         text     NOT NULL,
+  merchant     text     NOT NULL,
+  store        text     NOT NULL,
+  hash         text     NOT NULL,
+  tries        smallint NOT NULL,
+  locked_until bigint,
+  totp         bytea    NOT NULL,
+  totp_step    bigint   NOT NULL,
+  active       smallint NOT NULL,
+  created_at   bigint   NOT NULL,
+  epoch        bigint   NOT NULL
+);
+
+CREATE TABLE api_key (
+  id         text     NOT NULL PRIMARY KEY,
+  digest     bytea    NOT NULL UNIQUE,
+  name       text     NOT NULL,
+  merchant   text     NOT NULL,
+  scopes     integer  NOT NULL,
+  created_by text     NOT NULL,
+  created_at bigint   NOT NULL,
+  expires_at bigint,
+  revoked_at bigint,
+  epoch      bigint   NOT NULL
+);
+CREATE INDEX policy_epoch ON policy (epoch);
+CREATE INDEX emergency_stop_epoch ON emergency_stop (epoch);
+CREATE INDEX terminal_epoch ON terminal (epoch);
+CREATE INDEX store_epoch ON store (epoch);
+CREATE INDEX terminal_store ON terminal (store);
+CREATE INDEX store_merchant ON store (merchant);
+CREATE INDEX approval_merchant ON approval (merchant, state);
+
+-- +goose Down
+DROP TABLE api_key;
+DROP TABLE staff;
+DROP TABLE approval;
+DROP TABLE emergency_stop;
+DROP TABLE policy;
+DROP TABLE terminal;
+DROP TABLE model;
+DROP TABLE store;
+DROP TABLE merchant;
+DROP TABLE settings_epoch;
+DROP TABLE idempotency;
+DROP TABLE session;
+DROP TABLE entry;
+DROP TABLE outbox;
+DROP TABLE refund;
+DROP TABLE top_up;
+DROP TABLE journal;
+DROP TABLE qr_order;
+DROP TABLE merchant_order;
+DROP TABLE payment;
+DROP TABLE payment_code;
+DROP TABLE instrument;
+DROP TABLE agreement;
+DROP TABLE payer_password;
+DROP TABLE payer_login;
+DROP TABLE payer_person;
+DROP TABLE payer;

@@ -1,0 +1,398 @@
+-- +goose Up
+-- Rows that belong to a payer carry bucket, a fixed hash of the payer (0 to
+-- 255), as the first part of their key, so that they can be spread over
+-- database nodes. Times are microseconds since 1970 UTC. Money is minor units.
+
+CREATE TABLE payer (
+  bucket          integer  NOT NULL,
+  id              text     NOT NULL,
+  created_at      integer  NOT NULL,
+  version         integer  NOT NULL,
+  pin_free        integer  NOT NULL,
+  since           integer  NOT NULL,
+  currency        text     NOT NULL,
+  per_payment     integer,
+  day_amount      integer,
+  day_count       integer,
+  quiet_from      integer  NOT NULL,
+  quiet_to        integer  NOT NULL,
+  pending         text,
+  pending_at      integer,
+  frozen_at       integer,
+  allowance       text,
+  verifiable_from integer,
+  balance         integer  NOT NULL CHECK (balance >= 0),
+  counters        text     NOT NULL,
+  PRIMARY KEY (bucket, id)
+) WITHOUT ROWID;
+
+CREATE TABLE payer_person (
+  bucket integer  NOT NULL,
+  payer  text     NOT NULL,
+  phone  text     NOT NULL,
+  name   text     NOT NULL,
+  lang   integer  NOT NULL,
+  PRIMARY KEY (bucket, payer)
+) WITHOUT ROWID;
+
+-- bucket is that of the digest: a login knows the phone number alone.
+CREATE TABLE payer_login (
+  bucket integer  NOT NULL,
+  digest blob     NOT NULL,
+  payer  text     NOT NULL,
+  PRIMARY KEY (bucket, digest)
+) WITHOUT ROWID;
+
+CREATE TABLE payer_password (
+  bucket       integer  NOT NULL,
+  payer        text     NOT NULL,
+  hash         text     NOT NULL,
+  tries        integer  NOT NULL,
+  locked_until integer,
+  PRIMARY KEY (bucket, payer)
+) WITHOUT ROWID;
+
+CREATE TABLE agreement (
+  bucket          integer  NOT NULL,
+  payer           text     NOT NULL,
+  merchant        text     NOT NULL,
+  id              text     NOT NULL,
+  open            integer  NOT NULL,
+  consent_version text     NOT NULL,
+  per_payment     integer,
+  version         integer  NOT NULL,
+  opened_at       integer  NOT NULL,
+  closed_at       integer,
+  PRIMARY KEY (bucket, payer, merchant)
+) WITHOUT ROWID;
+
+CREATE TABLE instrument (
+  bucket     integer  NOT NULL,
+  id         text     NOT NULL,
+  payer      text     NOT NULL,
+  scheme     text     NOT NULL,
+  kind       text     NOT NULL,
+  domestic   integer  NOT NULL,
+  last4      text     NOT NULL,
+  created_at integer  NOT NULL,
+  PRIMARY KEY (bucket, id)
+) WITHOUT ROWID;
+CREATE INDEX instrument_payer ON instrument (bucket, payer);
+
+CREATE TABLE payment_code (
+  bucket     integer  NOT NULL,
+  digest     blob     NOT NULL,
+  payer      text     NOT NULL,
+  expires_at integer  NOT NULL,
+  used_by    text,
+  PRIMARY KEY (bucket, digest)
+) WITHOUT ROWID;
+
+CREATE TABLE payment (
+  bucket         integer  NOT NULL,
+  id             text     NOT NULL,
+  payer          text     NOT NULL,
+  merchant       text     NOT NULL,
+  store          text     NOT NULL,
+  terminal       text     NOT NULL,
+  order_no       text     NOT NULL,
+  amount         integer  NOT NULL CHECK (amount > 0),
+  currency       text     NOT NULL,
+  method         integer  NOT NULL,
+  entry          integer  NOT NULL,
+  cvm            integer  NOT NULL,
+  instrument     text     NOT NULL,
+  channel        text     NOT NULL,
+  outcome        integer  NOT NULL,
+  state          integer  NOT NULL,
+  failure        integer  NOT NULL,
+  step_up        integer  NOT NULL,
+  tries          integer  NOT NULL,
+  reasons        text     NOT NULL,
+  rules          text     NOT NULL,
+  epoch          integer  NOT NULL,
+  payer_version  integer  NOT NULL,
+  actor          text     NOT NULL,
+  created_at     integer  NOT NULL,
+  state_at       integer  NOT NULL,
+  expires_at     integer,
+  refunded       integer  NOT NULL CHECK (refunded >= 0 AND refunded <= amount),
+  version        integer  NOT NULL,
+  PRIMARY KEY (bucket, id)
+) WITHOUT ROWID;
+CREATE INDEX payment_payer ON payment (bucket, payer, id);
+-- The few that are under way: 2 step_up_required, 3 verifying, 7 unknown, 8 charging.
+CREATE INDEX payment_open ON payment (expires_at) WHERE expires_at IS NOT NULL;
+
+-- One merchant order number is charged at most once, whoever pays. bucket is
+-- that of the key; key and digest are 16-byte hashes of merchant + number and of
+-- the request.
+CREATE TABLE merchant_order (
+  bucket  integer  NOT NULL,
+  key     blob     NOT NULL,
+  digest  blob     NOT NULL,
+  payment text     NOT NULL,
+  PRIMARY KEY (bucket, key)
+) WITHOUT ROWID;
+
+-- A dynamic QR order waits for its payer. bucket is that of the digest.
+CREATE TABLE qr_order (
+  bucket     integer  NOT NULL,
+  digest     blob     NOT NULL,
+  merchant   text     NOT NULL,
+  store      text     NOT NULL,
+  terminal   text     NOT NULL,
+  order_no   text     NOT NULL,
+  amount     integer  NOT NULL CHECK (amount > 0),
+  currency   text     NOT NULL,
+  actor      text     NOT NULL,
+  created_at integer  NOT NULL,
+  expires_at integer  NOT NULL,
+  payment    text     NOT NULL,
+  PRIMARY KEY (bucket, digest)
+) WITHOUT ROWID;
+
+-- Double entry: one row moves amount from debit to credit, so it balances by
+-- its form. ref is a payment or top-up; line numbers its rows.
+CREATE TABLE journal (
+  bucket   integer  NOT NULL,
+  ref      text     NOT NULL,
+  line     integer  NOT NULL,
+  kind     integer  NOT NULL,
+  debit    text     NOT NULL,
+  credit   text     NOT NULL,
+  amount   integer  NOT NULL CHECK (amount > 0),
+  currency text     NOT NULL,
+  at       integer  NOT NULL,
+  PRIMARY KEY (bucket, ref, line)
+) WITHOUT ROWID;
+
+CREATE TABLE top_up (
+  bucket   integer  NOT NULL,
+  payer    text     NOT NULL,
+  key      text     NOT NULL,
+  id       text     NOT NULL,
+  amount   integer  NOT NULL CHECK (amount > 0),
+  currency text     NOT NULL,
+  at       integer  NOT NULL,
+  actor    text     NOT NULL,
+  PRIMARY KEY (bucket, payer, key)
+) WITHOUT ROWID;
+
+CREATE TABLE refund (
+  bucket    integer  NOT NULL,
+  payment   text     NOT NULL,
+  refund_no text     NOT NULL,
+  id        text     NOT NULL,
+  amount    integer  NOT NULL CHECK (amount > 0),
+  currency  text     NOT NULL,
+  reason    text     NOT NULL,
+  actor     text     NOT NULL,
+  at        integer  NOT NULL,
+  PRIMARY KEY (bucket, payment, refund_no)
+) WITHOUT ROWID;
+
+-- Facts to be sent on; read in the order of the key, removed when delivered.
+CREATE TABLE outbox (
+  bucket  integer  NOT NULL,
+  at      integer  NOT NULL,
+  subject text     NOT NULL,
+  seq     integer  NOT NULL,
+  topic   integer  NOT NULL,
+  PRIMARY KEY (bucket, at, subject, seq)
+) WITHOUT ROWID;
+
+CREATE TABLE entry (
+  bucket  integer  NOT NULL,
+  id      text     NOT NULL,
+  at      integer  NOT NULL,
+  type    text     NOT NULL,
+  subject text     NOT NULL,
+  actor   text     NOT NULL,
+  body    blob     NOT NULL,
+  PRIMARY KEY (bucket, id)
+) WITHOUT ROWID;
+CREATE INDEX entry_subject ON entry (bucket, subject, id);
+
+CREATE TABLE session (
+  bucket     integer  NOT NULL,
+  digest     blob     NOT NULL,
+  id         text     NOT NULL,
+  role       text     NOT NULL,
+  actor      text     NOT NULL,
+  created_at integer  NOT NULL,
+  expires_at integer  NOT NULL,
+  PRIMARY KEY (bucket, digest)
+) WITHOUT ROWID;
+CREATE INDEX session_actor ON session (actor);
+
+CREATE TABLE idempotency (
+  bucket     integer  NOT NULL,
+  key        blob     NOT NULL,
+  digest     blob     NOT NULL,
+  status     integer  NOT NULL,
+  answer     blob     NOT NULL,
+  expires_at integer  NOT NULL,
+  PRIMARY KEY (bucket, key)
+) WITHOUT ROWID;
+
+-- Settings that every node may hold whole. Each change raises the one epoch
+-- in its own transaction and marks its rows with it: a node that reads the
+-- epoch inside a payment's transaction knows whether its copy is the newest.
+CREATE TABLE settings_epoch (
+  id    integer  NOT NULL PRIMARY KEY CHECK (id = 1),
+  epoch integer  NOT NULL
+);
+INSERT INTO settings_epoch (id, epoch) VALUES (1, 1);
+
+CREATE TABLE merchant (
+  id                 text     NOT NULL PRIMARY KEY,
+  name               text     NOT NULL,
+  currency           text     NOT NULL,
+  country            text     NOT NULL,
+  mcc                integer  NOT NULL,
+  no_pin             integer  NOT NULL,
+  upgraded           integer  NOT NULL,
+  agreement_required integer  NOT NULL,
+  created_at         integer  NOT NULL,
+  epoch              integer  NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE store (
+  id         text     NOT NULL PRIMARY KEY,
+  merchant   text     NOT NULL REFERENCES merchant (id),
+  name       text     NOT NULL,
+  address    text     NOT NULL,
+  lat_e6     integer,
+  lon_e6     integer,
+  created_at integer  NOT NULL,
+  epoch      integer  NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE model (
+  id         text     NOT NULL PRIMARY KEY,
+  name       text     NOT NULL,
+  keypad     integer  NOT NULL,
+  display    integer  NOT NULL,
+  methods    integer  NOT NULL,
+  created_at integer  NOT NULL,
+  epoch      integer  NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE terminal (
+  id         text     NOT NULL PRIMARY KEY,
+  store      text     NOT NULL REFERENCES store (id),
+  model      text     NOT NULL REFERENCES model (id),
+  name       text     NOT NULL,
+  unattended integer  NOT NULL,
+  purpose    text     NOT NULL,
+  created_at integer  NOT NULL,
+  epoch      integer  NOT NULL
+) WITHOUT ROWID;
+
+-- scope: 1 everything, 2 channel, 3 merchant, 4 store, 5 model, 6 terminal.
+CREATE TABLE policy (
+  scope       integer  NOT NULL,
+  subject     text     NOT NULL,
+  pin_free    integer  NOT NULL,
+  per_payment integer,
+  methods     integer,
+  version     integer  NOT NULL,
+  since       integer  NOT NULL,
+  actor       text     NOT NULL,
+  epoch       integer  NOT NULL,
+  PRIMARY KEY (scope, subject)
+) WITHOUT ROWID;
+
+CREATE TABLE emergency_stop (
+  id        text     NOT NULL PRIMARY KEY,
+  scope     integer  NOT NULL,
+  subject   text     NOT NULL,
+  reason    text     NOT NULL,
+  placed_by text     NOT NULL,
+  placed_at integer  NOT NULL,
+  until     integer  NOT NULL,
+  lifted_by text,
+  lifted_at integer,
+  epoch     integer  NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE approval (
+  id          text     NOT NULL PRIMARY KEY,
+  scope       integer  NOT NULL,
+  subject     text     NOT NULL,
+  merchant    text     NOT NULL,
+  proposal    text     NOT NULL,
+  based_on    integer  NOT NULL,
+  proposed_by text     NOT NULL,
+  proposed_at integer  NOT NULL,
+  state       integer  NOT NULL,
+  decided_by  text,
+  decided_at  integer
+) WITHOUT ROWID;
+
+CREATE TABLE staff (
+  id           text     NOT NULL PRIMARY KEY,
+  login        text     NOT NULL UNIQUE,
+  name         text     NOT NULL,
+  role         text     NOT NULL,
+  merchant     text     NOT NULL,
+  store        text     NOT NULL,
+  hash         text     NOT NULL,
+  tries        integer  NOT NULL,
+  locked_until integer,
+  totp         blob     NOT NULL,
+  totp_step    integer  NOT NULL,
+  active       integer  NOT NULL,
+  created_at   integer  NOT NULL,
+  epoch        integer  NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE api_key (
+  id         text     NOT NULL PRIMARY KEY,
+  digest     blob     NOT NULL UNIQUE,
+  name       text     NOT NULL,
+  merchant   text     NOT NULL,
+  scopes     integer  NOT NULL,
+  created_by text     NOT NULL,
+  created_at integer  NOT NULL,
+  expires_at integer,
+  revoked_at integer,
+  epoch      integer  NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX policy_epoch ON policy (epoch);
+CREATE INDEX emergency_stop_epoch ON emergency_stop (epoch);
+CREATE INDEX terminal_epoch ON terminal (epoch);
+CREATE INDEX store_epoch ON store (epoch);
+CREATE INDEX terminal_store ON terminal (store);
+CREATE INDEX store_merchant ON store (merchant);
+CREATE INDEX approval_merchant ON approval (merchant, state);
+
+-- +goose Down
+DROP TABLE api_key;
+DROP TABLE staff;
+DROP TABLE approval;
+DROP TABLE emergency_stop;
+DROP TABLE policy;
+DROP TABLE terminal;
+DROP TABLE model;
+DROP TABLE store;
+DROP TABLE merchant;
+DROP TABLE settings_epoch;
+DROP TABLE idempotency;
+DROP TABLE session;
+DROP TABLE entry;
+DROP TABLE outbox;
+DROP TABLE refund;
+DROP TABLE top_up;
+DROP TABLE journal;
+DROP TABLE qr_order;
+DROP TABLE merchant_order;
+DROP TABLE payment;
+DROP TABLE payment_code;
+DROP TABLE instrument;
+DROP TABLE agreement;
+DROP TABLE payer_password;
+DROP TABLE payer_login;
+DROP TABLE payer_person;
+DROP TABLE payer;

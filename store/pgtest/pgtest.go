@@ -1,0 +1,231 @@
+// Package pgtest gives tests and benchmarks a real PostgreSQL: a cluster of
+// their own in a temporary folder, on a free port of the loopback address.
+//
+// The cluster ends with the process that started it, even when that is
+// killed. It leaves installing PostgreSQL to `make test`.
+package pgtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// versionMin is the oldest PostgreSQL that mianmi supports.
+const versionMin = 15
+
+// Require is the environment variable that turns a missing PostgreSQL from a
+// skip into a failure.
+const Require = "MIANMI_TEST_REQUIRE_POSTGRES"
+
+var shared = sync.OnceValues(func() (*Cluster, error) { return Start(Options{}) })
+
+var databases atomic.Int64
+
+// Open returns the address of a new, empty database. The cluster is shared by
+// the tests of one process. Without PostgreSQL the test is skipped and says
+// so, or fails when Require is set.
+func Open(t testing.TB) string {
+	t.Helper()
+	c, err := shared()
+	if err != nil {
+		if os.Getenv(Require) == "" && errors.Is(err, exec.ErrNotFound) {
+			t.Skipf("PostgreSQL %d or newer is not installed (make test installs it): %v", versionMin, err)
+		}
+		t.Fatalf("start PostgreSQL: %v", err)
+	}
+	url, err := c.NewDatabase(t.Context())
+	if err != nil {
+		t.Fatalf("create a database: %v", err)
+	}
+	return url
+}
+
+// Options of a cluster.
+type Options struct {
+	Durable bool     // fsync on; off by default, for tests that end no machine
+	Set     []string // further settings, "name=value"
+}
+
+// Cluster is a running PostgreSQL.
+type Cluster struct {
+	port  int
+	dir   string
+	stdin io.Closer
+	cmd   *exec.Cmd
+}
+
+// Start makes and starts a cluster. exec.ErrNotFound says that PostgreSQL is
+// not installed.
+func Start(o Options) (*Cluster, error) {
+	bin, err := binaries()
+	if err != nil {
+		return nil, err
+	}
+	cred, err := otherUser()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "mianmi-pg-")
+	if err != nil {
+		return nil, err
+	}
+	if cred != nil {
+		if err := os.Chown(dir, int(cred.Uid), int(cred.Gid)); err != nil {
+			return nil, err
+		}
+	}
+	port, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	data := filepath.Join(dir, "data")
+	initdb := exec.Command(filepath.Join(bin, "initdb"), "-D", data, "-U", "mianmi", "-A", "trust", "-E", "UTF8", "--no-locale", "-N")
+	initdb.SysProcAttr = &syscall.SysProcAttr{Credential: cred}
+	initdb.Dir = dir
+	if out, err := initdb.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("initdb: %w: %s", err, out)
+	}
+	c := &Cluster{port: port, dir: dir}
+	if err := c.run(bin, data, cred, o); err != nil {
+		return nil, err
+	}
+	return c, c.wait()
+}
+
+// run starts the server under a shell that ends it and removes its folder as
+// soon as this process closes its end of the pipe, by Stop or by dying.
+func (c *Cluster) run(bin, data string, cred *syscall.Credential, o Options) error {
+	args := []string{
+		"-D", data, "-p", strconv.Itoa(c.port), "-c", "listen_addresses=127.0.0.1",
+		"-c", "unix_socket_directories=" + c.dir, "-c", "max_connections=200", "-c", "shared_buffers=256MB",
+	}
+	if !o.Durable {
+		args = append(args, "-c", "fsync=off", "-c", "full_page_writes=off")
+	}
+	for _, s := range o.Set {
+		args = append(args, "-c", s)
+	}
+	script := `dir=$1; shift; "$@" >"$dir/log" 2>&1 & pid=$!; cat >/dev/null; kill -QUIT $pid; wait $pid; rm -rf "$dir"/*`
+	c.cmd = exec.Command("/bin/sh", append([]string{"-c", script, "sh", c.dir, filepath.Join(bin, "postgres")}, args...)...)
+	c.cmd.SysProcAttr = &syscall.SysProcAttr{Credential: cred, Setsid: true}
+	c.cmd.Dir = c.dir
+	stdin, err := c.cmd.StdinPipe()
+	if err != nil {
+		return err
+	}
+	c.stdin = stdin
+	return c.cmd.Start()
+}
+
+// startMax is how long a cluster may take to answer on a busy machine.
+const startMax = 60 * time.Second
+
+func (c *Cluster) wait() error {
+	ctx, cancel := context.WithTimeout(context.Background(), startMax)
+	defer cancel()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		conn, err := pgx.Connect(ctx, c.URL("postgres"))
+		if err == nil {
+			return conn.Close(ctx)
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			log, _ := os.ReadFile(filepath.Join(c.dir, "log"))
+			return fmt.Errorf("PostgreSQL does not answer: %w\n%s", err, log)
+		}
+	}
+}
+
+// URL is the address of a database of the cluster.
+func (c *Cluster) URL(database string) string {
+	return fmt.Sprintf("postgres://mianmi@127.0.0.1:%d/%s?sslmode=disable", c.port, database)
+}
+
+// NewDatabase makes an empty database and returns its address.
+func (c *Cluster) NewDatabase(ctx context.Context) (string, error) {
+	conn, err := pgx.Connect(ctx, c.URL("postgres"))
+	if err != nil {
+		return "", err
+	}
+	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing was left to send
+	name := fmt.Sprintf("t%d_%d", os.Getpid(), databases.Add(1))
+	if _, err := conn.Exec(ctx, "CREATE DATABASE "+name); err != nil {
+		return "", err
+	}
+	return c.URL(name), nil
+}
+
+// PID is the process that holds the server: the server's parent.
+func (c *Cluster) PID() int { return c.cmd.Process.Pid }
+
+// Dir is the cluster's folder: data and log.
+func (c *Cluster) Dir() string { return c.dir }
+
+// Stop ends the server at once and removes its data.
+func (c *Cluster) Stop() error {
+	return errors.Join(c.stdin.Close(), c.cmd.Wait(), os.RemoveAll(c.dir))
+}
+
+// binaries finds the folder of the newest installed PostgreSQL.
+func binaries() (string, error) {
+	if p, err := exec.LookPath("initdb"); err == nil {
+		return filepath.Dir(p), nil
+	}
+	dirs, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
+	slices.SortFunc(dirs, func(a, b string) int { return version(b) - version(a) })
+	if len(dirs) == 0 || version(dirs[0]) < versionMin {
+		return "", fmt.Errorf("initdb: %w", exec.ErrNotFound)
+	}
+	return filepath.Dir(dirs[0]), nil
+}
+
+// version is the number in /usr/lib/postgresql/NN/bin/initdb.
+func version(path string) int {
+	n, _ := strconv.Atoi(filepath.Base(filepath.Dir(filepath.Dir(path))))
+	return n
+}
+
+// otherUser is whom the server runs as when we are root, as which it refuses.
+func otherUser() (*syscall.Credential, error) {
+	if os.Geteuid() != 0 {
+		return nil, nil
+	}
+	for _, name := range []string{"postgres", "nobody"} {
+		u, err := user.Lookup(name)
+		if err != nil {
+			continue
+		}
+		uid, err1 := strconv.ParseUint(u.Uid, 10, 32)
+		gid, err2 := strconv.ParseUint(u.Gid, 10, 32)
+		return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, errors.Join(err1, err2)
+	}
+	return nil, errors.New("PostgreSQL refuses to run as root, and there is no user postgres or nobody")
+}
+
+func freePort() (int, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	port := l.Addr().(*net.TCPAddr).Port
+	return port, l.Close()
+}
