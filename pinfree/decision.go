@@ -10,6 +10,8 @@
 package pinfree
 
 import (
+	"time"
+
 	"github.com/mianmi/mianmi"
 	"github.com/mianmi/mianmi/money"
 )
@@ -38,6 +40,7 @@ const (
 	CardSwipe            // magnetic stripe
 	DynamicQR            // shown by the terminal, scanned by the payer, who confirms on the phone
 	Cash                 // recorded, never decided
+	StaticQR             // printed at the merchant, scanned by the payer
 )
 
 // Methods is a set of Method.
@@ -107,7 +110,11 @@ type Input struct {
 	Card   Card  // cards and devices
 	Place  Place
 
-	// Minute is the minute of the payer's local day, 0 to 1439, for quiet hours.
+	// At is when the payment is decided: a pack outside its effective dates
+	// does not apply. With the zero time no dated pack permits anything.
+	At time.Time
+	// Minute is the minute of the payer's local day, 0 to 1439, for quiet hours
+	// (RuleSet.LocalMinute).
 	Minute int
 
 	// Layers are all who have a say besides the rule packs, in any order.
@@ -118,7 +125,8 @@ type Input struct {
 	Rules *RuleSet
 	// Counts holds the present value of each counter of Rules, from Rules.Roll.
 	Counts []Count
-	// Own is the payer's PIN-free use of the present day, for own limits.
+	// Own is the payer's PIN-free use of the present day, for own limits
+	// (RuleSet.Own).
 	Own Count
 
 	// Can is what this terminal and this payer can do for a step-up.
@@ -126,6 +134,8 @@ type Input struct {
 }
 
 // Count is the present value of a counter, the current payment not included.
+// A negative figure means that the value is not known; every bound on it counts
+// as passed.
 type Count struct {
 	Number int64 // payments
 	Minor  int64 // minor units
@@ -164,5 +174,6 @@ const (
 )
 
 // Words puts the reason in words for the audience, in both languages. name is
-// the place's display name (shop, terminal) when the reason names one.
+// the display name of what the reason names: shop or terminal for a layer, the
+// rule's title (RuleSet.RuleTitle) for a rule; empty takes a general word.
 func (w Why) Words(a Audience, name string) mianmi.Text { return words(w, a, name) }

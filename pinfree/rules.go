@@ -1,6 +1,10 @@
 package pinfree
 
-import "time"
+import (
+	"time"
+
+	"github.com/mianmi/mianmi/money"
+)
 
 // Subject names whose counters a payment moves.
 type Subject struct {
@@ -12,12 +16,16 @@ type Subject struct {
 type Event struct {
 	Kind    EventKind
 	Method  Method
+	Entry   Entry
 	Subject Subject
 	Place   Place
 	Card    Card
-	Minor   int64
-	Decided time.Time // when the payment was decided (a reversal gives back to that window)
-	At      time.Time // now
+	Minor   int64 // minor units, of Currency
+	// Currency of Minor. Left out, the payment counts in every pack that it
+	// could belong to: too high rather than too low.
+	Currency money.Currency
+	Decided  time.Time // when the payment was decided (a reversal gives back to that window); zero: At
+	At       time.Time // now
 }
 
 // EventKind is what happened.
@@ -28,15 +36,6 @@ const (
 	ExecutedAuthenticated                      // approved after SCA, at a POS
 	ReversedPinFree                            // an executed PIN-free payment was undone before settlement
 	SCAOutOfBand                               // the payer authenticated elsewhere (issuer's app)
+	ExecutedRemote                             // approved after SCA, remotely: resets sca_any, not sca_non_remote
+	ReversedAuthenticated                      // an authenticated payment was undone before settlement
 )
-
-// Counters are a payer's stored counters, of all packs and the own day. They
-// are kept as one short text in the payer's row; String and ParseCounters are
-// inverse to each other.
-type Counters struct{ entries []entry }
-
-type entry struct {
-	key   string // counter's id, with "@instrument" or "@funding" when it is not per payer
-	since string // window: local date, or "" for counters that a reset empties
-	count Count
-}

@@ -1,0 +1,118 @@
+package pinfree
+
+import "github.com/mianmi/mianmi/money"
+
+// rules applies every pack that concerns the payment.
+func (v *verdict) rules() {
+	in := v.in
+	covered := false
+	concerned := "" // a pack that concerns the payment, should none permit it
+	if in.Rules != nil {
+		f := facts{in.Method, in.Entry, in.Amount.Currency(), &in.Card, &in.Place}
+		for i := range in.Rules.rules {
+			p := &in.Rules.rules[i]
+			applies := min(p.when.match(&f), p.inForce(in))
+			if applies == no {
+				continue
+			}
+			limited := v.pack(p, &f)
+			if applies == yes && p.permits && (limited || p.unlimited) {
+				covered = true
+				v.permitted(p)
+			}
+			if concerned == "" {
+				concerned = p.id
+			}
+		}
+	}
+	if !covered && !in.Method.alwaysVerified() {
+		w := Why{Reason: NoRuleCovers, Rule: concerned}
+		v.stepUp(w)
+	}
+}
+
+// inForce says whether the payment is inside the pack's dates; without a date
+// that is not known.
+func (p *rules) inForce(in *Input) tri {
+	if in.At.IsZero() {
+		return perhaps
+	}
+	ms := in.At.UnixMilli()
+	return truth(p.from <= ms && ms < p.to)
+}
+
+// pack applies the limits of a pack; limited is false when none of them is
+// surely meant for this payment.
+func (v *verdict) pack(p *rules, f *facts) (limited bool) {
+	for i := range p.limits {
+		l := &p.limits[i]
+		meant := l.when.match(f)
+		if meant == no {
+			continue
+		}
+		limited = limited || meant == yes
+		v.rule(p, l)
+	}
+	return limited
+}
+
+// permitted names a pack without limits, should no limit be the tightest.
+func (v *verdict) permitted(p *rules) {
+	if v.tightest.Rule == "" {
+		v.tightest = Why{Layer: p.layer, Rule: p.id}
+	}
+}
+
+// rule applies one limit.
+func (v *verdict) rule(p *rules, l *rule) {
+	if l.always {
+		v.exceeds(p, l, Why{Reason: RuleAlwaysStepsUp})
+		return
+	}
+	minor := v.in.Amount.Minor()
+	if l.counter < 0 {
+		v.compare(p, l, RulePerPaymentLimit, l.amount, 0, minor)
+		return
+	}
+	c := v.in.Counts[l.counter]
+	if l.previous {
+		minor = 0
+	}
+	v.compare(p, l, RuleCumulativeLimit, l.amount, c.Minor, minor)
+	v.compare(p, l, RuleCountLimit, l.number, c.Number, 1)
+}
+
+// compare holds a figure against a bound: a reason when it is outside, a
+// candidate for the tightest limit when it is inside.
+func (v *verdict) compare(p *rules, l *rule, r Reason, b Bound, counted, now int64) {
+	if b.Op == OpUnbounded {
+		return
+	}
+	x, inside := within(b, counted, now)
+	var c money.Currency
+	if r != RuleCountLimit {
+		c = l.currency
+	}
+	w := Why{Reason: r, Layer: p.layer, Rule: l.name, Limit: b.N, Actual: x, Currency: c}
+	switch {
+	case inside:
+		if !v.narrow || tighter(w, v.tightest) {
+			v.tightest, v.narrow = w, true
+		}
+	case counted < 0:
+		v.exceeds(p, l, Why{Reason: LayerUnknown})
+	default:
+		v.exceeds(p, l, w)
+	}
+}
+
+// exceeds adds the reason, as a refusal when the limit refuses above it.
+func (v *verdict) exceeds(p *rules, l *rule, w Why) {
+	w.Layer, w.Rule = p.layer, l.name
+	if l.refuse {
+		w.Reason = RuleRefuses
+		v.refuse(w)
+		return
+	}
+	v.stepUp(w)
+}
