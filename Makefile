@@ -1,0 +1,70 @@
+# What a newcomer and CI run. `make test` needs Go alone; see CONTRIBUTING.md.
+
+# The product has no cgo; only the race detector needs a C compiler.
+export CGO_ENABLED = 0
+
+# FULL=1 makes tests that take a seed or a number of rounds run long.
+ifdef FULL
+export MIANMI_TEST_FULL = 1
+endif
+
+# Packages with concurrency of their own: the race detector pays here. It makes
+# the SQLite engine many times slower, hence not everywhere.
+RACE     = $(shell go list ./... | grep -E '/(store|payment|payer|merchant|terminal|settings|access|channel|api|notice|fleet)(/|$$)')
+TIMEOUT ?= 10m
+FUZZTIME ?= 1m
+TOOL      = go tool -modfile=tools/go.mod
+
+.PHONY: all build test check fmt vet lint generated race torture fuzz generate tools clean
+
+all: build
+
+build:
+	go build -o bin/ ./cmd/...
+
+# Installs what the tests need when it is missing and may be installed.
+test: tools
+	go test -timeout $(TIMEOUT) ./...
+
+tools:
+	@scripts/install-tools.sh postgres || true
+
+# The cheap ones first; the tests last, so that their output is what one sees.
+check: fmt vet lint generated race
+
+fmt:
+	@files=$$(git ls-files -co --exclude-standard '*.go' | xargs gofmt -l); \
+	if [ -n "$$files" ]; then echo "gofmt would change:"; echo "$$files"; exit 1; fi
+
+vet:
+	go vet ./...
+
+lint:
+	$(TOOL) golangci-lint run --timeout 15m ./...
+
+# go.mod is tidy, and what is generated is what would be generated now.
+generated:
+	go mod tidy -diff
+	@scripts/generated.sh
+
+generate:
+	go generate ./...
+
+race:
+	@scripts/install-tools.sh postgres || true
+	@if scripts/install-tools.sh cc; then \
+		echo "CGO_ENABLED=1 go test -race $(RACE)"; \
+		CGO_ENABLED=1 go test -race -timeout $(TIMEOUT) $(RACE); \
+	fi
+
+# Long runs: every seed and round that the tests have, then each fuzz target
+# for FUZZTIME.
+torture:
+	MIANMI_TEST_FULL=1 go test -count=1 -timeout 4h ./...
+	@$(MAKE) --no-print-directory fuzz
+
+fuzz:
+	@scripts/fuzz.sh $(FUZZTIME)
+
+clean:
+	rm -rf bin

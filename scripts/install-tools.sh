@@ -1,0 +1,78 @@
+#!/usr/bin/env bash
+# Installs what tests need, from Debian's packages, when it is missing and may
+# be installed: by root or by sudo without a password.
+#
+#   scripts/install-tools.sh postgres|cc
+#
+# Ends with 0 when the tool is there, with 3 when it is not: then the last line
+# says what is skipped and how to get it. MIANMI_NO_INSTALL=1 forbids installing.
+set -euo pipefail
+
+postgres_min=15 # as in store/pgtest
+
+postgres_version() { # the newest installed major version, or 0
+  local best=0 v initdb
+  for initdb in "$(command -v initdb || true)" /usr/lib/postgresql/*/bin/initdb; do
+    [ -x "$initdb" ] || continue
+    v=$("$initdb" --version | sed -E 's/.* ([0-9]+).*/\1/')
+    if [ "$v" -gt "$best" ]; then best=$v; fi
+  done
+  echo "$best"
+}
+
+have() {
+  case $tool in
+    postgres) [ "$(postgres_version)" -ge "$postgres_min" ] ;;
+    cc) command -v gcc >/dev/null || command -v clang >/dev/null ;;
+  esac
+}
+
+as_root() {
+  if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi
+}
+
+may_install() {
+  [ -z "${MIANMI_NO_INSTALL:-}" ] || { why="MIANMI_NO_INSTALL is set"; return 1; }
+  command -v apt-get >/dev/null || { why="there is no apt-get"; return 1; }
+  [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null || { why="neither root nor sudo without a password"; return 1; }
+}
+
+candidate() { # major version of the package that apt would install, or 0
+  apt-cache policy "$1" 2>/dev/null | sed -nE 's/^ *Candidate: ([0-9]+).*/\1/p' | grep . || echo 0
+}
+
+apt_install() {
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@" >"$log" 2>&1
+}
+
+install() {
+  if [ "$tool" = postgres ] && [ "$(candidate postgresql)" -lt "$postgres_min" ]; then
+    as_root apt-get update -q >"$log" 2>&1 || true
+    if [ "$(candidate postgresql)" -lt "$postgres_min" ]; then
+      why="this system's packages have no PostgreSQL $postgres_min"
+      return 1
+    fi
+  fi
+  echo "installing ${packages[*]} with apt-get"
+  # Lookups fail where the lists are old: fetch them and try again.
+  apt_install "${packages[@]}" && return
+  as_root apt-get update -q >"$log" 2>&1 || true
+  apt_install "${packages[@]}" && return
+  why="apt-get could not install ${packages[*]}: $(tail -n 3 "$log" | tr '\n' ' ')"
+  return 1
+}
+
+tool=${1:?postgres or cc}
+case $tool in
+  postgres) packages=(postgresql) skipped="the tests on PostgreSQL; install PostgreSQL $postgres_min or newer" ;;
+  cc) packages=(gcc libc6-dev) skipped="the race detector; install a C compiler (gcc, libc6-dev)" ;;
+  *) echo "unknown tool $tool: postgres or cc" >&2; exit 2 ;;
+esac
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+why="it is missing"
+
+if have; then exit 0; fi
+if may_install && install && have; then exit 0; fi
+echo "SKIPPED: $skipped ($why)" >&2
+exit 3
