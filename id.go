@@ -48,7 +48,7 @@ func BucketOf(s string) Bucket {
 	h := fnv.New32a()
 	_, _ = io.WriteString(h, s) // a hash never fails
 	v := h.Sum32()
-	return Bucket(v ^ v>>8 ^ v>>16 ^ v>>24)
+	return Bucket((v ^ v>>8 ^ v>>16 ^ v>>24) & 0xff)
 }
 
 // crockford is base32 without letters that are misread, in sorting order.
@@ -72,7 +72,7 @@ func NewBucketID(prefix string, b Bucket, now time.Time, r io.Reader) (string, e
 }
 
 func putMillis(b []byte, t time.Time) {
-	ms := uint64(t.UnixMilli()) //nolint:gosec // times before 1970 do not occur
+	ms := uint64(t.UnixMilli())
 	for i := 5; i >= 0; i-- {
 		b[i] = byte(ms)
 		ms >>= 8
