@@ -3,6 +3,7 @@ module github.com/mianmi/mianmi
 go 1.26.0
 
 require (
+	github.com/goccy/go-yaml v1.19.2
 	github.com/jackc/pgx/v5 v5.12.0
 	github.com/pressly/goose/v3 v3.26.0
 	modernc.org/sqlite v1.61.1

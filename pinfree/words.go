@@ -1,7 +1,123 @@
 package pinfree
 
-import "github.com/mianmi/mianmi"
+import (
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
-func words(w Why, _ Audience, _ string) mianmi.Text {
-	return mianmi.Text{ZH: w.Reason.String(), EN: w.Reason.String()}
+	"github.com/mianmi/mianmi"
+	"github.com/mianmi/mianmi/money"
+)
+
+// words fills the text of a reason (wordsOf) with the figures and names of w.
+func words(w Why, a Audience, name string) mianmi.Text {
+	t, ok := wordsOf[w.Reason]
+	if !ok || int(a) >= len(t) {
+		t, a = wordsOf[LayerUnknown], ForSupport
+	}
+	return mianmi.Text{ZH: w.fill(t[a].ZH, a, mianmi.ZH, name), EN: w.fill(t[a].EN, a, mianmi.EN, name)}
+}
+
+// fill replaces {placeholders}; a [bracketed] part is left out when the reason
+// carries no limit.
+//
+//	{name} {Name}     display name, or a general word; Name begins a sentence
+//	{limit} {actual}  figures with currency or unit
+//	{over}            whether actual reaches the limit or is above it
+//	{ask}             the request for a PIN that suits the audience
+//	{id} {version}    whose setting
+//	{rule} {layer}    pack and limit; who has this say
+func (w Why) fill(text string, a Audience, l mianmi.Lang, name string) string {
+	if open, end := strings.IndexByte(text, '['), strings.IndexByte(text, ']'); open >= 0 && end > open {
+		inner := ""
+		if w.hasLimit() {
+			inner = text[open+1 : end]
+		}
+		text = text[:open] + inner + text[end+1:]
+	}
+	if name == "" {
+		name = w.generalName().In(l)
+	}
+	id := w.ID
+	if id == "" {
+		id = name
+	}
+	return strings.NewReplacer(
+		"{name}", name, "{Name}", capital(name),
+		"{limit}", w.figure(w.Limit, l), "{actual}", w.figure(w.Actual, l), "{over}", w.over().In(l),
+		"{ask}", asks[min(int(a), len(asks)-1)].In(l), "{id}", id, "{version}", strconv.FormatInt(w.Version, 10),
+		"{rule}", w.Rule, "{layer}", layerWords[min(int(w.Layer), len(layerWords)-1)].In(l),
+	).Replace(text)
+}
+
+func (w Why) hasLimit() bool { return w.Limit != 0 || w.Actual != 0 }
+
+// figure is an amount with its currency, or a number of payments.
+func (w Why) figure(n int64, l mianmi.Lang) string {
+	switch {
+	case w.Currency != "":
+		return money.Of(n, w.Currency).String()
+	case l == mianmi.ZH:
+		return strconv.FormatInt(n, 10) + " 笔"
+	case n == 1:
+		return "1 payment"
+	}
+	return strconv.FormatInt(n, 10) + " payments"
+}
+
+func (w Why) over() mianmi.Text {
+	if w.Actual == w.Limit {
+		return mianmi.Text{ZH: "达到", EN: "reaches"}
+	}
+	return mianmi.Text{ZH: "超过", EN: "is above"}
+}
+
+// generalName stands in when the caller gives no display name.
+func (w Why) generalName() mianmi.Text {
+	switch w.Layer {
+	case LayerMerchant, LayerStore:
+		return mianmi.Text{ZH: "这家店", EN: "this shop"}
+	case LayerTerminal, LayerModel, LayerPosture:
+		return mianmi.Text{ZH: "这台终端", EN: "this terminal"}
+	case LayerIssuer:
+		return mianmi.Text{ZH: "发卡行", EN: "the card issuer"}
+	case LayerChannel:
+		return mianmi.Text{ZH: "支付渠道", EN: "the payment channel"}
+	case LayerNone, LayerRegulation, LayerScheme:
+		return mianmi.Text{ZH: "支付规则", EN: "the payment rules"}
+	case LayerPayer, LayerAgreement, LayerStop, LayerRisk:
+	}
+	return layerWords[min(int(w.Layer), len(layerWords)-1)]
+}
+
+func capital(s string) string {
+	r, n := utf8.DecodeRuneInString(s)
+	return string(unicode.ToUpper(r)) + s[n:]
+}
+
+// asks is the request for a PIN, by audience.
+var asks = [...]mianmi.Text{
+	ForPayer:   {ZH: "请输入支付密码", EN: "please enter your payment password or PIN"},
+	ForCashier: {ZH: "请顾客输入密码", EN: "please ask the customer for the password or PIN"},
+	ForSupport: {ZH: "须验证密码", EN: "the password or PIN is needed"},
+}
+
+// layerWords names who has a say; the last is for kinds that are not known.
+var layerWords = [...]mianmi.Text{
+	LayerNone:       {ZH: "本次付款", EN: "the payment"},
+	LayerRegulation: {ZH: "监管规则", EN: "regulation"},
+	LayerScheme:     {ZH: "卡组织或平台规则", EN: "scheme rules"},
+	LayerChannel:    {ZH: "支付渠道", EN: "the payment channel"},
+	LayerIssuer:     {ZH: "发卡行", EN: "the card issuer"},
+	LayerPayer:      {ZH: "付款人设置", EN: "the payer's settings"},
+	LayerAgreement:  {ZH: "免密签约", EN: "the agreement"},
+	LayerStop:       {ZH: "紧急停用", EN: "the emergency stop"},
+	LayerMerchant:   {ZH: "商户设置", EN: "the merchant's settings"},
+	LayerStore:      {ZH: "门店设置", EN: "the store's settings"},
+	LayerModel:      {ZH: "机型设置", EN: "the terminal model's settings"},
+	LayerTerminal:   {ZH: "终端设置", EN: "the terminal's settings"},
+	LayerPosture:    {ZH: "终端安全状态", EN: "the terminal's security state"},
+	LayerRisk:       {ZH: "风险控制", EN: "risk control"},
+	14:              {ZH: "其他设置", EN: "another setting"},
 }

@@ -1,0 +1,193 @@
+package pinfree
+
+import "github.com/mianmi/mianmi"
+
+// wordsOf holds each reason's sentence for payer, cashier and support; words.go
+// says what the placeholders are.
+var wordsOf = map[Reason][3]mianmi.Text{
+	IncompleteInput: {
+		{ZH: "付款信息不完整，这笔付款没有进行。", EN: "Some payment details are missing; nothing was charged."},
+		{ZH: "付款信息不完整，没有扣款，请重新发起。", EN: "Some payment details are missing and nothing was charged; please start the payment again."},
+		{ZH: "判定所需的信息不全：缺少{layer}。", EN: "What the decision needs was not complete: missing {layer}."},
+	},
+	MethodNotAccepted: {
+		{ZH: "{name}不支持这种付款方式，请换一种方式。", EN: "{Name} does not take this way of paying; please choose another."},
+		{ZH: "本终端不支持这种付款方式，请顾客换一种方式。", EN: "This way of paying is not accepted here; please offer the customer another."},
+		{ZH: "{id}（设置版本 {version}）不接受这种付款方式。", EN: "{id} (setting version {version}) does not accept this method."},
+	},
+	RuleRefuses: {
+		{ZH: "按{name}，这笔付款不能用这种方式支付[（{actual}，限额 {limit}）]，输入密码也不行，请换一种方式。", EN: "Under {name} this payment cannot be made in this way[ ({actual}, limit {limit})], not even with a password; please pay another way."},
+		{ZH: "按规则不能用这种方式收款[（{actual}，限额 {limit}）]，输密码也无效，请顾客换一种方式。", EN: "The rules do not allow this payment in this way[ ({actual}, limit {limit})], and a PIN does not help; please offer another method."},
+		{ZH: "规则 {rule} 拒绝[：限额 {limit}，实际 {actual}]，验证密码无效。", EN: "Rule {rule} refuses[: limit {limit}, actual {actual}]; authentication does not help."},
+	},
+	NoStepUpPossible: {
+		{ZH: "这笔付款需要验证密码，但这里无法输入，请换一种付款方式。", EN: "This payment needs your password or PIN, and there is no way to enter it here; please pay another way."},
+		{ZH: "需要验证密码，但本终端和顾客都无法验证，请改用其他付款方式。", EN: "A password or PIN is needed, but neither this terminal nor the customer can give one; please use another method."},
+		{ZH: "需要验证，但终端没有密码键盘或动态二维码，付款人也没有可用的支付密码。", EN: "Authentication was needed, but the terminal has neither keypad nor dynamic QR code and the payer no usable password."},
+	},
+	PayerFrozen: {
+		{ZH: "您已挂失，免密支付全部冻结，{ask}。", EN: "You reported a loss and all PIN-free payment is frozen; {ask}."},
+		{ZH: "这笔付款不能免密，{ask}。", EN: "This payment cannot go without a PIN; {ask}."},
+		{ZH: "付款人已挂失，免密支付冻结（设置版本 {version}）。", EN: "The payer reported a loss; PIN-free payment is frozen (setting version {version})."},
+	},
+	EmergencyStopped: {
+		{ZH: "为保障资金安全，免密支付已临时停用，{ask}。", EN: "PIN-free payment is stopped for now to keep your money safe; {ask}."},
+		{ZH: "免密支付已紧急停用，{ask}。", EN: "PIN-free payment is under an emergency stop; {ask}."},
+		{ZH: "紧急停用 {id} 生效中（版本 {version}）。", EN: "Emergency stop {id} is in force (version {version})."},
+	},
+	PayerClosed: {
+		{ZH: "您已关闭小额免密支付，{ask}。", EN: "You have switched PIN-free payment off; {ask}."},
+		{ZH: "顾客已关闭免密支付，{ask}。", EN: "The customer has switched PIN-free payment off; {ask}."},
+		{ZH: "付款人已关闭小额免密（设置版本 {version}）。", EN: "The payer has PIN-free payment off (setting version {version})."},
+	},
+	PayerCoolingOff: {
+		{ZH: "您重新开通的免密支付尚在冷静期，还未生效，{ask}。", EN: "You reopened PIN-free payment and its cooling-off is not over; {ask}."},
+		{ZH: "顾客的免密支付尚未生效，{ask}。", EN: "The customer's PIN-free payment is not in force yet; {ask}."},
+		{ZH: "付款人已申请重新开通，冷静期未结束（设置版本 {version}）。", EN: "The payer asked to reopen and the cooling-off is not over (setting version {version})."},
+	},
+	AgreementClosed: {
+		{ZH: "您已关闭对这家商户的免密签约，{ask}。", EN: "You have closed your PIN-free agreement with this merchant; {ask}."},
+		{ZH: "顾客已关闭对本店的免密签约，{ask}。", EN: "The customer has closed the PIN-free agreement with this shop; {ask}."},
+		{ZH: "免密签约 {id} 已由付款人关闭（版本 {version}）。", EN: "Agreement {id} was closed by the payer (version {version})."},
+	},
+	AgreementMissing: {
+		{ZH: "您没有与这家商户签约免密支付，{ask}。", EN: "You have no PIN-free agreement with this merchant; {ask}."},
+		{ZH: "顾客没有与本店签约免密支付，{ask}。", EN: "The customer has no PIN-free agreement with this shop; {ask}."},
+		{ZH: "该商户要求免密签约，付款人没有签约。", EN: "The merchant requires a PIN-free agreement and the payer has none."},
+	},
+	IssuerClosed: {
+		{ZH: "{name}已关闭这张卡的免密支付，{ask}。", EN: "{Name} has switched PIN-free payment off for this card; {ask}."},
+		{ZH: "发卡行要求验证，{ask}。", EN: "The card issuer asks for verification; {ask}."},
+		{ZH: "发卡行 {id} 已关闭免密（版本 {version}）。", EN: "Issuer {id} has PIN-free payment off (version {version})."},
+	},
+	ChannelClosed: {
+		{ZH: "{name}已关闭免密支付，{ask}。", EN: "{Name} has switched PIN-free payment off; {ask}."},
+		{ZH: "支付渠道已关闭免密支付，{ask}。", EN: "The payment channel has PIN-free payment off; {ask}."},
+		{ZH: "支付渠道 {id} 已关闭免密（版本 {version}）。", EN: "Channel {id} has PIN-free payment off (version {version})."},
+	},
+	MerchantClosed: {
+		{ZH: "{name}已关闭免密支付，{ask}。", EN: "{Name} has switched PIN-free payment off; {ask}."},
+		{ZH: "本商户已关闭免密支付，{ask}。", EN: "Your company has switched PIN-free payment off; {ask}."},
+		{ZH: "商户 {id} 已关闭免密支付（设置版本 {version}）。", EN: "Merchant {id} has PIN-free payment off (setting version {version})."},
+	},
+	StoreClosed: {
+		{ZH: "{name}已关闭免密支付，{ask}。", EN: "{Name} has switched PIN-free payment off; {ask}."},
+		{ZH: "本店已关闭免密支付，{ask}。", EN: "This store has switched PIN-free payment off; {ask}."},
+		{ZH: "门店 {id} 已关闭免密支付（设置版本 {version}）。", EN: "Store {id} has PIN-free payment off (setting version {version})."},
+	},
+	ModelClosed: {
+		{ZH: "这一型号的终端已关闭免密支付，{ask}。", EN: "PIN-free payment is off on terminals of this model; {ask}."},
+		{ZH: "这一型号的终端已关闭免密支付，{ask}。", EN: "PIN-free payment is off on terminals of this model; {ask}."},
+		{ZH: "机型 {id} 已关闭免密支付（设置版本 {version}）。", EN: "Model {id} has PIN-free payment off (setting version {version})."},
+	},
+	TerminalClosed: {
+		{ZH: "{name}已关闭免密支付，{ask}。", EN: "PIN-free payment is off on {name}; {ask}."},
+		{ZH: "本终端已关闭免密支付，{ask}。", EN: "PIN-free payment is off on this terminal; {ask}."},
+		{ZH: "终端 {id} 已关闭免密支付（设置版本 {version}）。", EN: "Terminal {id} has PIN-free payment off (setting version {version})."},
+	},
+	TerminalUnproved: {
+		{ZH: "暂时无法确认{name}的设置，{ask}。", EN: "The settings of {name} cannot be confirmed right now; {ask}."},
+		{ZH: "本终端的设置未经证实或已过期，请联网或重启；{ask}。", EN: "This terminal's settings are not proved or have run out; connect or restart it. For now {ask}."},
+		{ZH: "终端 {id} 没有足够新的证明，或租约已到期。", EN: "Terminal {id} has no recent enough attestation, or its lease has run out."},
+	},
+	PostureUnsafe: {
+		{ZH: "为保障安全，{name}暂不支持免密支付，{ask}。", EN: "For your safety PIN-free payment is not available on {name} now; {ask}."},
+		{ZH: "本终端的系统或网络不符合安全要求，请更新或换网络；{ask}。", EN: "This terminal's software or network is not safe enough; update it or change the network. For now {ask}."},
+		{ZH: "终端 {id} 的固件、网络或检查结果不满足免密要求。", EN: "Terminal {id} fails the requirements on firmware, network or checks."},
+	},
+	RiskStepUp: {
+		{ZH: "为保障资金安全，这笔付款需要确认，{ask}。", EN: "To keep your money safe this payment needs your confirmation; {ask}."},
+		{ZH: "这笔付款需要顾客确认，{ask}。", EN: "This payment needs the customer's confirmation; {ask}."},
+		{ZH: "风险控制要求验证（版本 {version}）。", EN: "Risk control asks for authentication (version {version})."},
+	},
+	CodeTyped: {
+		{ZH: "付款码是手工输入的数字，不能免密，{ask}。", EN: "The digits of your code were typed in, so a PIN is always needed; {ask}."},
+		{ZH: "手工输入的付款码一律要验证，{ask}；扫码可以更快。", EN: "A typed code always needs verification; {ask}. Scanning is quicker."},
+		{ZH: "付款码为手工输入或输入方式不明，一律验证密码。", EN: "The code was typed, or how it was read is not known: always the password."},
+	},
+	QuietHours: {
+		{ZH: "现在是您设定的免密停用时段，{ask}。", EN: "It is within the hours in which you keep PIN-free payment off; {ask}."},
+		{ZH: "现在是免密停用时段，{ask}。", EN: "PIN-free payment is off at this hour; {ask}."},
+		{ZH: "处于{layer}的免密停用时段（设置版本 {version}）。", EN: "Within the quiet hours of {layer} (setting version {version})."},
+	},
+	RuleAlwaysStepsUp: {
+		{ZH: "按{name}，这类付款一律验证密码，{ask}。", EN: "Under {name} such a payment always needs a PIN; {ask}."},
+		{ZH: "按规则这类付款一律验证，{ask}。", EN: "The rules always ask for a PIN here; {ask}."},
+		{ZH: "规则 {rule}：满足其条件的付款一律验证，与金额无关。", EN: "Rule {rule}: payments that meet its condition always need a PIN, whatever the amount."},
+	},
+	RulePerPaymentLimit: {
+		{ZH: "本次 {actual} {over}单笔免密限额 {limit}，{ask}。", EN: "This payment of {actual} {over} the PIN-free limit of {limit}; {ask}."},
+		{ZH: "金额 {actual} {over}单笔免密限额 {limit}，{ask}。", EN: "The amount {actual} {over} the PIN-free limit of {limit}; {ask}."},
+		{ZH: "规则 {rule}：单笔限额 {limit}，本次 {actual}。", EN: "Rule {rule}: limit {limit} a payment, this one {actual}."},
+	},
+	RuleCumulativeLimit: {
+		{ZH: "免密付款累计 {actual}，{over}累计限额 {limit}，{ask}。", EN: "Your PIN-free payments come to {actual}, which {over} the limit of {limit} in all; {ask}."},
+		{ZH: "顾客的免密累计金额已到限额，{ask}。", EN: "The customer's PIN-free total is used up; {ask}."},
+		{ZH: "规则 {rule}：累计限额 {limit}，计算值 {actual}。", EN: "Rule {rule}: cumulative limit {limit}, compared {actual}."},
+	},
+	RuleCountLimit: {
+		{ZH: "算上这次，免密付款共 {actual}，{over}上限 {limit}，{ask}。", EN: "With this one it would be {actual} without a PIN, which {over} the limit of {limit}; {ask}."},
+		{ZH: "顾客的免密次数已用完，{ask}。", EN: "The customer's PIN-free payments are used up; {ask}."},
+		{ZH: "规则 {rule}：次数上限 {limit}，含本次 {actual}。", EN: "Rule {rule}: limit {limit}, with this one {actual}."},
+	},
+	OwnPerPaymentLimit: {
+		{ZH: "本次 {actual} {over}您设定的单笔免密限额 {limit}，{ask}。", EN: "This payment of {actual} {over} the PIN-free limit of {limit} that you set; {ask}."},
+		{ZH: "金额超过顾客自己设定的免密限额，{ask}。", EN: "The amount is above the customer's own PIN-free limit; {ask}."},
+		{ZH: "付款人自设单笔限额 {limit}，本次 {actual}（设置版本 {version}）。", EN: "The payer's own limit is {limit} a payment, this one {actual} (setting version {version})."},
+	},
+	OwnDayAmountLimit: {
+		{ZH: "算上这笔，今天免密付款 {actual}，{over}每日限额 {limit}，{ask}。", EN: "With this one today's PIN-free payments come to {actual}, which {over} the daily limit of {limit}; {ask}."},
+		{ZH: "今天的免密金额已到限额，{ask}。", EN: "Today's PIN-free amount is used up; {ask}."},
+		{ZH: "{layer}：每日限额 {limit}，含本笔 {actual}（设置版本 {version}）。", EN: "Limit of {layer}: {limit} a day, with this one {actual} (setting version {version})."},
+	},
+	OwnDayCountLimit: {
+		{ZH: "算上这次，今天免密付款 {actual}，{over}每日上限 {limit}，{ask}。", EN: "With this one it would be {actual} without a PIN today, which {over} the daily limit of {limit}; {ask}."},
+		{ZH: "今天的免密次数已用完，{ask}。", EN: "Today's PIN-free payments are used up; {ask}."},
+		{ZH: "{layer}：每日上限 {limit}，含本次 {actual}（设置版本 {version}）。", EN: "Limit of {layer}: {limit} a day, with this one {actual} (setting version {version})."},
+	},
+	PlacePerPayment: {
+		{ZH: "本次 {actual} {over}{name}的单笔免密限额 {limit}，{ask}。", EN: "This payment of {actual} {over} the PIN-free limit of {limit} at {name}; {ask}."},
+		{ZH: "金额 {actual} {over}本店或本终端的免密限额 {limit}，{ask}。", EN: "The amount {actual} {over} the PIN-free limit of {limit} set here; {ask}."},
+		{ZH: "{layer}：{id} 单笔限额 {limit}，本次 {actual}（设置版本 {version}）。", EN: "Limit of {layer}: {id} allows {limit} a payment, this one is {actual} (setting version {version})."},
+	},
+	NoRuleCovers: {
+		{ZH: "这类付款不在免密范围内，{ask}。", EN: "PIN-free payment does not cover this payment; {ask}."},
+		{ZH: "这类付款不在免密范围内，{ask}。", EN: "PIN-free payment does not cover this payment; {ask}."},
+		{ZH: "没有规则包允许这笔付款免密。", EN: "No rule pack permits this payment without a PIN."},
+	},
+	CurrencyNotCovered: {
+		{ZH: "免密限额不适用于这种货币，{ask}。", EN: "The PIN-free limits are not in this currency; {ask}."},
+		{ZH: "免密限额不适用于这种货币，{ask}。", EN: "The PIN-free limits are not in this currency; {ask}."},
+		{ZH: "{layer}的限额为其他货币，无法比较（设置版本 {version}）。", EN: "The limits of {layer} are in another currency and cannot be compared (setting version {version})."},
+	},
+	LayerUnknown: {
+		{ZH: "暂时无法确认免密设置，{ask}。", EN: "The PIN-free settings cannot be confirmed right now; {ask}."},
+		{ZH: "暂时无法确认免密设置，{ask}。", EN: "The PIN-free settings cannot be confirmed right now; {ask}."},
+		{ZH: "{layer}的状态或计数未知，按验证处理。", EN: "The state or count of {layer} is not known, which is treated as step-up."},
+	},
+	MethodNeedsPIN: {
+		{ZH: "这种付款方式一律验证密码，{ask}。", EN: "This way of paying always needs a PIN; {ask}."},
+		{ZH: "插卡、刷卡和动态二维码一律验证，{ask}。", EN: "Chip, stripe and dynamic QR code always need verification; {ask}."},
+		{ZH: "插卡、刷卡或动态二维码付款，一律验证。", EN: "Chip, stripe or dynamic QR code: always authenticated."},
+	},
+	WithinLimits: {
+		{ZH: "这笔付款在免密限额内，无需密码[（{name}：{actual}，上限 {limit}）]。", EN: "This payment was within the PIN-free limits, so no PIN was asked[ ({name}: {actual}, limit {limit})]."},
+		{ZH: "免密通过，无需密码。", EN: "Approved without a PIN."},
+		{ZH: "各层均允许免密，最接近的限额为 {rule}[：{actual}，上限 {limit}]。", EN: "Every layer allowed it; the tightest limit was {rule}[: {actual}, limit {limit}]."},
+	},
+	OneOffAllowance: {
+		{ZH: "您事先允许了这一次免密付款，无需密码。", EN: "You allowed this one payment in advance, so no PIN was asked."},
+		{ZH: "免密通过，无需密码。", EN: "Approved without a PIN."},
+		{ZH: "付款人使用了一次性免密许可（设置版本 {version}），最接近的限额为 {rule}[：{actual}，上限 {limit}]。", EN: "The payer's one-off allowance was used (setting version {version}); the tightest limit was {rule}[: {actual}, limit {limit}]."},
+	},
+	AlreadyVerified: {
+		{ZH: "您已验证身份。", EN: "You have verified yourself."},
+		{ZH: "顾客已验证，无需再输密码。", EN: "The customer has verified; no further PIN is needed."},
+		{ZH: "付款人已主动验证（密码、设备验证等），不涉及免密。", EN: "The payer had authenticated (PIN, device, password), so PIN-free did not arise."},
+	},
+	ConfirmedOnPhone: {
+		{ZH: "您已在手机上输入密码确认。", EN: "You confirmed on your phone with your password."},
+		{ZH: "顾客已在手机上确认。", EN: "The customer confirmed on the phone."},
+		{ZH: "动态二维码付款，付款人已在手机上用密码确认。", EN: "Dynamic QR code, confirmed by the payer on the phone with the password."},
+	},
+}
