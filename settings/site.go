@@ -1,0 +1,159 @@
+package settings
+
+import (
+	"time"
+
+	"github.com/mianmi/mianmi"
+	"github.com/mianmi/mianmi/merchant"
+	"github.com/mianmi/mianmi/pinfree"
+	"github.com/mianmi/mianmi/terminal"
+)
+
+// Site is a terminal with all that it belongs to, as one snapshot has it. What
+// it points to never changes and must not be altered.
+type Site struct {
+	Terminal *terminal.Terminal
+	Model    *terminal.Model
+	Store    *merchant.Store
+	Merchant *merchant.Merchant
+
+	snapshot *Snapshot
+	own      [ownLevels]level
+}
+
+// ownLevels are merchant, store, model, terminal.
+const ownLevels = 4
+
+// level is what one level of a site says.
+type level struct {
+	kind   pinfree.LayerKind
+	closed pinfree.Reason // why not, when its policy is off
+	id     string
+	policy *merchant.Policy
+	stops  []merchant.Stop
+}
+
+// Site returns the terminal and what it belongs to; false when the terminal,
+// its model, store or merchant is not known.
+func (s *Snapshot) Site(id mianmi.TerminalID) (Site, bool) {
+	t := s.terminals.get(string(id))
+	if t.thing == nil {
+		return Site{}, false
+	}
+	st := s.stores.get(string(t.thing.Store))
+	md := s.models.get(string(t.thing.Model))
+	if st.thing == nil || md.thing == nil {
+		return Site{}, false
+	}
+	mc := s.merchants.get(string(st.thing.Merchant))
+	if mc.thing == nil {
+		return Site{}, false
+	}
+	return Site{Terminal: t.thing, Model: md.thing, Store: st.thing, Merchant: mc.thing, snapshot: s, own: [ownLevels]level{
+		{pinfree.LayerMerchant, pinfree.MerchantClosed, string(mc.thing.ID), mc.policy, mc.stops},
+		{pinfree.LayerStore, pinfree.StoreClosed, string(st.thing.ID), st.policy, st.stops},
+		{pinfree.LayerModel, pinfree.ModelClosed, string(md.thing.ID), md.policy, md.stops},
+		{pinfree.LayerTerminal, pinfree.TerminalClosed, string(t.thing.ID), t.policy, t.stops},
+	}}, true
+}
+
+// Asked is what a payment asks of a site.
+type Asked struct {
+	Channel string // name of the channel that it will go through
+	Method  pinfree.Method
+	Now     time.Time // decides which stops are live
+}
+
+// EverythingID is the ID of the layer of the policy for everything. Its kind
+// is LayerChannel, for it closes all channels.
+const EverythingID = "everything"
+
+// LayersMax is how many layers a site without stops and with every method
+// accepted can have: room to give to AppendLayers.
+const LayersMax = ownLevels + 2
+
+// AppendLayers appends what the site has to say to dst, for pinfree.Input.
+// Merchant, store, model and terminal are always there; everything and the
+// channel when a policy is set for them. A level that does not take the method
+// adds a layer of its own that refuses, and so does each live stop one that
+// asks for a PIN.
+func (s *Site) AppendLayers(dst []pinfree.Layer, ask Asked) []pinfree.Layer {
+	everything := &s.snapshot.everything
+	if everything.policy != nil || everything.stops != nil {
+		l := level{pinfree.LayerChannel, pinfree.ChannelClosed, EverythingID, everything.policy, everything.stops}
+		dst = l.appendTo(dst, &ask)
+	}
+	if s.snapshot.channels.count > 0 {
+		ch := s.snapshot.channels.get(ask.Channel)
+		l := level{pinfree.LayerChannel, pinfree.ChannelClosed, ask.Channel, ch.policy, ch.stops}
+		dst = l.appendTo(dst, &ask)
+	}
+	for i := range s.own {
+		dst = s.own[i].appendTo(dst, &ask)
+	}
+	if !s.Model.Accepts(ask.Method) {
+		dst = append(dst, notAccepted(pinfree.LayerModel, string(s.Model.ID), 0))
+	}
+	return dst
+}
+
+func (l *level) appendTo(dst []pinfree.Layer, ask *Asked) []pinfree.Layer {
+	for i := range l.stops {
+		if l.stops[i].Live(ask.Now) {
+			dst = append(dst, pinfree.Layer{Kind: pinfree.LayerStop, ID: string(l.stops[i].ID), Version: merchant.StopVersion,
+				State: pinfree.Off, Because: pinfree.EmergencyStopped, Limits: pinfree.NoLimits()})
+		}
+	}
+	if l.policy == nil {
+		return l.appendDefault(dst)
+	}
+	terms := &l.policy.Terms
+	layer := pinfree.Layer{Kind: l.kind, ID: l.id, Version: l.policy.Version, State: pinfree.On, Limits: pinfree.NoLimits()}
+	if !terms.PinFree {
+		layer.State, layer.Because = pinfree.Off, l.closed
+	}
+	if p := terms.PerPayment; p != nil {
+		layer.Limits.Currency, layer.Limits.PerPayment = p.Currency(), pinfree.AtMost(p.Minor())
+	}
+	dst = append(dst, layer)
+	if terms.Methods != nil && !terms.Methods.Has(ask.Method) {
+		dst = append(dst, notAccepted(l.kind, l.id, l.policy.Version))
+	}
+	return dst
+}
+
+// appendDefault is a level without a policy: merchant.DefaultTerms.
+func (l *level) appendDefault(dst []pinfree.Layer) []pinfree.Layer {
+	switch l.kind {
+	case pinfree.LayerMerchant:
+		return append(dst, pinfree.Layer{Kind: l.kind, ID: l.id, State: pinfree.Off, Because: l.closed, Limits: pinfree.NoLimits()})
+	case pinfree.LayerStore, pinfree.LayerModel, pinfree.LayerTerminal:
+		return append(dst, pinfree.Layer{Kind: l.kind, ID: l.id, State: pinfree.On, Limits: pinfree.NoLimits()})
+	}
+	return dst
+}
+
+func notAccepted(kind pinfree.LayerKind, id string, version int64) pinfree.Layer {
+	return pinfree.Layer{Kind: kind, ID: id, Version: version, State: pinfree.Off, Refuse: true,
+		Because: pinfree.MethodNotAccepted, Limits: pinfree.NoLimits()}
+}
+
+// Accepts reports whether every level takes the method: for cash, which is
+// recorded and not decided, and for what to offer in place of another method.
+func (s *Site) Accepts(channel string, m pinfree.Method) bool {
+	ch := s.snapshot.channels.get(channel)
+	for _, p := range [...]*merchant.Policy{s.snapshot.everything.policy, ch.policy,
+		s.own[0].policy, s.own[1].policy, s.own[2].policy, s.own[3].policy} {
+		if p != nil && p.Terms.Methods != nil && !p.Terms.Methods.Has(m) {
+			return false
+		}
+	}
+	return m != pinfree.MethodUnknown && s.Model.Accepts(m)
+}
+
+// Place is what rules may ask about the site.
+func (s *Site) Place() pinfree.Place {
+	f := &s.Merchant.Facts
+	return pinfree.Place{MCC: f.MCC, Country: f.Country, Unattended: s.Terminal.Unattended, Purpose: s.Terminal.Purpose,
+		NoPINMerchant: f.NoPIN, UpgradedMerchant: f.Upgraded}
+}
