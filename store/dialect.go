@@ -19,15 +19,19 @@ type dialect struct {
 	goose     string
 	forUpdate string // locks the rows of a SELECT until the transaction ends
 	forClaim  string // the same for claiming work: skips what others hold
+	// versionTables counts the tables that hold the schema's version: 0 or 1.
+	versionTables string
 }
 
 var (
 	// SQLite has one writer at a time: a transaction that begins immediate
 	// holds everything.
-	sqliteDialect = dialect{name: "sqlite", goose: "sqlite3"}
+	sqliteDialect = dialect{name: "sqlite", goose: "sqlite3",
+		versionTables: `SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'goose_db_version'`}
 
 	postgresDialect = dialect{name: "postgres", goose: "postgres",
-		forUpdate: " FOR UPDATE", forClaim: " FOR UPDATE SKIP LOCKED"}
+		forUpdate: " FOR UPDATE", forClaim: " FOR UPDATE SKIP LOCKED",
+		versionTables: `SELECT count(*) FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'goose_db_version'`}
 )
 
 // isUnique reports a violated unique or primary key.
