@@ -57,7 +57,7 @@ var mayImport = map[string][]string{
 
 // plain is the part of the standard library that gives the same answer to the
 // same question, for ever.
-var plain = []string{"bytes", "cmp", "crypto/sha256", "encoding/hex", "encoding/json", "errors", "fmt", "iter", "maps", "math", "math/big", "math/bits",
+var plain = []string{"bytes", "cmp", "crypto/sha256", "encoding/hex", "encoding/json", "errors", "fmt", "io", "iter", "maps", "math", "math/big", "math/bits",
 	"slices", "sort", "strconv", "strings", "time", "time/tzdata", "unicode", "unicode/utf8"}
 
 // outside lists all that a pure package may import from outside this module;
