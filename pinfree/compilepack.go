@@ -228,12 +228,22 @@ func (f *faults) compileLimit(path string, l *Limit, counters map[string]int) ru
 	}
 	if l.Number != nil {
 		b, previous := f.bound(path+".number", l.Number, true)
-		if previous {
-			b.N++ // k payments before this one are k+1 with it
-		}
-		out.number = b
+		out.number = wholeNumber(b, previous)
 	}
 	return out
+}
+
+// wholeNumber brings a bound on payments to one form, so that figures can be
+// said in words: at most n, the present one included. k before it are k+1 with
+// it, and below n is at most n-1.
+func wholeNumber(b Bound, previous bool) Bound {
+	if previous {
+		b.N++
+	}
+	if b.Op == OpBelow && b.N > 0 {
+		return AtMost(b.N - 1)
+	}
+	return b
 }
 
 // boundMax keeps figures far from overflow: nine times the world's money in fen.

@@ -15,19 +15,18 @@ func Decide(in Input) Decision {
 	if missing := incomplete(&in); missing != nil {
 		return Decision{Outcome: Refused, Reasons: missing}
 	}
-	var refusals, stepUps [8]Why // on the stack; more reasons than that are rare
-	v := verdict{in: &in, refusals: refusals[:0], stepUps: stepUps[:0]}
+	var v verdict
 	for i := range in.Layers {
-		v.layer(&in.Layers[i])
+		v.layer(&in, &in.Layers[i])
 	}
-	v.method()
-	v.rules()
-	return v.decision()
+	v.method(&in)
+	v.rules(&in)
+	return v.decision(&in)
 }
 
-// verdict collects reasons.
+// verdict collects reasons. It does not hold the Input, which would put every
+// Input on the heap.
 type verdict struct {
-	in       *Input
 	refusals []Why
 	stepUps  []Why
 	tightest Why  // the rule limit with the least room left
@@ -57,17 +56,23 @@ func incomplete(in *Input) []Why {
 }
 
 func (v *verdict) refuse(w Why) { v.refusals = append(v.refusals, w) }
-func (v *verdict) stepUp(w Why) { v.stepUps = append(v.stepUps, w) }
+
+func (v *verdict) stepUp(w Why) {
+	if v.stepUps == nil {
+		v.stepUps = make([]Why, 0, 4) // seldom more, so one allocation
+	}
+	v.stepUps = append(v.stepUps, w)
+}
 
 // layer hears one who has a say.
-func (v *verdict) layer(l *Layer) {
+func (v *verdict) layer(in *Input, l *Layer) {
 	why := Why{Layer: l.Kind, ID: l.ID, Version: l.Version, Reason: l.Because}
 	switch l.State {
 	case On:
 		if l.Kind == LayerPayer && l.Because == OneOffAllowance {
 			v.oneOff = l
 		}
-		v.limits(l)
+		v.limits(in, l)
 	case Off:
 		if l.Refuse {
 			if !why.Reason.isRefusal() && !why.Reason.isStepUp() {
@@ -89,8 +94,8 @@ func (v *verdict) layer(l *Layer) {
 }
 
 // limits applies the limits of a layer that is on.
-func (v *verdict) limits(l *Layer) {
-	in, m := v.in, &l.Limits
+func (v *verdict) limits(in *Input, l *Layer) {
+	m := &l.Limits
 	why := Why{Layer: l.Kind, ID: l.ID, Version: l.Version}
 	exceeds := func(r Reason, b Bound, x int64, c money.Currency) {
 		w := why
@@ -160,14 +165,14 @@ func (in *Input) verified() bool {
 }
 
 // method applies what holds for a method whatever anybody says.
-func (v *verdict) method() {
-	switch v.in.Method {
+func (v *verdict) method(in *Input) {
+	switch in.Method {
 	case PaymentCode:
-		if v.in.Entry != Scanned {
+		if in.Entry != Scanned {
 			v.stepUp(Why{Reason: CodeTyped})
 		}
 	case CardInsert, CardSwipe, DynamicQR:
-		if !v.in.verified() {
+		if !in.verified() {
 			v.stepUp(Why{Reason: MethodNeedsPIN})
 		}
 	case MethodUnknown, CardTap, Cash, StaticQR:
@@ -190,25 +195,25 @@ func (m Method) possible() StepUpMethods {
 }
 
 // decision puts the reasons in order and draws the outcome from them.
-func (v *verdict) decision() Decision {
+func (v *verdict) decision(in *Input) Decision {
 	slices.SortFunc(v.refusals, compareWhy)
 	slices.SortFunc(v.stepUps, compareWhy)
 	if len(v.refusals) > 0 {
-		return Decision{Outcome: Refused, Reasons: slices.Concat(v.refusals, v.stepUps)}
+		return Decision{Outcome: Refused, Reasons: append(v.refusals, v.stepUps...)}
 	}
-	if v.in.verified() {
+	if in.verified() {
 		first := Why{Reason: AlreadyVerified}
-		if v.in.Method == DynamicQR {
+		if in.Method == DynamicQR {
 			first.Reason = ConfirmedOnPhone
 		}
 		return Decision{Outcome: Authenticated, Reasons: prepend(first, v.stepUps)}
 	}
 	if len(v.stepUps) > 0 {
-		by := v.in.Can & v.in.Method.possible()
+		by := in.Can & in.Method.possible()
 		if by == 0 {
 			return Decision{Outcome: Refused, Reasons: prepend(Why{Reason: NoStepUpPossible}, v.stepUps)}
 		}
-		return Decision{Outcome: StepUp, Reasons: slices.Clone(v.stepUps), By: by}
+		return Decision{Outcome: StepUp, Reasons: v.stepUps, By: by}
 	}
 	why := v.tightest
 	why.Reason = WithinLimits
@@ -235,7 +240,7 @@ func compareWhy(a, b Why) int {
 
 // tighter reports whether w leaves less room than o: the higher share of its
 // limit is used up. Equal shares are told apart by name, for a stable answer.
-func tighter(w, o Why) bool {
+func tighter(w, o *Why) bool {
 	hi1, lo1 := bits.Mul64(uint64(w.Actual), uint64(o.Limit)) //nolint:gosec // neither is negative
 	hi2, lo2 := bits.Mul64(uint64(o.Actual), uint64(w.Limit)) //nolint:gosec // neither is negative
 	if hi1 != hi2 {

@@ -1,10 +1,7 @@
 package pinfree
 
-import "github.com/mianmi/mianmi/money"
-
 // rules applies every pack that concerns the payment.
-func (v *verdict) rules() {
-	in := v.in
+func (v *verdict) rules(in *Input) {
 	covered := false
 	concerned := "" // a pack that concerns the payment, should none permit it
 	if in.Rules != nil {
@@ -15,7 +12,7 @@ func (v *verdict) rules() {
 			if applies == no {
 				continue
 			}
-			limited := v.pack(p, &f)
+			limited := v.pack(in, p, &f)
 			if applies == yes && p.permits && (limited || p.unlimited) {
 				covered = true
 				v.permitted(p)
@@ -26,8 +23,7 @@ func (v *verdict) rules() {
 		}
 	}
 	if !covered && !in.Method.alwaysVerified() {
-		w := Why{Reason: NoRuleCovers, Rule: concerned}
-		v.stepUp(w)
+		v.stepUp(Why{Reason: NoRuleCovers, Rule: concerned})
 	}
 }
 
@@ -43,7 +39,7 @@ func (p *rules) inForce(in *Input) tri {
 
 // pack applies the limits of a pack; limited is false when none of them is
 // surely meant for this payment.
-func (v *verdict) pack(p *rules, f *facts) (limited bool) {
+func (v *verdict) pack(in *Input, p *rules, f *facts) (limited bool) {
 	for i := range p.limits {
 		l := &p.limits[i]
 		meant := l.when.match(f)
@@ -51,7 +47,7 @@ func (v *verdict) pack(p *rules, f *facts) (limited bool) {
 			continue
 		}
 		limited = limited || meant == yes
-		v.rule(p, l)
+		v.rule(in, p, l)
 	}
 	return limited
 }
@@ -64,42 +60,49 @@ func (v *verdict) permitted(p *rules) {
 }
 
 // rule applies one limit.
-func (v *verdict) rule(p *rules, l *rule) {
+func (v *verdict) rule(in *Input, p *rules, l *rule) {
 	if l.always {
 		v.exceeds(p, l, Why{Reason: RuleAlwaysStepsUp})
 		return
 	}
-	minor := v.in.Amount.Minor()
+	minor := in.Amount.Minor()
 	if l.counter < 0 {
-		v.compare(p, l, RulePerPaymentLimit, l.amount, 0, minor)
+		v.compare(p, l, measure{RulePerPaymentLimit, l.amount, 0, minor})
 		return
 	}
-	c := v.in.Counts[l.counter]
+	c := in.Counts[l.counter]
 	if l.previous {
 		minor = 0
 	}
-	v.compare(p, l, RuleCumulativeLimit, l.amount, c.Minor, minor)
-	v.compare(p, l, RuleCountLimit, l.number, c.Number, 1)
+	v.compare(p, l, measure{RuleCumulativeLimit, l.amount, c.Minor, minor})
+	v.compare(p, l, measure{RuleCountLimit, l.number, c.Number, 1})
 }
 
-// compare holds a figure against a bound: a reason when it is outside, a
+// measure is a figure to hold against a bound: what was counted before, and
+// what this payment adds.
+type measure struct {
+	reason       Reason
+	bound        Bound
+	counted, now int64
+}
+
+// compare holds a figure against its bound: a reason when it is outside, a
 // candidate for the tightest limit when it is inside.
-func (v *verdict) compare(p *rules, l *rule, r Reason, b Bound, counted, now int64) {
-	if b.Op == OpUnbounded {
+func (v *verdict) compare(p *rules, l *rule, m measure) {
+	if m.bound.Op == OpUnbounded {
 		return
 	}
-	x, inside := within(b, counted, now)
-	var c money.Currency
-	if r != RuleCountLimit {
-		c = l.currency
+	x, inside := within(m.bound, m.counted, m.now)
+	w := Why{Reason: m.reason, Layer: p.layer, Rule: l.name, Limit: m.bound.N, Actual: x}
+	if m.reason != RuleCountLimit {
+		w.Currency = l.currency
 	}
-	w := Why{Reason: r, Layer: p.layer, Rule: l.name, Limit: b.N, Actual: x, Currency: c}
 	switch {
 	case inside:
-		if !v.narrow || tighter(w, v.tightest) {
+		if !v.narrow || tighter(&w, &v.tightest) {
 			v.tightest, v.narrow = w, true
 		}
-	case counted < 0:
+	case m.counted < 0:
 		v.exceeds(p, l, Why{Reason: LayerUnknown})
 	default:
 		v.exceeds(p, l, w)
