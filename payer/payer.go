@@ -5,7 +5,7 @@
 // Tightening takes one step and is in force when it is acknowledged.
 // Loosening takes identity, the current risk text and a cooling-off. What a
 // payment may do with these settings is left to pinfree; taking payments to
-// payment.
+// payment; who is calling to access.
 package payer
 
 import (
@@ -23,7 +23,7 @@ type Payer struct {
 	CreatedAt time.Time
 
 	Settings Settings
-	Version  int64     // raised by every change of switch, limits, freeze, allowance
+	Version  int64     // raised by every change of settings, agreements, password
 	Since    time.Time // when Settings came into force
 	Pending  *Pending  // a loosening that waits for its cooling-off
 
@@ -34,7 +34,8 @@ type Payer struct {
 	// is set, a past time when it may, a future one while it is locked.
 	VerifiableFrom *time.Time
 
-	Balance  money.Amount
+	Balance money.Amount
+	// Counters belong to payments: this package neither reads nor writes them.
 	Counters pinfree.Counters
 }
 
@@ -46,7 +47,7 @@ type Settings struct {
 	DayAmount  *int64         `json:"day_amount,omitempty"`
 	DayCount   *int64         `json:"day_count,omitempty"`
 	QuietFrom  int            `json:"quiet_from,omitempty"` // minute of the payer's day; equal to QuietTo: none
-	QuietTo    int            `json:"quiet_to,omitempty"`
+	QuietTo    int            `json:"quiet_to,omitempty"`   // up to 1440, the end of the day
 }
 
 // Pending is a loosening in its cooling-off.
@@ -90,12 +91,13 @@ type Agreement struct {
 // Instrument is a card or device known by a token that mianmi issued. No card
 // number is ever stored; Last4 is what a receipt may show.
 type Instrument struct {
-	ID       mianmi.InstrumentID
-	Payer    mianmi.PayerID
-	Scheme   string
-	Kind     string
-	Domestic bool
-	Last4    string
+	ID        mianmi.InstrumentID
+	Payer     mianmi.PayerID
+	Scheme    string
+	Kind      string
+	Domestic  bool
+	Last4     string
+	CreatedAt time.Time
 }
 
 // Person is what identifies a payer to people. It stays in its own table, so
@@ -115,12 +117,17 @@ func (p Person) MaskedPhone() string {
 	return "****" + p.Phone[len(p.Phone)-4:]
 }
 
-// Password is the state of a payment password. Hash is argon2id in PHC form.
+// Password is the state of a payment password. The zero Password is none.
 type Password struct {
-	Hash        string
-	Tries       int // consecutive failures
-	LockedUntil time.Time
-}
+	Hash        string    // argon2id in PHC form; empty: none is set
+	Tries       int       // consecutive failures; each five of them make a lock
+	LockedUntil time.Time // zero: not locked
 
-// DayZone is the zone of the payer's day.
-const DayZone = "Asia/Shanghai"
+	// Renew is set by a loss report and cleared by a new password: whoever has
+	// the phone may know the old one, so the report is not lifted before.
+	Renew bool
+
+	// ResetDigest is of a one-time code that sets a new password until ResetUntil.
+	ResetDigest []byte
+	ResetUntil  time.Time
+}

@@ -49,6 +49,9 @@ CREATE TABLE payer_password (
   hash         text     NOT NULL,
   tries        smallint NOT NULL,
   locked_until bigint,
+  renew        smallint NOT NULL,
+  reset_digest bytea,
+  reset_until  bigint,
   PRIMARY KEY (bucket, payer)
 );
 
@@ -87,6 +90,7 @@ CREATE TABLE payment_code (
   used_by    text,
   PRIMARY KEY (bucket, digest)
 ) WITH (fillfactor = 80);
+CREATE INDEX payment_code_payer ON payment_code (bucket, payer);
 
 CREATE TABLE payment (
   bucket         smallint NOT NULL,
@@ -221,6 +225,7 @@ CREATE TABLE session (
   role       text     NOT NULL,
   actor      text     NOT NULL,
   created_at bigint   NOT NULL,
+  idle_at    bigint   NOT NULL,
   expires_at bigint   NOT NULL,
   PRIMARY KEY (bucket, digest)
 );

@@ -49,6 +49,9 @@ CREATE TABLE payer_password (
   hash         text     NOT NULL,
   tries        integer  NOT NULL,
   locked_until integer,
+  renew        integer  NOT NULL,
+  reset_digest blob,
+  reset_until  integer,
   PRIMARY KEY (bucket, payer)
 ) WITHOUT ROWID;
 
@@ -87,6 +90,7 @@ CREATE TABLE payment_code (
   used_by    text,
   PRIMARY KEY (bucket, digest)
 ) WITHOUT ROWID;
+CREATE INDEX payment_code_payer ON payment_code (bucket, payer);
 
 CREATE TABLE payment (
   bucket         integer  NOT NULL,
@@ -221,6 +225,7 @@ CREATE TABLE session (
   role       text     NOT NULL,
   actor      text     NOT NULL,
   created_at integer  NOT NULL,
+  idle_at    integer  NOT NULL,
   expires_at integer  NOT NULL,
   PRIMARY KEY (bucket, digest)
 ) WITHOUT ROWID;

@@ -1,0 +1,151 @@
+package payer
+
+import (
+	"context"
+	"time"
+
+	"github.com/mianmi/mianmi"
+	"github.com/mianmi/mianmi/access"
+)
+
+// AgreementInput is a consent to PIN-free charges by one merchant.
+type AgreementInput struct {
+	Merchant       mianmi.MerchantID
+	PerPayment     *int64 // minor units of the payer's currency; nil: no limit of its own
+	ConsentVersion string // of the consent text that the payer has accepted
+	Password       string
+}
+
+// agreementBody is an agreement as a record shows it.
+type agreementBody struct {
+	ID         mianmi.AgreementID `json:"id"`
+	Merchant   mianmi.MerchantID  `json:"merchant"`
+	Open       bool               `json:"open"`
+	PerPayment *int64             `json:"per_payment,omitempty"`
+	Version    int64              `json:"version"`
+}
+
+func (a Agreement) body() *agreementBody {
+	return &agreementBody{ID: a.ID, Merchant: a.Merchant, Open: a.Open, PerPayment: a.PerPayment, Version: a.Version}
+}
+
+// OpenAgreement opens the payer's agreement with a merchant, or changes the
+// limit of an open one. It needs the password and the current consent text.
+// It does not open the payer's own switch. The same again changes nothing.
+func (s *Service) OpenAgreement(ctx context.Context, actor mianmi.Actor, id mianmi.PayerID, in AgreementInput) (Agreement, error) {
+	if err := access.Allow(actor, access.PayerLoosen, target(id)); err != nil {
+		return Agreement{}, err
+	}
+	if err := checkID(id); err != nil {
+		return Agreement{}, err
+	}
+	if !merchantForm.MatchString(string(in.Merchant)) {
+		return Agreement{}, mianmi.InvalidField("merchant", "not a merchant's identifier")
+	}
+	if in.PerPayment != nil && (*in.PerPayment <= 0 || *in.PerPayment > minorMax) {
+		return Agreement{}, mianmi.InvalidField("per_payment", "want an amount above zero, or none for no limit")
+	}
+	if err := accepts("consent_version", in.ConsentVersion, s.cfg.Consent); err != nil {
+		return Agreement{}, err
+	}
+	if err := s.Verify(ctx, id, in.Password); err != nil {
+		return Agreement{}, err
+	}
+	now := s.Clock.Now()
+	fresh, err := mianmi.NewBucketID("ag", id.Bucket(), now, s.Random)
+	if err != nil {
+		return Agreement{}, err
+	}
+	var left Agreement
+	err = s.Store.ChangeAgreement(ctx, id, in.Merchant, func(c *Change, a *Agreement) error {
+		if err := s.settle(c, now); err != nil {
+			return err
+		}
+		defer func() { left = *a }()
+		if !c.Payer.Frozen.IsZero() {
+			return errFrozen()
+		}
+		same := a.Open && !above(a.PerPayment, in.PerPayment) && !above(in.PerPayment, a.PerPayment)
+		if same && a.ConsentVersion == in.ConsentVersion {
+			return nil
+		}
+		if a.ID == "" {
+			*a = Agreement{ID: mianmi.AgreementID(fresh), Payer: id, Merchant: in.Merchant}
+		}
+		if !a.Open {
+			a.OpenedAt = now
+		}
+		a.Open, a.ClosedAt, a.PerPayment, a.ConsentVersion = true, time.Time{}, clone(in.PerPayment), in.ConsentVersion
+		a.Version++
+		return s.record(c, now, recordInput{Actor: actor, Type: "payer.agreement.opened", Before: c.Payer.snapshot(),
+			Document: in.ConsentVersion, Agreement: a.body()})
+	})
+	if err != nil {
+		return Agreement{}, err
+	}
+	return left, nil
+}
+
+// CloseAgreement ends the payer's agreement with a merchant, in one step and at
+// once, and voids a one-off allowance that the merchant could use. A second call changes
+// nothing; an agreement that is not the payer's is NotFound.
+func (s *Service) CloseAgreement(ctx context.Context, actor mianmi.Actor, id mianmi.PayerID, agreement mianmi.AgreementID) (Agreement, error) {
+	if err := access.Allow(actor, access.PayerTighten, target(id)); err != nil {
+		return Agreement{}, err
+	}
+	found, err := s.agreement(ctx, id, agreement)
+	if err != nil {
+		return Agreement{}, err
+	}
+	now := s.Clock.Now()
+	var left Agreement
+	err = s.Store.ChangeAgreement(ctx, id, found.Merchant, func(c *Change, a *Agreement) error {
+		if err := s.settle(c, now); err != nil {
+			return err
+		}
+		defer func() { left = *a }()
+		if !a.Open {
+			return nil
+		}
+		before := c.Payer.snapshot()
+		a.Open, a.ClosedAt = false, now
+		a.Version++
+		if l := c.Payer.Allowance; l != nil && (l.Merchant == "" || l.Merchant == a.Merchant) {
+			c.Payer.Allowance = nil
+		}
+		return s.record(c, now, recordInput{Actor: actor, Type: "payer.agreement.closed", Before: before, Agreement: a.body()})
+	})
+	if err != nil {
+		return Agreement{}, err
+	}
+	return left, nil
+}
+
+func (s *Service) agreement(ctx context.Context, id mianmi.PayerID, agreement mianmi.AgreementID) (Agreement, error) {
+	if err := checkID(id); err != nil {
+		return Agreement{}, err
+	}
+	if b, err := agreement.Bucket(); err != nil || b != id.Bucket() {
+		return Agreement{}, mianmi.Missing("agreement")
+	}
+	all, err := s.Store.Agreements(ctx, id)
+	if err != nil {
+		return Agreement{}, err
+	}
+	for _, a := range all {
+		if a.ID == agreement {
+			return a, nil
+		}
+	}
+	return Agreement{}, mianmi.Missing("agreement")
+}
+
+// Agreements returns the payer's agreements, open ones first, newest first;
+// closed ones stay in the list with their time. There is one a merchant, and
+// at most 500.
+func (s *Service) Agreements(ctx context.Context, actor mianmi.Actor, id mianmi.PayerID) ([]Agreement, error) {
+	if err := s.mayShow(actor, id); err != nil {
+		return nil, err
+	}
+	return s.Store.Agreements(ctx, id)
+}

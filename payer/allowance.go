@@ -1,0 +1,86 @@
+package payer
+
+import (
+	"context"
+	"regexp"
+	"time"
+
+	"github.com/mianmi/mianmi"
+	"github.com/mianmi/mianmi/access"
+	"github.com/mianmi/mianmi/money"
+)
+
+// AllowanceInput is leave for one PIN-free payment.
+type AllowanceInput struct {
+	Max      money.Amount      // in the payer's currency
+	Merchant mianmi.MerchantID // empty: any
+	Life     time.Duration     // default 15 min, at most Config.AllowanceLife
+	Password string
+}
+
+// allowanceLife is long enough to reach the till.
+const allowanceLife = 15 * time.Minute
+
+var merchantForm = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+
+func (s *Service) checkAllowance(in AllowanceInput) error {
+	if !in.Max.Positive() || in.Max.Minor() > s.cfg.AllowanceMax {
+		return mianmi.InvalidField("max", "want an amount above zero and within the most that one allowance may be")
+	}
+	if in.Merchant != "" && !merchantForm.MatchString(string(in.Merchant)) {
+		return mianmi.InvalidField("merchant", "not a merchant's identifier")
+	}
+	if in.Life < time.Second || in.Life > s.cfg.AllowanceLife {
+		return mianmi.InvalidField("life", "want a time from one second to the longest life of an allowance")
+	}
+	return nil
+}
+
+// GrantAllowance allows one PIN-free payment in advance, without reopening.
+// It needs the password. A new one takes the place of an older one.
+func (s *Service) GrantAllowance(ctx context.Context, actor mianmi.Actor, id mianmi.PayerID, in AllowanceInput) (Status, error) {
+	if err := access.Allow(actor, access.PayerLoosen, target(id)); err != nil {
+		return Status{}, err
+	}
+	if in.Life == 0 {
+		in.Life = min(allowanceLife, s.cfg.AllowanceLife)
+	}
+	if err := s.checkAllowance(in); err != nil {
+		return Status{}, err
+	}
+	if err := s.Verify(ctx, id, in.Password); err != nil {
+		return Status{}, err
+	}
+	name, err := mianmi.NewID("al", s.Clock.Now(), s.Random)
+	if err != nil {
+		return Status{}, err
+	}
+	return s.change(ctx, id, func(c *Change, now time.Time) error {
+		p := &c.Payer
+		if !p.Frozen.IsZero() {
+			return errFrozen()
+		}
+		if in.Max.Currency() != p.Settings.Currency {
+			return mianmi.InvalidField("max.currency", "want the payer's currency")
+		}
+		before := p.snapshot()
+		p.Allowance = &Allowance{ID: mianmi.AllowanceID(name), Max: in.Max, Merchant: in.Merchant, ExpiresAt: now.Add(in.Life)}
+		return s.record(c, now, recordInput{Actor: actor, Type: "payer.allowance.granted", Before: before})
+	})
+}
+
+// RevokeAllowance takes the one-off allowance back, in one step. Without one
+// it changes nothing.
+func (s *Service) RevokeAllowance(ctx context.Context, actor mianmi.Actor, id mianmi.PayerID) (Status, error) {
+	if err := access.Allow(actor, access.PayerTighten, target(id)); err != nil {
+		return Status{}, err
+	}
+	return s.change(ctx, id, func(c *Change, now time.Time) error {
+		if c.Payer.Allowance == nil {
+			return nil
+		}
+		before := c.Payer.snapshot()
+		c.Payer.Allowance = nil
+		return s.record(c, now, recordInput{Actor: actor, Type: "payer.allowance.revoked", Before: before})
+	})
+}
