@@ -259,6 +259,7 @@ CREATE TABLE merchant (
   no_pin             integer  NOT NULL,
   upgraded           integer  NOT NULL,
   agreement_required integer  NOT NULL,
+  version            integer  NOT NULL,
   created_at         integer  NOT NULL,
   epoch              integer  NOT NULL
 ) WITHOUT ROWID;
@@ -301,6 +302,7 @@ CREATE TABLE policy (
   subject     text     NOT NULL,
   pin_free    integer  NOT NULL,
   per_payment integer,
+  currency    text,
   methods     integer,
   version     integer  NOT NULL,
   since       integer  NOT NULL,
@@ -331,6 +333,7 @@ CREATE TABLE approval (
   based_on    integer  NOT NULL,
   proposed_by text     NOT NULL,
   proposed_at integer  NOT NULL,
+  expires_at  integer  NOT NULL,
   state       integer  NOT NULL,
   decided_by  text,
   decided_at  integer
@@ -369,9 +372,14 @@ CREATE INDEX policy_epoch ON policy (epoch);
 CREATE INDEX emergency_stop_epoch ON emergency_stop (epoch);
 CREATE INDEX terminal_epoch ON terminal (epoch);
 CREATE INDEX store_epoch ON store (epoch);
-CREATE INDEX terminal_store ON terminal (store);
-CREATE INDEX store_merchant ON store (merchant);
-CREATE INDEX approval_merchant ON approval (merchant, state);
+CREATE INDEX terminal_store ON terminal (store, id);
+CREATE INDEX store_merchant ON store (merchant, id);
+CREATE INDEX merchant_epoch ON merchant (epoch);
+CREATE INDEX model_epoch ON model (epoch);
+CREATE INDEX api_key_epoch ON api_key (epoch);
+CREATE INDEX emergency_stop_scope ON emergency_stop (scope, subject, id);
+CREATE INDEX approval_scope ON approval (scope, subject, state);
+CREATE INDEX approval_merchant ON approval (merchant, state, id);
 
 -- +goose Down
 DROP TABLE api_key;
