@@ -30,6 +30,8 @@ type DB struct {
 	pool    *pgxpool.Pool // PostgreSQL only
 	dialect dialect
 	opts    Options
+
+	settings settingsCache // what payments read (settings.go)
 }
 
 // Options tune a DB. Zero values mean the defaults.
