@@ -31,6 +31,7 @@ type DB struct {
 	dialect dialect
 	opts    Options
 
+	onClose  []func()      // what was opened later
 	settings settingsCache // what payments read (settings.go)
 }
 
@@ -143,6 +144,9 @@ func durableCommit(ctx context.Context, c *pgx.Conn) error {
 
 // Close closes every connection.
 func (db *DB) Close() error {
+	for _, fn := range db.onClose {
+		fn()
+	}
 	err := db.write.Close()
 	if db.read != db.write {
 		err = errors.Join(err, db.read.Close())

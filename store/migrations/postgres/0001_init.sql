@@ -241,6 +241,11 @@ CREATE TABLE idempotency (
   PRIMARY KEY (bucket, key)
 );
 
+CREATE INDEX payment_code_expiry ON payment_code (expires_at);
+CREATE INDEX session_expiry ON session (expires_at);
+CREATE INDEX qr_order_expiry ON qr_order (expires_at);
+CREATE INDEX idempotency_expiry ON idempotency (expires_at);
+
 -- Settings that every node may hold whole. Each change raises the one epoch
 -- in its own transaction and marks its rows with it: a node that reads the
 -- epoch inside a payment's transaction knows whether its copy is the newest.
