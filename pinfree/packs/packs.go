@@ -81,7 +81,7 @@ func Parse(file string, b []byte) (pinfree.Pack, error) {
 	}
 	w := &walker{lines: map[string]int{}}
 	if err := w.walk("", tree.Docs[0].Body, 0); err != nil {
-		return pinfree.Pack{}, mianmi.InvalidField(file+":"+strconv.Itoa(w.line), err.Error())
+		return pinfree.Pack{}, mianmi.InvalidField(file, err.Error())
 	}
 	var p pinfree.Pack
 	if err := yaml.UnmarshalWithOptions(b, &p, yaml.Strict()); err != nil {
@@ -105,12 +105,8 @@ func fault(file string, err error) error {
 	return mianmi.InvalidField(file, msg)
 }
 
-// walker notes the line of every field, and refuses the parts of YAML that the
-// language does without.
-type walker struct {
-	lines map[string]int
-	line  int // of the node last visited
-}
+// walker notes the line of every field.
+type walker struct{ lines map[string]int }
 
 // depthMax bounds nesting; the language needs six levels.
 const depthMax = 20
@@ -119,10 +115,9 @@ func (w *walker) walk(at string, n ast.Node, depth int) error {
 	if depth > depthMax {
 		return fmt.Errorf("%s: nested deeper than %d levels", at, depthMax)
 	}
-	if t := n.GetToken(); t != nil && t.Position != nil {
-		w.line = t.Position.Line
-		if _, ok := w.lines[at]; !ok && at != "" {
-			w.lines[at] = w.line
+	if t := n.GetToken(); at != "" && t != nil && t.Position != nil {
+		if _, ok := w.lines[at]; !ok {
+			w.lines[at] = t.Position.Line
 		}
 	}
 	switch n := n.(type) {
@@ -145,8 +140,6 @@ func (w *walker) walk(at string, n ast.Node, depth int) error {
 				return err
 			}
 		}
-	case *ast.FloatNode, *ast.InfinityNode, *ast.NanNode:
-		return fmt.Errorf("%s: %s is not a whole number; write minor units (50.00 is 5000), or quote a text", at, n.String())
 	case *ast.AnchorNode, *ast.AliasNode, *ast.MergeKeyNode:
 		return fmt.Errorf("%s: anchors and aliases are not part of the language; write it out", at)
 	}

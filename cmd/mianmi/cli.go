@@ -1,0 +1,182 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/mianmi/mianmi"
+	"github.com/mianmi/mianmi/store"
+)
+
+// Exit statuses of the program.
+const (
+	exitOK     = 0
+	exitFailed = 1 // the work could not be done, or a check failed
+	exitUsage  = 2 // flags, environment or file are wrong
+)
+
+// app is what a subcommand is handed: the world outside, and what all
+// subcommands share.
+type app struct {
+	clock   mianmi.Clock
+	random  io.Reader
+	stdout  io.Writer
+	stderr  io.Writer
+	environ []string // "NAME=value"
+
+	shared *shared // flags of every subcommand
+	lang   mianmi.Lang
+	log    *slog.Logger
+}
+
+// cli is the whole command line. Help stands in both languages beside each
+// flag: help is English, zh Chinese.
+type cli struct {
+	shared
+
+	Serve   serveCmd   `cmd:"" help:"Run the server." zh:"运行服务。"`
+	Migrate migrateCmd `cmd:"" help:"Bring the database's schema up to this program's version." zh:"把数据库结构升级到本程序的版本。"`
+	Doctor  doctorCmd  `cmd:"" help:"Check this deployment; exit status 1 when a check fails." zh:"检查部署情况；有检查未通过时退出码为 1。"`
+	Version versionCmd `cmd:"" help:"Print the version." zh:"显示版本。"`
+}
+
+// shared are the flags that every subcommand takes.
+type shared struct {
+	Config string `placeholder:"FILE" help:"YAML file with any of these settings; flags and environment win over it." zh:"YAML 配置文件，可写入下列任何设置；命令行参数和环境变量优先于文件。"`
+	DB     string `name:"db" placeholder:"ADDRESS" help:"Database: sqlite:FILE or postgres://user:password@host/name; default is the file mianmi.db in the data folder." zh:"数据库：sqlite:文件 或 postgres://用户:密码@主机/库名；默认为数据目录中的 mianmi.db。"`
+	Data   string `placeholder:"DIR" default:"mianmi-data" help:"Folder of the keys file and of the default database." zh:"数据目录，存放密钥文件和默认数据库。"`
+
+	DBConns      int           `name:"db-conns" placeholder:"N" default:"32" help:"Most connections to PostgreSQL." zh:"PostgreSQL 最大连接数。"`
+	DBWriteLimit time.Duration `name:"db-write-limit" placeholder:"TIME" default:"10s" help:"Longest time of a write that has begun." zh:"已开始的写操作的最长时间。"`
+
+	LogLevel  string `placeholder:"LEVEL" enum:"debug,info,warn,error" default:"info" help:"Least level that is logged: debug, info, warn or error." zh:"日志级别下限：debug、info、warn 或 error。"`
+	LogFormat string `placeholder:"FORMAT" enum:"text,json" default:"text" help:"Form of the log on standard error: text or json." zh:"标准错误输出的日志格式：text 或 json。"`
+	Lang      string `placeholder:"zh|en" enum:"zh,en," default:"" help:"Language of help and findings: zh or en; default is that of LANG." zh:"帮助与检查结果的语言：zh 或 en；默认取自 LANG。"`
+}
+
+// dsn is the database's address.
+func (s *shared) dsn() string {
+	if s.DB != "" {
+		return s.DB
+	}
+	return "sqlite:" + filepath.Join(s.Data, "mianmi.db")
+}
+
+// keysFile is where the server's secrets are.
+func (s *shared) keysFile() string { return filepath.Join(s.Data, "keys.json") }
+
+func (s *shared) storeOptions() store.Options {
+	return store.Options{ConnsMax: s.DBConns, WriteLimit: s.DBWriteLimit}
+}
+
+// Validate is called by kong once every flag is set.
+func (s *shared) Validate() error {
+	switch {
+	case s.Data == "":
+		return errors.New("--data: want a folder")
+	case s.DBConns < 1 || s.DBConns > 10_000:
+		return errors.New("--db-conns: want 1 to 10000")
+	case s.DBWriteLimit < 100*time.Millisecond || s.DBWriteLimit > 10*time.Minute:
+		return errors.New("--db-write-limit: want 100ms to 10m")
+	}
+	return nil
+}
+
+// run runs the program and returns its exit status.
+func run(ctx context.Context, args []string, a *app) int {
+	a.lang = chooseLang(args, a.environ)
+	var c cli
+	settings, err := readSettings(args, a.environ)
+	if err != nil {
+		return a.usage(err)
+	}
+	k, err := newParser(&c, a, settings)
+	if err != nil {
+		return a.usage(err)
+	}
+	helped := false
+	k.Exit = func(int) { helped = true; panic(errHelped) }
+	kctx, err := parse(k, args)
+	switch {
+	case helped:
+		return exitOK
+	case err != nil:
+		return a.usage(settings.place(err))
+	}
+	if c.Lang != "" {
+		a.lang = mianmi.ParseLang(c.Lang)
+	}
+	a.shared = &c.shared
+	a.log = newLog(a.stderr, c.LogLevel, c.LogFormat)
+	kctx.BindTo(ctx, (*context.Context)(nil))
+	if err := kctx.Run(a); err != nil {
+		if !errors.Is(err, errFound) {
+			_, _ = fmt.Fprintf(a.stderr, "mianmi %s: %v\n", kctx.Command(), err)
+		}
+		return exitFailed
+	}
+	return exitOK
+}
+
+// errHelped ends parsing once help has been printed; errFound says that a
+// subcommand has already told what is wrong.
+var (
+	errHelped = errors.New("help was printed")
+	errFound  = errors.New("told already")
+)
+
+func parse(k *kong.Kong, args []string) (ctx *kong.Context, err error) {
+	defer func() {
+		if r := recover(); r != nil && r != any(errHelped) {
+			panic(r)
+		}
+	}()
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	return k.Parse(args)
+}
+
+func newParser(c *cli, a *app, s *settings) (*kong.Kong, error) {
+	about := mianmi.Text{
+		ZH: "关闭 POS 终端的小额免密支付，并证明它确实已关闭。每个参数 --a-b 也可写成环境变量 MIANMI_A_B 或 YAML 键 a-b。",
+		EN: "Switches PIN-free payment off at POS terminals and proves it. Each flag --a-b is also the environment variable MIANMI_A_B and the key a-b of the YAML file.",
+	}
+	return kong.New(c,
+		kong.Name("mianmi"),
+		kong.Description(about.In(a.lang)),
+		kong.Writers(a.stdout, a.stderr),
+		kong.Help(helpIn(a.lang)),
+		kong.ConfigureHelp(kong.HelpOptions{NoExpandSubcommands: true, WrapUpperBound: 100}),
+		kong.PostBuild(func(k *kong.Kong) error {
+			translate(k.Model.Node, a.lang)
+			return s.check(k.Model)
+		}),
+		kong.Resolvers(s),
+	)
+}
+
+// usage tells what is wrong with the command line, environment or file.
+func (a *app) usage(err error) int {
+	hint := mianmi.Text{ZH: "运行 mianmi --help 查看用法", EN: "mianmi --help tells how it is used"}
+	_, _ = fmt.Fprintf(a.stderr, "mianmi: %v\n%s\n", err, hint.In(a.lang))
+	return exitUsage
+}
+
+// env returns a variable of the environment.
+func env(environ []string, name string) (string, bool) {
+	for _, kv := range environ {
+		if k, v, ok := strings.Cut(kv, "="); ok && k == name {
+			return v, true
+		}
+	}
+	return "", false
+}

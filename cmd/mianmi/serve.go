@@ -1,0 +1,167 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/mianmi/mianmi"
+	"github.com/mianmi/mianmi/store"
+)
+
+type serveCmd struct {
+	Listen  string `placeholder:"HOST:PORT" default:"127.0.0.1:8080" help:"Address of the API; port 0 takes a free one." zh:"API 监听地址；端口 0 表示任选空闲端口。"`
+	Metrics string `placeholder:"HOST:PORT" help:"Address of the Prometheus metrics; none by default." zh:"Prometheus 指标的监听地址；默认不开启。"`
+	TLSCert string `name:"tls-cert" placeholder:"FILE" help:"Certificate chain (PEM); with tls-key the API speaks TLS." zh:"证书链（PEM）；与 tls-key 同时设置后 API 启用 TLS。"`
+	TLSKey  string `name:"tls-key" placeholder:"FILE" help:"Private key of tls-cert (PEM)." zh:"tls-cert 对应的私钥（PEM）。"`
+
+	AutoMigrate bool `negatable:"" default:"true" help:"Migrate the database at start." zh:"启动时升级数据库结构。"`
+
+	TimeoutHeader time.Duration `placeholder:"TIME" default:"5s" help:"Longest time for a request's header." zh:"读取请求头的最长时间。"`
+	TimeoutRead   time.Duration `placeholder:"TIME" default:"15s" help:"Longest time for a whole request." zh:"读取整个请求的最长时间。"`
+	TimeoutWrite  time.Duration `placeholder:"TIME" default:"60s" help:"Longest time from a request's header to the end of its answer." zh:"从读完请求头到应答结束的最长时间。"`
+	TimeoutIdle   time.Duration `placeholder:"TIME" default:"120s" help:"Longest rest of a connection between two requests." zh:"连接在两次请求之间的最长空闲时间。"`
+	TimeoutStop   time.Duration `placeholder:"TIME" default:"30s" help:"Longest time for finishing what has begun after a signal to stop." zh:"收到停止信号后，完成已开始请求的最长时间。"`
+	DrainTime     time.Duration `placeholder:"TIME" default:"0s" help:"Time between not being ready and refusing connections, for a load balancer to notice." zh:"从“未就绪”到拒绝新连接之间的等待时间，供负载均衡器察觉。"`
+}
+
+// headerBytesMax bounds a request's header: four times what a proxy adds.
+const headerBytesMax = 32 << 10
+
+// Validate is called by kong once every flag is set.
+func (c *serveCmd) Validate() error {
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		return errors.New("--tls-cert and --tls-key go together")
+	}
+	for flag, d := range map[string]time.Duration{
+		"timeout-header": c.TimeoutHeader, "timeout-read": c.TimeoutRead, "timeout-write": c.TimeoutWrite,
+		"timeout-idle": c.TimeoutIdle, "timeout-stop": c.TimeoutStop,
+	} {
+		if d <= 0 || d > time.Hour {
+			return fmt.Errorf("--%s: want above 0 and at most 1h", flag)
+		}
+	}
+	if c.DrainTime < 0 || c.DrainTime > time.Hour {
+		return errors.New("--drain-time: want 0 to 1h")
+	}
+	return nil
+}
+
+// Run serves until ctx ends, then finishes what has begun.
+func (c *serveCmd) Run(ctx context.Context, a *app) (err error) {
+	db, err := c.database(ctx, a)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	// What has begun outlives the signal, up to TimeoutStop.
+	work := context.WithoutCancel(ctx)
+	services, err := newServices(work, a, db)
+	if err != nil {
+		return err
+	}
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", c.Listen)
+	if err != nil {
+		return errors.Join(fmt.Errorf("listen: %w", err), services.stop(work))
+	}
+	stopMetrics, err := c.serveMetrics(ctx, a, services.metrics)
+	if err != nil {
+		return errors.Join(err, l.Close(), services.stop(work))
+	}
+	a.log.InfoContext(ctx, "serving", "address", l.Addr().String(), "database", publicAddress(a.shared.dsn()), "tls", c.TLSCert != "")
+	if c.TLSCert == "" && !loopback(l.Addr()) {
+		a.log.WarnContext(ctx, "the API is open to the network without TLS: set tls-cert, or put a proxy that speaks TLS before it")
+	}
+	err = c.serve(ctx, a, l, newHealth(db), services.handler)
+	return errors.Join(err, services.stop(work), stopMetrics())
+}
+
+// serve answers requests on l until ctx ends.
+func (c *serveCmd) serve(ctx context.Context, a *app, l net.Listener, h *health, rest http.Handler) error {
+	work := context.WithoutCancel(ctx)
+	s := c.server(work, h.mount(rest))
+	failed := make(chan error, 1)
+	go func() { failed <- c.accept(s, l) }()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+		return errors.Join(c.shutdown(work, a, s, h), <-failed)
+	}
+}
+
+// database opens the database and makes sure of its schema.
+func (c *serveCmd) database(ctx context.Context, a *app) (*store.DB, error) {
+	db, err := a.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if c.AutoMigrate {
+		steps, err := db.Migrate(ctx)
+		if err != nil {
+			return nil, errors.Join(err, db.Close())
+		}
+		for _, s := range steps {
+			a.log.InfoContext(ctx, "migrated", "step", s)
+		}
+		return db, nil
+	}
+	have, want, err := db.Schema(ctx)
+	if err == nil && have < want {
+		err = &mianmi.Error{Kind: mianmi.Conflict, Msg: fmt.Sprintf("the schema is at version %d and this program needs %d: run mianmi migrate", have, want)}
+	}
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
+func (c *serveCmd) server(base context.Context, h http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: c.TimeoutHeader,
+		ReadTimeout:       c.TimeoutRead,
+		WriteTimeout:      c.TimeoutWrite,
+		IdleTimeout:       c.TimeoutIdle,
+		MaxHeaderBytes:    headerBytesMax,
+		BaseContext:       func(net.Listener) context.Context { return base },
+	}
+}
+
+func (c *serveCmd) accept(s *http.Server, l net.Listener) error {
+	err := error(nil)
+	if c.TLSCert == "" {
+		err = s.Serve(l)
+	} else {
+		err = s.ServeTLS(l, c.TLSCert, c.TLSKey)
+	}
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+// shutdown says "not ready", waits for load balancers, and then lets every
+// request that has begun end, for TimeoutStop at most.
+func (c *serveCmd) shutdown(ctx context.Context, a *app, s *http.Server, h *health) error {
+	a.log.InfoContext(ctx, "stopping", "drain", c.DrainTime.String(), "at_most", c.TimeoutStop.String())
+	h.stopping.Store(true)
+	if c.DrainTime > 0 {
+		<-time.After(c.DrainTime)
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.TimeoutStop)
+	defer cancel()
+	if err := s.Shutdown(ctx); err != nil {
+		return errors.Join(fmt.Errorf("requests were cut off after %v: %w", c.TimeoutStop, err), s.Close())
+	}
+	a.log.InfoContext(ctx, "stopped")
+	return nil
+}
+
+func loopback(at net.Addr) bool {
+	tcp, ok := at.(*net.TCPAddr)
+	return ok && tcp.IP.IsLoopback()
+}
