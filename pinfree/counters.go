@@ -86,7 +86,7 @@ func ParseCounters(s string) (Counters, error) {
 	if words > maxEntries+1 {
 		return Counters{}, countersError("more than " + strconv.Itoa(maxEntries) + " counters")
 	}
-	c := Counters{entries: make([]entry, 0, words+1)} // room for one more, which Record may need
+	c := Counters{entries: make([]entry, 0, words)}
 	for rest := s; ; {
 		word, more, found := strings.Cut(rest, " ")
 		if strings.HasPrefix(word, "!") && !found {

@@ -100,6 +100,9 @@ func (v *verdict) limits(in *Input, l *Layer) {
 	exceeds := func(r Reason, b Bound, x int64, c money.Currency) {
 		w := why
 		w.Reason, w.Limit, w.Actual, w.Currency = r, b.N, x, c
+		if x < 0 { // how much was used is not known
+			w.Reason, w.Limit, w.Actual, w.Currency = LayerUnknown, 0, 0, ""
+		}
 		v.stepUp(w)
 	}
 	amounts := m.PerPayment.Op != OpUnbounded || m.DayAmount.Op != OpUnbounded

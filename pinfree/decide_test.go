@@ -134,7 +134,7 @@ func TestDecide(t *testing.T) {
 		{"own use that is not known is over every bound on it", codePayment, func(in *pinfree.Input) {
 			payer(in).Limits.DayCount = pinfree.AtMost(1000)
 			in.Own = pinfree.Count{Number: -1, Minor: -1}
-		}, pinfree.StepUp, reasonList{pinfree.OwnDayCountLimit}},
+		}, pinfree.StepUp, reasonList{pinfree.LayerUnknown}},
 		{"a place's limit", codePayment, func(in *pinfree.Input) {
 			in.Layers[2].Limits.Currency, in.Layers[2].Limits.PerPayment = "CNY", pinfree.Below(1800)
 		}, pinfree.StepUp, reasonList{pinfree.PlacePerPayment}},

@@ -143,7 +143,7 @@ func (s *RuleSet) Record(stored Counters, ev Event) Counters {
 	ev.Minor = max(ev.Minor, 0)
 	w := recorder{
 		set: s, ev: &ev, days: days{set: s, at: ev.At},
-		out: Counters{entries: make([]entry, 0, len(stored.entries)+s.Counters()+1), dropped: stored.dropped},
+		out: Counters{entries: make([]entry, 0, len(stored.entries)+2), dropped: stored.dropped},
 	}
 	if s == nil {
 		w.days.set = noRules

@@ -123,7 +123,7 @@ var wordsOf = map[Reason][3]mianmi.Text{
 	RuleCumulativeLimit: {
 		{ZH: "免密付款累计 {actual}，{over}累计限额 {limit}，{ask}。", EN: "Your PIN-free payments come to {actual}, which {over} the limit of {limit} in all; {ask}."},
 		{ZH: "顾客的免密累计金额已到限额，{ask}。", EN: "The customer's PIN-free total is used up; {ask}."},
-		{ZH: "规则 {rule}：累计限额 {limit}，计算值 {actual}。", EN: "Rule {rule}: cumulative limit {limit}, compared {actual}."},
+		{ZH: "规则 {rule}：累计限额 {limit}，计入 {actual}。", EN: "Rule {rule}: cumulative limit {limit}, counted {actual}."},
 	},
 	RuleCountLimit: {
 		{ZH: "算上这次，免密付款共 {actual}，{over}上限 {limit}，{ask}。", EN: "With this one it would be {actual} without a PIN, which {over} the limit of {limit}; {ask}."},

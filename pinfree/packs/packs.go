@@ -81,7 +81,7 @@ func Parse(file string, b []byte) (pinfree.Pack, error) {
 	}
 	w := &walker{lines: map[string]int{}}
 	if err := w.walk("", tree.Docs[0].Body, 0); err != nil {
-		return pinfree.Pack{}, mianmi.InvalidField(file, err.Error())
+		return pinfree.Pack{}, mianmi.InvalidField(file+":"+strconv.Itoa(w.line), err.Error())
 	}
 	var p pinfree.Pack
 	if err := yaml.UnmarshalWithOptions(b, &p, yaml.Strict()); err != nil {
@@ -105,8 +105,12 @@ func fault(file string, err error) error {
 	return mianmi.InvalidField(file, msg)
 }
 
-// walker notes the line of every field.
-type walker struct{ lines map[string]int }
+// walker notes the line of every field, and refuses the parts of YAML that the
+// language does without.
+type walker struct {
+	lines map[string]int
+	line  int // of the node last visited
+}
 
 // depthMax bounds nesting; the language needs six levels.
 const depthMax = 20
@@ -115,9 +119,10 @@ func (w *walker) walk(at string, n ast.Node, depth int) error {
 	if depth > depthMax {
 		return fmt.Errorf("%s: nested deeper than %d levels", at, depthMax)
 	}
-	if t := n.GetToken(); at != "" && t != nil && t.Position != nil {
-		if _, ok := w.lines[at]; !ok {
-			w.lines[at] = t.Position.Line
+	if t := n.GetToken(); t != nil && t.Position != nil {
+		w.line = t.Position.Line
+		if _, ok := w.lines[at]; !ok && at != "" {
+			w.lines[at] = w.line
 		}
 	}
 	switch n := n.(type) {
@@ -132,7 +137,11 @@ func (w *walker) walk(at string, n ast.Node, depth int) error {
 		if at != "" {
 			key = at + "." + key
 		}
-		w.lines[key] = n.Key.GetToken().Position.Line
+		w.line = n.Key.GetToken().Position.Line
+		w.lines[key] = w.line
+		if name := n.Key.GetToken().Value; (name == "at_most" || name == "below") && !wholeNumber(n.Value) {
+			return fmt.Errorf("%s: %s is not a whole number; write minor units in plain digits (50.00 is 5000)", key, n.Value.String())
+		}
 		return w.walk(key, n.Value, depth+1)
 	case *ast.SequenceNode:
 		for i, v := range n.Values {
@@ -140,8 +149,19 @@ func (w *walker) walk(at string, n ast.Node, depth int) error {
 				return err
 			}
 		}
-	case *ast.AnchorNode, *ast.AliasNode, *ast.MergeKeyNode:
-		return fmt.Errorf("%s: anchors and aliases are not part of the language; write it out", at)
+	case *ast.AnchorNode, *ast.AliasNode, *ast.MergeKeyNode, *ast.TagNode:
+		return fmt.Errorf("%s: anchors, aliases and tags are not part of the language; write it out", at)
 	}
 	return nil
+}
+
+// wholeNumber reports whether the value is written in plain decimal digits. YAML
+// and its reader would also take 010 as eight, and cut "1.5" to one in silence.
+func wholeNumber(n ast.Node) bool {
+	if _, ok := n.(*ast.IntegerNode); !ok {
+		return false
+	}
+	text := n.GetToken().Value
+	_, err := strconv.ParseInt(text, 10, 64)
+	return err == nil && (text == "0" || strings.TrimLeft(text, "-")[0] != '0')
 }
