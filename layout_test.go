@@ -35,13 +35,13 @@ var mayImport = map[string][]string{
 	"channel/wallet":      {"mianmi", "money", "channel"},
 	"channel/wechatpay":   {"mianmi", "money", "channel"},
 	"channel/iso8583":     {"mianmi", "money", "channel"},
-	"payment":             {"mianmi", "money", "pinfree", "evidence", "payer", "merchant", "terminal", "settings", "channel"},
+	"payment":             {"mianmi", "money", "pinfree", "evidence", "payer", "merchant", "terminal", "settings", "channel", "secret"},
 	"support":             {"mianmi", "money", "evidence", "payment", "payer", "merchant", "terminal"},
 	"risk":                {"mianmi", "money", "evidence", "payment", "payer", "merchant", "terminal"},
 	"notice":              {"mianmi", "money", "evidence", "payment", "payer", "merchant", "terminal"},
-	"store":               domain,
+	"store":               append([]string{"channel"}, domain...), // postings are written as they are
 	"store/pgtest":        {},
-	"store/storetest":     append([]string{"store", "store/pgtest"}, domain...),
+	"store/storetest":     append([]string{"store", "store/pgtest", "channel", "channel/wallet"}, domain...),
 	"fleet":               {"mianmi", "money", "terminal", "payment"},
 	"agent":               {"mianmi", "money", "terminal", "web/ui"},
 	"api":                 domain,
@@ -52,6 +52,8 @@ var mayImport = map[string][]string{
 	"web/console":         append([]string{"web/ui", "web/static"}, domain...),
 	"web/ui":              {"mianmi", "money"},
 	"web/static":          {},
+	"bench":               {"*"}, // drives everything; run by cmd
+	"demo":                {"*"}, // the story; run by cmd
 	"cmd/mianmi":          {"*"},
 }
 

@@ -2,6 +2,7 @@ package merchant
 
 import (
 	"context"
+	"errors"
 	"io"
 	"time"
 
@@ -193,6 +194,11 @@ func (s *Service) CreateStore(ctx context.Context, actor mianmi.Actor, st Store)
 		return Store{}, mianmi.Forbidden("not_allowed", "you may not add stores to this merchant")
 	}
 	if err := st.Validate(); err != nil {
+		return Store{}, err
+	}
+	if _, err := s.records.Merchant(ctx, st.Merchant); errors.Is(err, mianmi.NotFound) {
+		return Store{}, mianmi.InvalidField("merchant", "there is none with this identifier")
+	} else if err != nil {
 		return Store{}, err
 	}
 	now := s.now()

@@ -30,6 +30,9 @@ type DB struct {
 	pool    *pgxpool.Pool // PostgreSQL only
 	dialect dialect
 	opts    Options
+
+	onClose  []func()      // what was opened later
+	settings settingsCache // what payments read (settings.go)
 }
 
 // Options tune a DB. Zero values mean the defaults.
@@ -141,6 +144,9 @@ func durableCommit(ctx context.Context, c *pgx.Conn) error {
 
 // Close closes every connection.
 func (db *DB) Close() error {
+	for _, fn := range db.onClose {
+		fn()
+	}
 	err := db.write.Close()
 	if db.read != db.write {
 		err = errors.Join(err, db.read.Close())

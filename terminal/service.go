@@ -3,6 +3,7 @@ package terminal
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -138,10 +139,13 @@ func (s *Service) Create(ctx context.Context, actor mianmi.Actor, t Terminal) (T
 	}
 	owner, err := s.records.StoreMerchant(ctx, t.Store)
 	if err != nil {
-		return Terminal{}, err
+		return Terminal{}, asField("store", err)
 	}
 	if !mayManage(actor, place{owner, t.Store}) {
 		return Terminal{}, denied()
+	}
+	if _, err := s.records.Model(ctx, t.Model); err != nil {
+		return Terminal{}, asField("model", err)
 	}
 	now := s.now()
 	id, err := mianmi.NewID("tm", now, s.random)
@@ -213,7 +217,7 @@ func (s *Service) Rename(ctx context.Context, actor mianmi.Actor, id mianmi.Term
 func (s *Service) Move(ctx context.Context, actor mianmi.Actor, id mianmi.TerminalID, to mianmi.StoreID) (Terminal, error) {
 	owner, err := s.records.StoreMerchant(ctx, to)
 	if err != nil {
-		return Terminal{}, err
+		return Terminal{}, asField("store", err)
 	}
 	return s.change(ctx, actor, id, func(t *Terminal) (string, any, error) {
 		if !mayManage(actor, place{owner, to}) {
@@ -247,6 +251,14 @@ func (s *Service) change(ctx context.Context, actor mianmi.Actor, id mianmi.Term
 		return Terminal{}, err
 	}
 	return after, nil
+}
+
+// asField makes a missing thing that a field refers to the field's fault.
+func asField(field string, err error) error {
+	if errors.Is(err, mianmi.NotFound) {
+		return mianmi.InvalidField(field, "there is none with this identifier")
+	}
+	return err
 }
 
 // fact is what an entry records. Names stay out of its body.

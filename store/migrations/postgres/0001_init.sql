@@ -241,6 +241,11 @@ CREATE TABLE idempotency (
   PRIMARY KEY (bucket, key)
 );
 
+CREATE INDEX payment_code_expiry ON payment_code (expires_at);
+CREATE INDEX session_expiry ON session (expires_at);
+CREATE INDEX qr_order_expiry ON qr_order (expires_at);
+CREATE INDEX idempotency_expiry ON idempotency (expires_at);
+
 -- Settings that every node may hold whole. Each change raises the one epoch
 -- in its own transaction and marks its rows with it: a node that reads the
 -- epoch inside a payment's transaction knows whether its copy is the newest.
@@ -259,6 +264,7 @@ CREATE TABLE merchant (
   no_pin             smallint NOT NULL,
   upgraded           smallint NOT NULL,
   agreement_required smallint NOT NULL,
+  version            bigint   NOT NULL,
   created_at         bigint   NOT NULL,
   epoch              bigint   NOT NULL
 );
@@ -301,6 +307,7 @@ CREATE TABLE policy (
   subject     text     NOT NULL,
   pin_free    smallint NOT NULL,
   per_payment bigint,
+  currency    text,
   methods     integer,
   version     bigint   NOT NULL,
   since       bigint   NOT NULL,
@@ -331,6 +338,7 @@ CREATE TABLE approval (
   based_on    bigint   NOT NULL,
   proposed_by text     NOT NULL,
   proposed_at bigint   NOT NULL,
+  expires_at  bigint   NOT NULL,
   state       smallint NOT NULL,
   decided_by  text,
   decided_at  bigint
@@ -369,9 +377,14 @@ CREATE INDEX policy_epoch ON policy (epoch);
 CREATE INDEX emergency_stop_epoch ON emergency_stop (epoch);
 CREATE INDEX terminal_epoch ON terminal (epoch);
 CREATE INDEX store_epoch ON store (epoch);
-CREATE INDEX terminal_store ON terminal (store);
-CREATE INDEX store_merchant ON store (merchant);
-CREATE INDEX approval_merchant ON approval (merchant, state);
+CREATE INDEX terminal_store ON terminal (store, id);
+CREATE INDEX store_merchant ON store (merchant, id);
+CREATE INDEX merchant_epoch ON merchant (epoch);
+CREATE INDEX model_epoch ON model (epoch);
+CREATE INDEX api_key_epoch ON api_key (epoch);
+CREATE INDEX emergency_stop_scope ON emergency_stop (scope, subject, id);
+CREATE INDEX approval_scope ON approval (scope, subject, state);
+CREATE INDEX approval_merchant ON approval (merchant, state, id);
 
 -- +goose Down
 DROP TABLE api_key;

@@ -1,0 +1,80 @@
+// Package channel is the contract with a payment system: its own few words
+// for money that moves.
+//
+// Books is a payment system whose accounts lie in our own database, so that
+// money moves in the transaction of the decision. Systems that are asked over
+// a network are another contract, beside it.
+package channel
+
+import (
+	"github.com/mianmi/mianmi"
+	"github.com/mianmi/mianmi/money"
+)
+
+// Account names one side of a movement: a payer, a merchant, or one of the
+// house's own accounts. The zero Account is nobody's and is refused.
+type Account string
+
+// House accounts.
+const (
+	// Funding is where top-ups come from: the payer's bank, outside.
+	Funding Account = "house:funding"
+)
+
+// Of names the account of a payer.
+func OfPayer(id mianmi.PayerID) Account { return Account("payer:" + string(id)) }
+
+// OfMerchant names the account of a merchant.
+func OfMerchant(id mianmi.MerchantID) Account { return Account("merchant:" + string(id)) }
+
+// Kind says why money moved. The numbers are stored: never renumber.
+type Kind uint8
+
+const (
+	Capture  Kind = 1
+	Refund   Kind = 2
+	Reversal Kind = 3
+	TopUp    Kind = 4
+)
+
+// Posting moves an amount from Debit to Credit: it balances by its form.
+type Posting struct {
+	Kind   Kind
+	Debit  Account // whose balance falls
+	Credit Account // whose balance grows
+	Amount money.Amount
+}
+
+// Failure says why a channel did not take a payment. The zero value is none.
+// The numbers are stored: never renumber.
+type Failure uint8
+
+const (
+	NoFailure         Failure = 0
+	InsufficientFunds Failure = 1
+	CurrencyMismatch  Failure = 2
+	PasswordLocked    Failure = 3 // the step-up ended with the password locked
+	BalanceTooLarge   Failure = 4 // a credit would not fit
+)
+
+var failureNames = [...]string{"", "insufficient_funds", "currency_mismatch", "password_locked", "balance_too_large"}
+
+// String is the failure's name in the API.
+func (f Failure) String() string {
+	if int(f) < len(failureNames) {
+		return failureNames[f]
+	}
+	return "unknown"
+}
+
+// Books is a channel whose accounts are in our own database. Its methods are
+// pure: they say what moves and what is left, and the store writes it.
+type Books interface {
+	Name() string
+	// Capture takes the amount from the payer's balance.
+	Capture(p mianmi.PayerID, m mianmi.MerchantID, balance, amount money.Amount) (Posting, money.Amount, Failure)
+	// GiveBack returns the amount to the payer's balance (refund or reversal).
+	GiveBack(k Kind, p mianmi.PayerID, m mianmi.MerchantID, balance, amount money.Amount) (Posting, money.Amount, Failure)
+	// Load adds the amount to the payer's balance from outside.
+	Load(p mianmi.PayerID, balance, amount money.Amount) (Posting, money.Amount, Failure)
+}

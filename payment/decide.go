@@ -1,0 +1,117 @@
+package payment
+
+import (
+	"time"
+
+	"github.com/mianmi/mianmi/payer"
+	"github.com/mianmi/mianmi/pinfree"
+	"github.com/mianmi/mianmi/settings"
+)
+
+// decide gathers who has a say and asks pinfree. It reports whether the
+// payer's one-off allowance is what let the payment pass.
+func (j *judge) decide(now time.Time, req *Request, f *Facts, site *settings.Site) (pinfree.Decision, bool) {
+	a := f.Account
+	in := pinfree.Input{
+		Amount: req.Amount, Method: req.Method, Entry: req.Entry, CVM: req.CVM, Place: site.Place(),
+		Minute: j.s.Rules.LocalMinute(now), At: now, Rules: j.s.Rules, Can: canStepUp(now, a, site),
+	}
+	if f.Instrument != nil {
+		in.Card = pinfree.Card{Scheme: f.Instrument.Scheme, Kind: f.Instrument.Kind,
+			Domestic: f.Instrument.Domestic, Instrument: string(f.Instrument.ID)}
+	}
+	j.counts = j.s.Rules.Roll(j.counts[:0], a.Counters, subject(req), now)
+	in.Counts, in.Own = j.counts, j.s.Rules.Own(a.Counters, now)
+
+	j.layers = append(j.layers[:0], payerLayer(now, a))
+	if l, ok := agreementLayer(f, site); ok {
+		j.layers = append(j.layers, l)
+	}
+	j.layers = site.AppendLayers(j.layers, settings.Asked{Channel: j.s.Wallet.Name(), Method: req.Method, Now: now})
+	in.Layers = j.layers
+	d := pinfree.Decide(in)
+	if d.Outcome != pinfree.StepUp || !allows(now, a, req, site) {
+		return d, false
+	}
+	j.layers[0] = pinfree.Layer{Kind: pinfree.LayerPayer, Version: a.Version, State: pinfree.On,
+		Because: pinfree.OneOffAllowance, Limits: pinfree.NoLimits()}
+	if with := pinfree.Decide(in); with.Outcome == pinfree.PinFree {
+		return with, true
+	}
+	return d, false
+}
+
+// payerLayer is the payer's own word at the moment.
+func payerLayer(now time.Time, a *Account) pinfree.Layer {
+	l := pinfree.Layer{Kind: pinfree.LayerPayer, Version: a.Version, State: pinfree.Off}
+	s := a.At(now)
+	switch {
+	case a.Unreadable:
+		l.State, l.Because = pinfree.Unknown, pinfree.LayerUnknown
+	case !a.Frozen.IsZero():
+		l.Because = pinfree.PayerFrozen
+	case !s.PinFree && a.Pending != nil && a.Pending.Settings.PinFree:
+		l.Because = pinfree.PayerCoolingOff
+	case !s.PinFree:
+		l.Because = pinfree.PayerClosed
+	default:
+		l.State, l.Limits = pinfree.On, ownLimits(s)
+	}
+	return l
+}
+
+func ownLimits(s payer.Settings) pinfree.Limits {
+	bound := func(n *int64) pinfree.Bound {
+		if n == nil {
+			return pinfree.Unbounded()
+		}
+		return pinfree.AtMost(*n)
+	}
+	return pinfree.Limits{Currency: s.Currency, PerPayment: bound(s.PerPayment), DayAmount: bound(s.DayAmount),
+		DayCount: bound(s.DayCount), Quiet: pinfree.Quiet{From: s.QuietFrom, To: s.QuietTo}}
+}
+
+// agreementLayer is what the payer agreed with this merchant. Without an
+// agreement there is no layer, unless the merchant's payments need one.
+func agreementLayer(f *Facts, site *settings.Site) (pinfree.Layer, bool) {
+	l := pinfree.Layer{Kind: pinfree.LayerAgreement, ID: string(site.Merchant.ID), State: pinfree.Off}
+	g := f.Agreement
+	switch {
+	case g == nil && site.Merchant.Facts.AgreementRequired:
+		l.Because = pinfree.AgreementMissing
+	case g == nil:
+		return l, false
+	case !g.Open:
+		l.Version, l.Because = g.Version, pinfree.AgreementClosed
+	default:
+		l.Version, l.State, l.Limits = g.Version, pinfree.On, pinfree.NoLimits()
+		if g.PerPayment != nil {
+			l.Limits.Currency, l.Limits.PerPayment = f.Account.Balance.Currency(), pinfree.AtMost(*g.PerPayment)
+		}
+	}
+	return l, true
+}
+
+// allows reports whether the payer's one-off allowance covers the payment. A
+// loss report overrides it.
+func allows(now time.Time, a *Account, req *Request, site *settings.Site) bool {
+	w := a.Allowance
+	return w != nil && a.Frozen.IsZero() && !a.Unreadable && now.Before(w.ExpiresAt) &&
+		w.Max.Currency() == req.Amount.Currency() && req.Amount.Minor() <= w.Max.Minor() &&
+		(w.Merchant == "" || w.Merchant == site.Merchant.ID)
+}
+
+// canStepUp is what this terminal and this payer can do.
+func canStepUp(now time.Time, a *Account, site *settings.Site) pinfree.StepUpMethods {
+	if a.VerifiableFrom == nil || now.Before(*a.VerifiableFrom) {
+		return 0
+	}
+	can := pinfree.ByPhonePassword
+	if site.Model.Keypad {
+		can |= pinfree.ByTerminalPIN
+	}
+	if site.Model.Display {
+		can |= pinfree.ByDynamicQR
+	}
+	return can
+}

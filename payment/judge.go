@@ -1,0 +1,196 @@
+package payment
+
+import (
+	"context"
+	"time"
+
+	"github.com/mianmi/mianmi"
+	"github.com/mianmi/mianmi/channel"
+	"github.com/mianmi/mianmi/pinfree"
+	"github.com/mianmi/mianmi/settings"
+)
+
+// judge runs one batch: read, decide, write. It keeps buffers between batches
+// and belongs to one lane.
+type judge struct {
+	s      *Service
+	asks   []Ask
+	writes []Write
+	layers []pinfree.Layer
+	counts []pinfree.Count
+}
+
+// batch decides all calls in one transaction and answers them after its
+// commit. On an error no call has been answered and nothing is written.
+func (j *judge) batch(ctx context.Context, calls []*call) error {
+	j.asks, j.writes = j.asks[:0], j.writes[:0]
+	for _, c := range calls {
+		j.asks = append(j.asks, c.ask)
+	}
+	b, err := j.s.Ledger.Begin(ctx, j.asks)
+	if err != nil {
+		return err
+	}
+	now := j.s.Clock.Now().UTC().Truncate(time.Microsecond)
+	facts, snap := b.Facts(), b.Settings()
+	j.s.latest.Store(snap)
+	results := make([]Result, len(calls))
+	for i, c := range calls {
+		w, err := j.one(now, c, &facts[i], snap)
+		j.writes = append(j.writes, w)
+		results[i] = Result{w.Payment, err}
+		if err == nil && facts[i].Prior != nil {
+			results[i].Payment = facts[i].Prior
+		}
+	}
+	if err := b.Commit(ctx, j.writes); err != nil {
+		b.Rollback()
+		if mianmi.KindOf(err) == mianmi.Unavailable {
+			return &mianmi.Error{Kind: mianmi.Unavailable, Code: ErrUnknownOutcome.Code, Msg: ErrUnknownOutcome.Msg, Err: err}
+		}
+		return err
+	}
+	for i, c := range calls {
+		j.s.answer(c, results[i])
+	}
+	return nil
+}
+
+// answer gives the caller, and those who repeated the request, the result.
+func (s *Service) answer(c *call, r Result) {
+	for _, later := range c.same {
+		switch {
+		case r.Err != nil:
+			later.answer(nil, r.Err)
+		case later.ask.Digest != c.ask.Digest:
+			later.answer(nil, errOrderConflict)
+		default:
+			later.answer(r.Payment, nil)
+		}
+	}
+	if r.Payment != nil && r.Payment.State == StepUpRequired {
+		s.watch.tell(r.Payment.Payer)
+	}
+	c.answer(r.Payment, r.Err)
+}
+
+var errOrderConflict = mianmi.Conflicts("order_conflict",
+	"this order number was used for a payment with another content; use a new number")
+
+// one decides one call. An error writes nothing and frees the order number.
+func (j *judge) one(now time.Time, c *call, f *Facts, snap *settings.Snapshot) (Write, error) {
+	if f.Prior != nil {
+		if f.PriorDigest != c.ask.Digest {
+			return Write{}, errOrderConflict
+		}
+		return Write{}, nil
+	}
+	site, err := j.site(now, c, snap)
+	if err != nil {
+		return Write{}, err
+	}
+	if err := j.known(now, c, f); err != nil {
+		return Write{}, err
+	}
+	p := newPayment(now, c, f, &site)
+	p.Channel, p.Epoch = j.s.Wallet.Name(), snap.Epoch()
+	if c.req.Method == pinfree.Cash {
+		if !site.Accepts("cash", pinfree.Cash) {
+			return Write{}, mianmi.InvalidField("method", "this terminal does not take cash")
+		}
+		p.State, p.Channel = Approved, "cash"
+		return Write{Payment: p}, nil
+	}
+	p.Rules, p.PayerVersion = j.s.Rules.Version(), f.Account.Version
+	d, allowance := j.decide(now, &c.req, f, &site)
+	p.Outcome, p.Reasons = d.Outcome, d.Reasons
+	w := Write{Payment: p, UseCode: f.Code != nil}
+	if f.Code != nil {
+		f.Code.Used = true
+	}
+	switch d.Outcome {
+	case pinfree.PinFree, pinfree.Authenticated:
+		w.Posting = j.s.capture(now, p, f.Account, subject(&c.req), allowance)
+	case pinfree.StepUp:
+		p.State, p.StepUp, p.ExpiresAt = StepUpRequired, d.By, now.Add(j.s.cfg.StepUpLife)
+	default:
+		p.State = Refused
+	}
+	return w, nil
+}
+
+// site finds the terminal and checks that the caller may use it.
+func (j *judge) site(now time.Time, c *call, snap *settings.Snapshot) (settings.Site, error) {
+	if c.actor.Role == mianmi.RoleAPIClient && !keyLive(snap, c.actor, now) {
+		return settings.Site{}, &mianmi.Error{Kind: mianmi.Unauthenticated, Code: "key_revoked", Msg: "the API key is not valid any more"}
+	}
+	site, ok := snap.Site(c.req.Terminal)
+	if !ok || site.Merchant.ID != c.ask.Merchant || c.actor.Store != "" && c.actor.Store != site.Store.ID {
+		return settings.Site{}, mianmi.InvalidField("terminal", "no such terminal of this merchant")
+	}
+	return site, nil
+}
+
+// keyLive asks the snapshot of this transaction, for the caller was
+// authenticated by a copy that may be old.
+func keyLive(snap *settings.Snapshot, a mianmi.Actor, now time.Time) bool {
+	k, ok := snap.Key(mianmi.KeyID(a.Via))
+	return ok && k.Live(now)
+}
+
+// known checks that the ask led to a payer, by a code that may be used.
+func (j *judge) known(now time.Time, c *call, f *Facts) error {
+	switch {
+	case c.req.Method == pinfree.Cash:
+		return nil
+	case c.ask.Code != nil && (f.Code == nil || f.Account == nil):
+		return codeError("code_invalid", "this payment code is not known; ask the payer to show a new one")
+	case c.ask.Code != nil && f.Code.Used:
+		return codeError("code_used", "this payment code was used already; ask the payer to show a new one")
+	case c.ask.Code != nil && !now.Before(f.Code.ExpiresAt):
+		return codeError("code_expired", "this payment code has run out; ask the payer to show a new one")
+	case f.Account == nil:
+		return mianmi.InvalidField("instrument", "no such instrument")
+	}
+	return nil
+}
+
+func codeError(code, msg string) error {
+	return &mianmi.Error{Kind: mianmi.Invalid, Field: "code", Code: code, Msg: msg}
+}
+
+func newPayment(now time.Time, c *call, f *Facts, site *settings.Site) *Payment {
+	p := &Payment{
+		ID: c.ask.Payment, Merchant: site.Merchant.ID, Store: site.Store.ID, Terminal: site.Terminal.ID,
+		OrderNo: c.req.OrderNo, Amount: c.req.Amount, Method: c.req.Method, Entry: c.req.Entry, CVM: c.req.CVM,
+		Instrument: c.req.Instrument, Actor: c.actor.String(), CreatedAt: now, StateAt: now, Version: 1,
+	}
+	if f.Account != nil {
+		p.Payer = f.Account.ID
+	}
+	return p
+}
+
+func subject(r *Request) pinfree.Subject { return pinfree.Subject{Instrument: string(r.Instrument)} }
+
+// capture moves the money and the counters; it sets the payment's state.
+func (s *Service) capture(now time.Time, p *Payment, a *Account, sub pinfree.Subject, allowance bool) *channel.Posting {
+	posting, left, failure := s.Wallet.Capture(a.ID, p.Merchant, a.Balance, p.Amount)
+	if failure != channel.NoFailure {
+		p.State, p.Failure = Declined, failure
+		return nil
+	}
+	kind := pinfree.ExecutedPinFree
+	if p.CVM != pinfree.NoCVM {
+		kind = pinfree.ExecutedAuthenticated
+	}
+	p.State = Approved
+	a.Balance, a.Dirty = left, true
+	a.Counters = s.Rules.Record(a.Counters, pinfree.Event{
+		Kind: kind, Method: p.Method, Subject: sub, Minor: p.Amount.Minor(), Decided: p.CreatedAt, At: now,
+	})
+	if allowance {
+		a.Allowance = nil
+	}
+	return &posting
+}

@@ -1,0 +1,202 @@
+package payment
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"github.com/mianmi/mianmi"
+)
+
+// call is one caller that waits for a payment.
+type call struct {
+	actor mianmi.Actor
+	req   Request
+	ask   Ask
+
+	taken atomic.Uint32 // 0 waiting, 1 a lane has begun it, 2 the caller has gone
+	done  chan struct{}
+	p     *Payment
+	err   error
+
+	same []*call // later calls of the batch with the same order number
+}
+
+const (
+	callWaiting = iota
+	callBegun
+	callGone
+)
+
+// ErrUnknownOutcome says that the wait ended before the answer. The payment
+// may have been taken: ask by order number, or repeat the same request.
+var ErrUnknownOutcome = &mianmi.Error{Kind: mianmi.Unavailable, Code: "outcome_unknown", RetryAfter: time.Second,
+	Msg: "no answer in time; ask by order number or repeat the same request"}
+
+func (c *call) wait(ctx context.Context) (*Payment, error) {
+	select {
+	case <-c.done:
+		return c.p, c.err
+	case <-ctx.Done():
+		if c.taken.CompareAndSwap(callWaiting, callGone) {
+			return nil, &mianmi.Error{Kind: mianmi.Unavailable, Code: "deadline", RetryAfter: time.Second,
+				Msg: "no answer in time; nothing was begun", Err: ctx.Err()}
+		}
+	}
+	// Begun: the answer may be there at this very moment.
+	select {
+	case <-c.done:
+		return c.p, c.err
+	default:
+		return nil, ErrUnknownOutcome
+	}
+}
+
+func (c *call) answer(p *Payment, err error) {
+	c.p, c.err = p, err
+	close(c.done)
+}
+
+// lane runs batches one after the other.
+type lane struct {
+	s     *Service
+	queue chan *call
+	held  []*call // OneBucket: taken from the queue, for a later batch
+	judge judge
+}
+
+func newLane(s *Service) *lane {
+	return &lane{s: s, queue: make(chan *call, s.cfg.QueueMax), judge: judge{s: s}}
+}
+
+// run takes what waits, without lingering for more, until the queue is closed
+// and empty.
+func (l *lane) run(ctx context.Context) {
+	for {
+		batch := l.next()
+		if batch == nil {
+			return
+		}
+		l.serve(ctx, batch)
+	}
+}
+
+// next blocks for one caller and takes all others that wait already.
+func (l *lane) next() []*call {
+	var batch []*call
+	take := func(c *call) {
+		if c.taken.CompareAndSwap(callWaiting, callBegun) {
+			batch = append(batch, c)
+		}
+	}
+	for len(batch) == 0 && len(l.held) == 0 {
+		c, ok := <-l.queue
+		if !ok {
+			return nil
+		}
+		take(c)
+	}
+	for len(batch) < l.s.cfg.BatchMax {
+		select {
+		case c, ok := <-l.queue:
+			if !ok {
+				return l.oneBucket(batch)
+			}
+			take(c)
+			continue
+		default:
+		}
+		break
+	}
+	return l.oneBucket(batch)
+}
+
+// oneBucket keeps the calls of one bucket and holds the others back, in
+// order, where the database wants it so.
+func (l *lane) oneBucket(batch []*call) []*call {
+	if !l.s.cfg.OneBucket {
+		return batch
+	}
+	all := append(l.held, batch...)
+	l.held = nil
+	var kept []*call
+	for _, c := range all {
+		if c.ask.Bucket == all[0].ask.Bucket && len(kept) < l.s.cfg.BatchMax {
+			kept = append(kept, c)
+		} else {
+			l.held = append(l.held, c)
+		}
+	}
+	return kept
+}
+
+// serve answers every call of the batch. A batch that lost against another
+// transaction runs again; one that keeps failing is taken apart, so that one
+// payment cannot fail the others.
+func (l *lane) serve(ctx context.Context, batch []*call) {
+	firsts := unique(batch)
+	err := l.tryAll(ctx, firsts)
+	if err != nil && len(firsts) > 1 && mianmi.KindOf(err) != mianmi.Unavailable {
+		l.s.Log.Error("a batch of payments failed and is taken apart", "payments", len(firsts), "error", err)
+		for _, c := range firsts {
+			if err := l.tryAll(ctx, []*call{c}); err != nil {
+				fail([]*call{c}, err)
+			}
+		}
+		return
+	}
+	if err != nil {
+		fail(firsts, err)
+	}
+}
+
+// batchTriesMax bounds how often a batch runs again after a loss. A batch
+// whose commit was not answered runs again too: if it was committed, its
+// payments are found by their order numbers.
+const batchTriesMax = 4
+
+func (l *lane) tryAll(ctx context.Context, calls []*call) error {
+	var err error
+	unknown := false
+	for range batchTriesMax {
+		if err = l.judge.batch(ctx, calls); err == nil {
+			return nil
+		}
+		var e *mianmi.Error
+		unknown = unknown || errors.As(err, &e) && e.Code == ErrUnknownOutcome.Code
+		if !unknown && !errors.Is(err, mianmi.Conflict) {
+			return err
+		}
+	}
+	if unknown {
+		l.s.Log.Error("the outcome of a batch is not known", "payments", len(calls), "error", err)
+		return ErrUnknownOutcome
+	}
+	return err
+}
+
+func fail(calls []*call, err error) {
+	for _, c := range calls {
+		c.answer(nil, err)
+		for _, later := range c.same {
+			later.answer(nil, err)
+		}
+	}
+}
+
+// unique keeps the first call of each order number and hangs the later ones
+// on it: they are repeats, or conflicts.
+func unique(batch []*call) []*call {
+	first := make(map[Hash16]*call, len(batch))
+	out := batch[:0]
+	for _, c := range batch {
+		if f, ok := first[c.ask.Key]; ok {
+			f.same = append(f.same, c)
+			continue
+		}
+		first[c.ask.Key] = c
+		out = append(out, c)
+	}
+	return out
+}

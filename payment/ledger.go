@@ -1,0 +1,141 @@
+package payment
+
+import (
+	"context"
+	"time"
+
+	"github.com/mianmi/mianmi"
+	"github.com/mianmi/mianmi/channel"
+	"github.com/mianmi/mianmi/money"
+	"github.com/mianmi/mianmi/payer"
+	"github.com/mianmi/mianmi/settings"
+)
+
+// Ledger runs authorizations. Begin opens a transaction, locks the payers
+// that the asks lead to, claims the order numbers, and reads what decisions
+// need, all of one instant. The Batch must be ended by Commit or Rollback.
+type Ledger interface {
+	Begin(ctx context.Context, asks []Ask) (Batch, error)
+	// Peek reads the same without locks or claims, for a dry run.
+	Peek(ctx context.Context, ask Ask) (Facts, *settings.Snapshot, error)
+}
+
+// Batch is an open transaction with what it read.
+type Batch interface {
+	// Facts has one element for each ask. Payers that occur twice share one Account.
+	Facts() []Facts
+	Settings() *settings.Snapshot
+	// Commit writes and returns when it is durable. A Conflict error says that
+	// another transaction came between and the batch is to be run again.
+	Commit(ctx context.Context, w []Write) error
+	Rollback()
+}
+
+// Ask says what one payment needs to have read. Exactly one of Code,
+// Instrument and Payer is set, or none for cash.
+type Ask struct {
+	Key, Digest Hash16 // of the order
+	Payment     mianmi.PaymentID
+	Bucket      mianmi.Bucket // of the payer
+	Code        []byte        // keyed digest of the payment code
+	Instrument  mianmi.InstrumentID
+	Payer       mianmi.PayerID
+	Merchant    mianmi.MerchantID
+}
+
+// Facts is what was read for an ask.
+type Facts struct {
+	// Prior is the payment that claimed the order number before, PriorDigest
+	// the digest of its request; nil when the number was free.
+	Prior       *Payment
+	PriorDigest Hash16
+
+	Account    *Account // nil: the ask leads to no payer
+	Code       *Code    // of an ask by code
+	Instrument *payer.Instrument
+	Agreement  *payer.Agreement // of this payer with this merchant; nil: none
+}
+
+// Account is a payer as a batch sees it. Decisions of the batch change it one
+// after the other; Commit writes what is left.
+type Account struct {
+	payer.Payer
+	// Unreadable says that the counters or a setting could not be read: step-up.
+	Unreadable bool
+	Dirty      bool // Balance, Counters or Allowance changed
+}
+
+// Code is a payment code as a batch sees it; shared by asks with the same code.
+type Code struct {
+	ExpiresAt time.Time
+	Used      bool
+}
+
+// Write is what one ask leads to. The zero Write gives the order number back
+// and writes nothing: for a request that was an error.
+type Write struct {
+	Payment *Payment
+	Posting *channel.Posting
+	UseCode bool
+}
+
+// Books is the rest of what the service needs of the store.
+type Books interface {
+	// Change locks the payment and its payer, calls fn, and writes what it
+	// left. When fn fails nothing is written. NotFound when there is no such payment.
+	Change(ctx context.Context, id mianmi.PaymentID, fn func(*Change) error) error
+	Payment(ctx context.Context, id mianmi.PaymentID) (*Payment, error)
+	PaymentByOrder(ctx context.Context, key Hash16) (*Payment, error)
+	Payments(ctx context.Context, p mianmi.PayerID, before mianmi.PaymentID, limit int) ([]Payment, error)
+	// OpenStepUps lists the payer's payments that wait for a step-up, newest first.
+	OpenStepUps(ctx context.Context, p mianmi.PayerID, now time.Time, limit int) ([]Payment, error)
+	// Overdue lists payments whose step-up ended before now.
+	Overdue(ctx context.Context, now time.Time, limit int) ([]mianmi.PaymentID, error)
+	Refunds(ctx context.Context, id mianmi.PaymentID) ([]Refund, error)
+	// TopUp locks the payer and calls fn once for a new key. For a key that
+	// was used it returns the first answer and does not call fn.
+	TopUp(ctx context.Context, t TopUp, fn func(*Account) (channel.Posting, error)) (TopUp, error)
+	AddQR(ctx context.Context, q QR) error
+	QR(ctx context.Context, digest []byte) (*QR, error)
+	SetQRPayment(ctx context.Context, digest []byte, id mianmi.PaymentID) error
+	Settings(ctx context.Context) (*settings.Snapshot, error)
+	// Prune removes what is of no use any more: codes, sessions, QR orders and
+	// answers past their time. It returns how many rows went.
+	Prune(ctx context.Context, now time.Time, limit int) (int, error)
+}
+
+// Change is a payment under change, with its payer's account (nil for cash).
+type Change struct {
+	Payment  *Payment
+	Account  *Account
+	Refunds  []Refund // those that exist
+	Refund   *Refund  // one to add
+	Postings []channel.Posting
+	Topic    Topic
+}
+
+// TopUp is money that a payer's balance got from outside, once for each key.
+type TopUp struct {
+	ID      string // "tu…"
+	Payer   mianmi.PayerID
+	Key     string
+	Amount  money.Amount
+	Balance money.Amount // after it; filled by the first answer only
+	Actor   string
+	At      time.Time
+}
+
+// QR is an order that a terminal shows as a dynamic QR. Only a digest of the
+// token in the QR is kept.
+type QR struct {
+	Digest    []byte
+	Merchant  mianmi.MerchantID
+	Store     mianmi.StoreID
+	Terminal  mianmi.TerminalID
+	OrderNo   string
+	Amount    money.Amount
+	Actor     string
+	CreatedAt time.Time
+	ExpiresAt time.Time
+	Payment   mianmi.PaymentID // empty until it is paid
+}

@@ -1,0 +1,129 @@
+// Package payment is the life of one payment: request, decision, step-up,
+// capture, reversal, refund.
+//
+// Many payments share one transaction: Service keeps lanes, and callers that
+// arrive while a lane's commit runs form its next batch. Every setting is read
+// inside the transaction that decides; nothing is answered before it is
+// durable. The decision itself is pinfree's, the money channel's, SQL store's.
+package payment
+
+import (
+	"time"
+
+	"github.com/mianmi/mianmi"
+	"github.com/mianmi/mianmi/channel"
+	"github.com/mianmi/mianmi/money"
+	"github.com/mianmi/mianmi/pinfree"
+)
+
+// State is where a payment stands. The numbers are stored: never renumber.
+// The zero State is not a payment's.
+type State uint8
+
+const (
+	StepUpRequired State = 2 // waits for the payer's password, PIN or confirmation
+	Approved       State = 4 // captured, or cash that was recorded
+	Declined       State = 5 // the channel did not take it, or the step-up failed for good
+	Expired        State = 6 // the step-up was not done in time
+	Refused        State = 9 // the decision was a refusal
+	Reversed       State = 10
+	Refunded       State = 11 // wholly
+	PartlyRefunded State = 12
+)
+
+var stateNames = map[State]string{
+	StepUpRequired: "step_up_required", Approved: "approved", Declined: "declined", Expired: "expired",
+	Refused: "refused", Reversed: "reversed", Refunded: "refunded", PartlyRefunded: "partly_refunded",
+}
+
+// String is the state's name in the API.
+func (s State) String() string { return stateNames[s] }
+
+// Final reports whether only money given back can change the payment.
+func (s State) Final() bool { return s != StepUpRequired }
+
+// Payment is one payment as recorded.
+type Payment struct {
+	ID         mianmi.PaymentID
+	Payer      mianmi.PayerID // empty for cash
+	Merchant   mianmi.MerchantID
+	Store      mianmi.StoreID
+	Terminal   mianmi.TerminalID
+	OrderNo    string // the merchant's
+	Amount     money.Amount
+	Method     pinfree.Method
+	Entry      pinfree.Entry
+	CVM        pinfree.CVM // performed in the end
+	Instrument mianmi.InstrumentID
+	Channel    string
+
+	Outcome pinfree.Outcome // of the decision; meaningless for cash
+	Reasons []pinfree.Why
+	Rules   string // version of the rule set
+	Epoch   int64  // of the settings that were read
+	// PayerVersion is the version of the payer's settings that were read.
+	PayerVersion int64
+
+	State     State
+	Failure   channel.Failure
+	StepUp    pinfree.StepUpMethods // how the payer may authenticate
+	Tries     int                   // failed step-up tries
+	ExpiresAt time.Time             // of the step-up; zero otherwise
+	Refunded  int64                 // minor units
+	Actor     string
+	CreatedAt time.Time
+	StateAt   time.Time
+	Version   int64 // raised by every change
+}
+
+// PinFree reports whether the payment was taken without authentication.
+func (p *Payment) PinFree() bool {
+	return p.Outcome == pinfree.PinFree && p.CVM == pinfree.NoCVM && p.Method != pinfree.Cash
+}
+
+// Topic is what the outbox tells of the payment's present state.
+func (p *Payment) Topic() Topic { return topicOf(p.State) }
+
+// Refund is money given back for a payment.
+type Refund struct {
+	ID       mianmi.RefundID
+	Payment  mianmi.PaymentID
+	RefundNo string // the merchant's; unique within the payment
+	Amount   money.Amount
+	Reason   string
+	Actor    string
+	At       time.Time
+}
+
+// Topic is what an outbox row tells. The numbers are stored.
+type Topic uint8
+
+const (
+	TopicApproved Topic = 1 + iota
+	TopicStepUp
+	TopicRefused
+	TopicDeclined
+	TopicExpired
+	TopicReversed
+	TopicRefunded
+	TopicToppedUp
+)
+
+// topicOf is what a payment's new state tells.
+func topicOf(s State) Topic {
+	switch s {
+	case Approved:
+		return TopicApproved
+	case StepUpRequired:
+		return TopicStepUp
+	case Refused:
+		return TopicRefused
+	case Declined:
+		return TopicDeclined
+	case Expired:
+		return TopicExpired
+	case Reversed:
+		return TopicReversed
+	}
+	return TopicRefunded
+}

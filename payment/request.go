@@ -1,0 +1,169 @@
+package payment
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+
+	"github.com/mianmi/mianmi"
+	"github.com/mianmi/mianmi/money"
+	"github.com/mianmi/mianmi/payer"
+	"github.com/mianmi/mianmi/pinfree"
+)
+
+// Request asks for one payment.
+type Request struct {
+	Terminal   mianmi.TerminalID
+	OrderNo    string // merchant's own, unique for the merchant: 1 to 32 of 0-9 A-Z a-z _ - *
+	Amount     money.Amount
+	Method     pinfree.Method
+	Code       string              // payment code: 18 digits
+	Entry      pinfree.Entry       // how the code was read
+	Instrument mianmi.InstrumentID // card or device: its token
+	// CVM is what the card's kernel reports as done: CDCVM with a tap,
+	// OfflinePIN with a chip. Nothing else is believed from a terminal.
+	CVM pinfree.CVM
+
+	// payer confirms on the phone (dynamic QR); set by PayQR alone.
+	payer mianmi.PayerID
+}
+
+// Bounds of a request.
+const (
+	orderNoLenMax = 32
+	codeLen       = 18
+	// amountMax keeps every sum of a day far from the end of int64.
+	amountMax = 1_000_000_000_000
+)
+
+// validate returns the first field that is wrong, in the API's names.
+func (r *Request) validate() error {
+	switch {
+	case r.Terminal == "" || len(r.Terminal) > 64:
+		return mianmi.InvalidField("terminal", "which terminal takes the payment is missing")
+	case !orderNo(r.OrderNo):
+		return mianmi.InvalidField("order_no", "1 to 32 characters of 0-9, A-Z, a-z, _, - and *")
+	case payer.LooksLikeCard(r.OrderNo):
+		return mianmi.InvalidField("order_no", "looks like a card number, which must never be sent")
+	case !r.Amount.Currency().Valid():
+		return mianmi.InvalidField("amount.currency", "three upper-case letters (ISO 4217)")
+	case r.Amount.Minor() <= 0 || r.Amount.Minor() > amountMax:
+		return mianmi.InvalidField("amount.minor", "a whole number of minor units from 1 to 1000000000000")
+	}
+	switch r.Method {
+	case pinfree.PaymentCode:
+		return r.validateCode()
+	case pinfree.CardTap, pinfree.CardInsert, pinfree.CardSwipe:
+		return r.validateCard()
+	case pinfree.Cash:
+		return r.onlyFor("", "cash names neither code nor instrument")
+	case pinfree.DynamicQR:
+		if r.payer == "" {
+			return mianmi.InvalidField("method", "a dynamic QR is opened as a QR order, which the payer confirms")
+		}
+		return nil
+	}
+	return mianmi.InvalidField("method", "one of payment_code, card_tap, card_insert, card_swipe, cash")
+}
+
+func (r *Request) validateCode() error {
+	if len(r.Code) != codeLen || !digits(r.Code) || codeBucketNo(r.Code) >= mianmi.Buckets {
+		return mianmi.InvalidField("code", "a payment code has 18 digits")
+	}
+	if r.Instrument != "" {
+		return mianmi.InvalidField("instrument", "a payment code needs no instrument")
+	}
+	if r.CVM != pinfree.NoCVM {
+		return mianmi.InvalidField("cvm", "a payment code is verified on the phone")
+	}
+	return nil
+}
+
+func (r *Request) validateCard() error {
+	if payer.LooksLikeCard(string(r.Instrument)) {
+		return mianmi.InvalidField("instrument", "looks like a card number, which must never be sent: send the token")
+	}
+	if _, err := r.Instrument.Bucket(); err != nil {
+		return mianmi.InvalidField("instrument", "the token of a card, as mianmi issued it")
+	}
+	if r.Code != "" {
+		return mianmi.InvalidField("code", "a card needs no payment code")
+	}
+	ok := r.CVM == pinfree.NoCVM || r.CVM == pinfree.CDCVM && r.Method == pinfree.CardTap ||
+		r.CVM == pinfree.OfflinePIN && r.Method == pinfree.CardInsert
+	if !ok {
+		return mianmi.InvalidField("cvm", "cdcvm with card_tap or offline_pin with card_insert")
+	}
+	return nil
+}
+
+func (r *Request) onlyFor(_, msg string) error {
+	if r.Code != "" {
+		return mianmi.InvalidField("code", msg)
+	}
+	if r.Instrument != "" {
+		return mianmi.InvalidField("instrument", msg)
+	}
+	return nil
+}
+
+func orderNo(s string) bool {
+	if len(s) == 0 || len(s) > orderNoLenMax {
+		return false
+	}
+	for i := range len(s) {
+		c := s[i]
+		if !(c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' || c == '_' || c == '-' || c == '*') {
+			return false
+		}
+	}
+	return true
+}
+
+func digits(s string) bool {
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return true
+}
+
+// codeBucketNo reads the three digits after the prefix (ADR 3).
+func codeBucketNo(code string) int {
+	return int(code[2]-'0')*100 + int(code[3]-'0')*10 + int(code[4]-'0')
+}
+
+// Hash16 is the first 16 bytes of a SHA-256: an order's key or digest.
+type Hash16 [16]byte
+
+// Bucket is where the order's claim is kept.
+func (h Hash16) Bucket() mianmi.Bucket { return mianmi.Bucket(h[0]) }
+
+// orderKey names the order of the merchant.
+func orderKey(m mianmi.MerchantID, no string) Hash16 {
+	var buf [128]byte
+	b := append(buf[:0], "order\x00"...)
+	b = append(b, m...)
+	b = append(b, 0)
+	b = append(b, no...)
+	return short(b)
+}
+
+// digest covers what a repeat of the request must have in common with it.
+func (r *Request) digest(m mianmi.MerchantID) Hash16 {
+	var buf [256]byte
+	b := append(buf[:0], "request\x00"...)
+	for _, s := range [...]string{string(m), string(r.Terminal), r.OrderNo, string(r.Amount.Currency()),
+		r.Code, string(r.Instrument), string(r.payer)} {
+		b = append(b, s...)
+		b = append(b, 0)
+	}
+	b = binary.BigEndian.AppendUint64(b, uint64(r.Amount.Minor())) //nolint:gosec // positive
+	b = append(b, byte(r.Method), byte(r.Entry), byte(r.CVM))
+	return short(b)
+}
+
+func short(b []byte) Hash16 {
+	sum := sha256.Sum256(b)
+	return Hash16(sum[:16])
+}

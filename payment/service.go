@@ -1,0 +1,229 @@
+package payment
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/mianmi/mianmi"
+	"github.com/mianmi/mianmi/channel"
+	"github.com/mianmi/mianmi/pinfree"
+	"github.com/mianmi/mianmi/secret"
+	"github.com/mianmi/mianmi/settings"
+)
+
+// Config tunes a Service. Zero values mean the defaults.
+type Config struct {
+	Lanes      int           // batches under way at once; default 2 (1 suits SQLite)
+	BatchMax   int           // payments in one transaction; default 2,000
+	QueueMax   int           // callers that may wait at a lane; default 4,096; above it: Unavailable
+	StepUpLife time.Duration // how long a step-up may take; default 90 s
+	QRLife     time.Duration // how long a dynamic QR may be paid; default 5 min
+	// ReverseWithin is how long after it a payment may be undone as a
+	// reversal (later: a refund); default 24 h.
+	ReverseWithin time.Duration
+	// OneBucket keeps each transaction to one bucket, for a distributed database.
+	OneBucket bool
+}
+
+func (c Config) withDefaults() Config {
+	def := func(n *int, d int) {
+		if *n <= 0 {
+			*n = d
+		}
+	}
+	life := func(n *time.Duration, d time.Duration) {
+		if *n <= 0 {
+			*n = d
+		}
+	}
+	def(&c.Lanes, 2)
+	def(&c.BatchMax, 2000)
+	def(&c.QueueMax, 4096)
+	life(&c.StepUpLife, 90*time.Second)
+	life(&c.QRLife, 5*time.Minute)
+	life(&c.ReverseWithin, 24*time.Hour)
+	return c
+}
+
+// Verifier checks a payment password, counts failures and locks. The error of
+// a wrong password is Unauthenticated; of a locked one Denied with code
+// "password_locked".
+type Verifier interface {
+	Verify(ctx context.Context, id mianmi.PayerID, password string) error
+}
+
+// Deps are the parts that a Service needs; all are required.
+type Deps struct {
+	Ledger   Ledger
+	Books    Books
+	Wallet   channel.Books
+	Rules    *pinfree.RuleSet
+	Keys     *secret.Keys
+	Verifier Verifier
+	Clock    mianmi.Clock
+	Random   io.Reader // safe for concurrent use
+	Log      *slog.Logger
+}
+
+// Service takes payments. Make one with New; Stop ends it.
+type Service struct {
+	Deps
+	cfg    Config
+	lanes  []*lane
+	watch  watchers
+	latest atomic.Pointer[settings.Snapshot] // of the newest batch; for names alone
+
+	mu      sync.RWMutex // guards stopped against a send on a closed queue
+	stopped bool
+	done    sync.WaitGroup
+}
+
+// New returns a Service whose lanes run until Stop. The lanes' transactions run
+// under ctx, for a batch outlives its callers.
+func New(ctx context.Context, d Deps, cfg Config) (*Service, error) {
+	if d.Ledger == nil || d.Books == nil || d.Wallet == nil || d.Rules == nil || d.Keys == nil ||
+		d.Verifier == nil || d.Clock == nil || d.Random == nil || d.Log == nil {
+		return nil, errors.New("payment: a required part is missing")
+	}
+	s := &Service{Deps: d, cfg: cfg.withDefaults()}
+	for range s.cfg.Lanes {
+		l := newLane(s)
+		s.lanes = append(s.lanes, l)
+		s.done.Go(func() { l.run(ctx) })
+	}
+	return s, nil
+}
+
+// Stop lets the payments that have begun finish and refuses new ones.
+func (s *Service) Stop() {
+	s.mu.Lock()
+	if !s.stopped {
+		s.stopped = true
+		for _, l := range s.lanes {
+			close(l.queue)
+		}
+	}
+	s.mu.Unlock()
+	s.done.Wait()
+}
+
+// Result is one answer of AuthorizeMany.
+type Result struct {
+	Payment *Payment
+	Err     error
+}
+
+// Authorize decides one payment and, when it may pass, takes it. It returns
+// when that is durable. The caller's context bounds the wait: after it, the
+// outcome is unknown (code "outcome_unknown") and is asked by order number.
+//
+// A repeat of the same request returns the first payment; the same order
+// number with another content is a Conflict ("order_conflict").
+func (s *Service) Authorize(ctx context.Context, actor mianmi.Actor, req Request) (*Payment, error) {
+	c, err := s.prepare(actor, req)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.enqueue(c); err != nil {
+		return nil, err
+	}
+	return c.wait(ctx)
+}
+
+// requestsMax bounds AuthorizeMany.
+const requestsMax = 100
+
+// AuthorizeMany is Authorize for up to 100 requests; each has its own answer.
+func (s *Service) AuthorizeMany(ctx context.Context, actor mianmi.Actor, reqs []Request) ([]Result, error) {
+	if len(reqs) == 0 || len(reqs) > requestsMax {
+		return nil, mianmi.InvalidField("payments", "1 to 100 payments")
+	}
+	calls := make([]*call, len(reqs))
+	results := make([]Result, len(reqs))
+	for i := range reqs {
+		c, err := s.prepare(actor, reqs[i])
+		if err == nil {
+			err = s.enqueue(c)
+		}
+		if err != nil {
+			results[i].Err = err
+			continue
+		}
+		calls[i] = c
+	}
+	for i, c := range calls {
+		if c != nil {
+			results[i].Payment, results[i].Err = c.wait(ctx)
+		}
+	}
+	return results, nil
+}
+
+// prepare checks what can be checked without the database and finds the
+// bucket that the payment belongs to.
+func (s *Service) prepare(actor mianmi.Actor, req Request) (*call, error) {
+	if err := req.validate(); err != nil {
+		return nil, err
+	}
+	if err := mayPay(actor, &req); err != nil {
+		return nil, err
+	}
+	c := &call{actor: actor, req: req, done: make(chan struct{})}
+	c.ask.Merchant = actor.Merchant
+	c.ask.Key = orderKey(actor.Merchant, req.OrderNo)
+	c.ask.Digest = req.digest(actor.Merchant)
+	switch {
+	case req.payer != "":
+		c.ask.Payer, c.ask.Bucket = req.payer, req.payer.Bucket()
+	case req.Code != "":
+		c.ask.Code = s.Keys.Digest(secret.ForPaymentCode, req.Code)
+		c.ask.Bucket = mianmi.Bucket(codeBucketNo(req.Code)) //nolint:gosec // validated below 256
+	case req.Instrument != "":
+		c.ask.Instrument = req.Instrument
+		b, err := req.Instrument.Bucket()
+		if err != nil {
+			return nil, err
+		}
+		c.ask.Bucket = b
+	default:
+		c.ask.Bucket = c.ask.Key.Bucket()
+	}
+	id, err := mianmi.NewBucketID("pm", c.ask.Bucket, s.Clock.Now(), s.Random)
+	if err != nil {
+		return nil, err
+	}
+	c.ask.Payment = mianmi.PaymentID(id)
+	return c, nil
+}
+
+// mayPay says who may ask for payments: the merchant's software and staff, for
+// the merchant's own terminals (which the batch checks).
+func mayPay(a mianmi.Actor, req *Request) error {
+	ok := a.Is(mianmi.RoleAPIClient) && a.Scopes.Has(mianmi.ScopePay) ||
+		a.Is(mianmi.RoleCashier, mianmi.RoleStoreManager, mianmi.RoleMerchantAdmin) ||
+		a.Is(mianmi.RoleSystem) && req.payer != ""
+	if !ok || a.Merchant == "" {
+		return mianmi.Forbidden("not_allowed", "this caller may not take payments")
+	}
+	return nil
+}
+
+func (s *Service) enqueue(c *call) error {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.stopped {
+		return &mianmi.Error{Kind: mianmi.Unavailable, Code: "stopping", Msg: "the server is stopping", RetryAfter: time.Second}
+	}
+	l := s.lanes[int(c.ask.Bucket)%len(s.lanes)]
+	select {
+	case l.queue <- c:
+		return nil
+	default:
+		return &mianmi.Error{Kind: mianmi.Unavailable, Code: "overloaded", Msg: "too many payments are waiting; nothing was begun", RetryAfter: time.Second}
+	}
+}

@@ -1,0 +1,376 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/mianmi/mianmi"
+	"github.com/mianmi/mianmi/payer"
+	"github.com/mianmi/mianmi/payment"
+	"github.com/mianmi/mianmi/settings"
+)
+
+// plainLedger runs authorizations with one statement after the other, through
+// database/sql. It serves SQLite, where a batch is one transaction of many
+// such statements, and it is the reference that the PostgreSQL batch is
+// compared with, one payment a transaction.
+type plainLedger struct {
+	db    *DB
+	mu    sync.Mutex
+	stmts map[string]*sql.Stmt
+}
+
+// PlainLedger returns the reference implementation of payment.Ledger.
+func (db *DB) PlainLedger() payment.Ledger {
+	return &plainLedger{db: db}
+}
+
+// Ledger returns the fastest implementation for the engine.
+func (db *DB) Ledger(ctx context.Context) (payment.Ledger, error) {
+	if db.pool == nil {
+		return db.PlainLedger(), nil
+	}
+	return db.newBatchLedger(ctx)
+}
+
+type plainBatch struct {
+	l      *plainLedger
+	ctx    context.Context //nolint:containedctx // lives as long as the transaction
+	cancel context.CancelFunc
+	conn   *sql.Conn
+	tx     *sql.Tx
+	asks   []payment.Ask
+	facts  []payment.Facts
+	snap   *settings.Snapshot
+	seen   seen
+}
+
+// seen lets asks that lead to the same payer or code share one Account or Code.
+type seen struct {
+	accounts map[mianmi.PayerID]*payment.Account
+	codes    map[string]*payment.Code
+}
+
+func newSeen(n int) seen {
+	return seen{make(map[mianmi.PayerID]*payment.Account, n), make(map[string]*payment.Code, n)}
+}
+
+// Begin implements payment.Ledger.
+func (l *plainLedger) Begin(ctx context.Context, asks []payment.Ask) (payment.Batch, error) {
+	if err := l.prepare(ctx); err != nil {
+		return nil, err
+	}
+	conn, err := l.db.write.Conn(ctx)
+	if err != nil {
+		return nil, unavailable("get a connection", err)
+	}
+	begun, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.db.opts.WriteLimit)
+	b := &plainBatch{l: l, ctx: begun, cancel: cancel, conn: conn, asks: asks,
+		facts: make([]payment.Facts, len(asks)), seen: newSeen(len(asks))}
+	if b.tx, err = conn.BeginTx(begun, nil); err == nil {
+		err = b.read()
+	}
+	if err != nil {
+		b.Rollback()
+		return nil, lost(err)
+	}
+	return b, nil
+}
+
+// lost turns a transaction that lost against another into a Conflict, which
+// tells the lane to run the batch again.
+func lost(err error) error {
+	if isTransient(err) || isUnique(err) {
+		return &mianmi.Error{Kind: mianmi.Conflict, Code: "lost", Msg: "another transaction came between", Err: err}
+	}
+	return wrapDriver("authorize", err)
+}
+
+func (b *plainBatch) read() error {
+	for i := range b.asks {
+		if err := b.readOne(&b.asks[i], &b.facts[i]); err != nil {
+			return err
+		}
+	}
+	var epoch int64
+	if err := b.row(ReadEpoch).Scan(&epoch); err != nil {
+		return fmt.Errorf("read the settings epoch: %w", err)
+	}
+	var err error
+	b.snap, err = b.l.db.settingsAt(b.ctx, epoch)
+	return err
+}
+
+const (
+	sqlClaim = `INSERT INTO merchant_order (bucket, key, digest, payment) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`
+	sqlPrior = `SELECT digest, payment FROM merchant_order WHERE bucket = $1 AND key = $2`
+
+	sqlAccountByCode = `SELECT ` + accountColumns + ` FROM payment_code c JOIN payer p ON p.bucket = c.bucket AND p.id = c.payer
+		WHERE c.bucket = $1 AND c.digest = $2`
+	sqlAccountByID   = `SELECT ` + accountColumns + ` FROM payer p WHERE p.bucket = $1 AND p.id = $2`
+	sqlCodeState     = `SELECT expires_at, used_by FROM payment_code WHERE bucket = $1 AND digest = $2`
+	sqlInstrument    = `SELECT payer, scheme, kind, domestic FROM instrument WHERE bucket = $1 AND id = $2`
+	sqlAgreement     = `SELECT id, open, per_payment, version FROM agreement WHERE bucket = $1 AND payer = $2 AND merchant = $3`
+	sqlPaymentByID   = `SELECT ` + paymentColumns + ` FROM payment WHERE bucket = $1 AND id = $2`
+	sqlLockPayerOfPG = ` FOR UPDATE OF p`
+)
+
+func (b *plainBatch) readOne(ask *payment.Ask, f *payment.Facts) error {
+	if err := b.claim(ask, f); err != nil || f.Prior != nil {
+		return err
+	}
+	bucket := int16(ask.Bucket)
+	var err error
+	switch {
+	case ask.Code != nil:
+		err = b.account(f, sqlAccountByCode, bucket, ask.Code)
+		if err == nil && f.Account != nil {
+			err = b.code(ask, f)
+		}
+	case ask.Instrument != "":
+		err = b.instrument(ask, f)
+	case ask.Payer != "":
+		err = b.account(f, sqlAccountByID, bucket, string(ask.Payer))
+	}
+	if err != nil || f.Account == nil {
+		return err
+	}
+	return b.agreement(ask, f)
+}
+
+// claim takes the order number, or reads the payment that has it.
+func (b *plainBatch) claim(ask *payment.Ask, f *payment.Facts) error {
+	bucket := int16(ask.Key.Bucket())
+	res, err := b.exec(sqlClaim, bucket, ask.Key[:], ask.Digest[:], string(ask.Payment))
+	if err != nil {
+		return err
+	}
+	if n, err := res.RowsAffected(); err != nil || n == 1 {
+		return err
+	}
+	var digest []byte
+	var id string
+	if err := b.row(sqlPrior, bucket, ask.Key[:]).Scan(&digest, &id); err != nil {
+		return fmt.Errorf("read the earlier order: %w", err)
+	}
+	copy(f.PriorDigest[:], digest)
+	f.Prior, err = scanPayment(func(id mianmi.PaymentID, pb int16) *sql.Row { return b.row(sqlPaymentByID, pb, string(id)) }, mianmi.PaymentID(id))
+	return err
+}
+
+func scanPayment(query func(mianmi.PaymentID, int16) *sql.Row, id mianmi.PaymentID) (*payment.Payment, error) {
+	pb, err := id.Bucket()
+	if err != nil {
+		return nil, err
+	}
+	var r paymentRow
+	if err := query(id, int16(pb)).Scan(r.dest()...); err != nil {
+		return nil, fmt.Errorf("read payment %s: %w", id, err)
+	}
+	return r.payment()
+}
+
+// account locks and reads the payer that a query leads to; none leaves f as it is.
+func (b *plainBatch) account(f *payment.Facts, query string, args ...any) error {
+	if b.l.db.pool != nil {
+		query += sqlLockPayerOfPG
+	}
+	var r accountRow
+	err := b.row(query, args...).Scan(r.dest()...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read a payer: %w", err)
+	}
+	if a, ok := b.seen.accounts[mianmi.PayerID(r.id)]; ok {
+		f.Account = a
+		return nil
+	}
+	f.Account = r.account()
+	b.seen.accounts[f.Account.ID] = f.Account
+	return nil
+}
+
+// code reads the code's state, after its payer is locked.
+func (b *plainBatch) code(ask *payment.Ask, f *payment.Facts) error {
+	if c, ok := b.seen.codes[string(ask.Code)]; ok {
+		f.Code = c
+		return nil
+	}
+	var expires int64
+	var used *string
+	if err := b.row(sqlCodeState, int16(ask.Bucket), ask.Code).Scan(&expires, &used); err != nil {
+		return fmt.Errorf("read a payment code: %w", err)
+	}
+	f.Code = &payment.Code{ExpiresAt: fromMicros(expires), Used: used != nil}
+	b.seen.codes[string(ask.Code)] = f.Code
+	return nil
+}
+
+func (b *plainBatch) instrument(ask *payment.Ask, f *payment.Facts) error {
+	in := payer.Instrument{ID: ask.Instrument}
+	var owner string
+	var domestic int16
+	err := b.row(sqlInstrument, int16(ask.Bucket), string(ask.Instrument)).Scan(&owner, &in.Scheme, &in.Kind, &domestic)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read an instrument: %w", err)
+	}
+	in.Payer, in.Domestic = mianmi.PayerID(owner), domestic == 1
+	f.Instrument = &in
+	return b.account(f, sqlAccountByID, int16(ask.Bucket), owner)
+}
+
+func (b *plainBatch) agreement(ask *payment.Ask, f *payment.Facts) error {
+	var id string
+	var open int16
+	g := payer.Agreement{Payer: f.Account.ID, Merchant: ask.Merchant}
+	err := b.row(sqlAgreement, int16(ask.Bucket), string(f.Account.ID), string(ask.Merchant)).Scan(&id, &open, &g.PerPayment, &g.Version)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read an agreement: %w", err)
+	}
+	g.ID, g.Open = mianmi.AgreementID(id), open == 1
+	f.Agreement = &g
+	return nil
+}
+
+// Facts implements payment.Batch.
+func (b *plainBatch) Facts() []payment.Facts { return b.facts }
+
+// Settings implements payment.Batch.
+func (b *plainBatch) Settings() *settings.Snapshot { return b.snap }
+
+const (
+	sqlUnclaim = `DELETE FROM merchant_order WHERE bucket = $1 AND key = $2`
+	sqlUseCode = `UPDATE payment_code SET used_by = $3 WHERE bucket = $1 AND digest = $2 AND used_by IS NULL`
+	sqlAccount = `UPDATE payer SET balance = $3, counters = $4, allowance = $5 WHERE bucket = $1 AND id = $2`
+	sqlPayment = `INSERT INTO payment (` + paymentColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
+		$14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29)`
+	sqlJournal = `INSERT INTO journal (bucket, ref, line, kind, debit, credit, amount, currency, at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`
+	sqlOutbox  = `INSERT INTO outbox (bucket, at, subject, seq, topic) VALUES ($1, $2, $3, $4, $5)`
+)
+
+// Commit implements payment.Batch.
+func (b *plainBatch) Commit(_ context.Context, writes []payment.Write) error {
+	err := b.write(writes)
+	if err == nil {
+		err = b.tx.Commit()
+	}
+	if err != nil {
+		return lost(err)
+	}
+	b.end()
+	return nil
+}
+
+func (b *plainBatch) write(writes []payment.Write) error {
+	for i := range writes {
+		if err := b.writeOne(&b.asks[i], &b.facts[i], &writes[i]); err != nil {
+			return err
+		}
+	}
+	for id, a := range b.seen.accounts {
+		if !a.Dirty {
+			continue
+		}
+		allowance, err := allowanceText(a.Allowance)
+		if err != nil {
+			return err
+		}
+		if _, err := b.exec(sqlAccount, int16(id.Bucket()), string(id), a.Balance.Minor(), a.Counters.String(), allowance); err != nil {
+			return fmt.Errorf("write a payer: %w", err)
+		}
+	}
+	return nil
+}
+
+func (b *plainBatch) writeOne(ask *payment.Ask, f *payment.Facts, w *payment.Write) error {
+	if w.Payment == nil {
+		if f.Prior != nil {
+			return nil
+		}
+		_, err := b.exec(sqlUnclaim, int16(ask.Key.Bucket()), ask.Key[:])
+		return err
+	}
+	row, err := newPaymentRow(w.Payment)
+	if err != nil {
+		return err
+	}
+	if _, err := b.exec(sqlPayment, row.values()...); err != nil {
+		return fmt.Errorf("write payment %s: %w", w.Payment.ID, err)
+	}
+	if w.UseCode {
+		if _, err := b.exec(sqlUseCode, int16(ask.Bucket), ask.Code, row.id); err != nil {
+			return fmt.Errorf("use a payment code: %w", err)
+		}
+	}
+	if p := w.Posting; p != nil {
+		if _, err := b.exec(sqlJournal, row.bucket, row.id, 0, int16(p.Kind), string(p.Debit), string(p.Credit),
+			p.Amount.Minor(), string(p.Amount.Currency()), row.stateAt); err != nil {
+			return fmt.Errorf("write the journal: %w", err)
+		}
+	}
+	_, err = b.exec(sqlOutbox, row.bucket, row.stateAt, row.id, row.version, int16(w.Payment.Topic()))
+	return err
+}
+
+// Rollback implements payment.Batch.
+func (b *plainBatch) Rollback() {
+	if b.conn == nil {
+		return
+	}
+	if b.tx != nil {
+		_ = b.tx.Rollback() // nothing was promised; a broken connection is dropped by the pool
+	}
+	b.end()
+}
+
+func (b *plainBatch) end() {
+	_ = b.conn.Close() // gives it back to the pool
+	b.conn = nil
+	b.cancel()
+}
+
+// prepare compiles the statements once: that costs SQLite more than running
+// them. PostgreSQL's driver keeps prepared statements by itself.
+func (l *plainLedger) prepare(ctx context.Context) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.stmts != nil || l.db.pool != nil {
+		return nil
+	}
+	stmts := map[string]*sql.Stmt{}
+	for _, q := range [...]string{ReadEpoch, sqlClaim, sqlPrior, sqlAccountByCode, sqlAccountByID, sqlCodeState, sqlInstrument,
+		sqlAgreement, sqlPaymentByID, sqlUnclaim, sqlUseCode, sqlAccount, sqlPayment, sqlJournal, sqlOutbox} {
+		st, err := l.db.write.PrepareContext(ctx, q)
+		if err != nil {
+			return wrapDriver("prepare", err)
+		}
+		stmts[q] = st
+	}
+	l.stmts = stmts
+	return nil
+}
+
+func (b *plainBatch) row(query string, args ...any) *sql.Row {
+	if st := b.l.stmts[query]; st != nil {
+		return b.tx.StmtContext(b.ctx, st).QueryRowContext(b.ctx, args...)
+	}
+	return b.tx.QueryRowContext(b.ctx, query, args...)
+}
+
+func (b *plainBatch) exec(query string, args ...any) (sql.Result, error) {
+	if st := b.l.stmts[query]; st != nil {
+		return b.tx.StmtContext(b.ctx, st).ExecContext(b.ctx, args...)
+	}
+	return b.tx.ExecContext(b.ctx, query, args...)
+}
