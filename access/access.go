@@ -127,3 +127,6 @@ func pageSize(n int) int {
 	}
 	return n
 }
+
+// now is the store's precision: what is returned is what is read back.
+func (s *Service) now() time.Time { return s.Clock.Now().UTC().Truncate(time.Microsecond) }

@@ -72,9 +72,12 @@ func (s *Service) CreateKey(ctx context.Context, actor mianmi.Actor, n NewKey) (
 	if err := Allow(actor, KeyManage, Target{Merchant: n.Merchant}); err != nil {
 		return Key{}, "", err
 	}
-	now := s.Clock.Now()
+	now := s.now()
 	if err := s.checkKey(n, now); err != nil {
 		return Key{}, "", err
+	}
+	if !n.ExpiresAt.IsZero() {
+		n.ExpiresAt = n.ExpiresAt.UTC().Truncate(time.Microsecond)
 	}
 	id, err := mianmi.NewID("ak", now, s.Random)
 	if err != nil {
@@ -104,7 +107,7 @@ type keyBody struct {
 // RevokeKey ends a key. The settings epoch rises with it, so that no payment
 // decided later is taken with it. A second call changes nothing.
 func (s *Service) RevokeKey(ctx context.Context, actor mianmi.Actor, id mianmi.KeyID) (Key, error) {
-	now := s.Clock.Now()
+	now := s.now()
 	var left Key
 	err := s.Store.ChangeKey(ctx, id, func(k *Key) ([]evidence.Entry, error) {
 		if err := Allow(actor, KeyManage, Target{Merchant: k.Merchant}); err != nil {
@@ -142,7 +145,7 @@ func (s *Service) liveKey(ctx context.Context, digest []byte) (Key, error) {
 	if err != nil {
 		return Key{}, bearerOr(err)
 	}
-	if !k.Live(s.Clock.Now()) {
+	if !k.Live(s.now()) {
 		return Key{}, errBearer()
 	}
 	return k, nil
@@ -172,7 +175,7 @@ func (s *Service) AuthenticateCached(ctx context.Context, bearer string) (mianmi
 	s.mu.RLock()
 	k, ok := s.known[key]
 	s.mu.RUnlock()
-	if ok && (k.expires.IsZero() || s.Clock.Now().Before(k.expires)) {
+	if ok && (k.expires.IsZero() || s.now().Before(k.expires)) {
 		return k.actor, nil
 	}
 	live, err := s.liveKey(ctx, digest)

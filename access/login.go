@@ -56,7 +56,7 @@ func (s *Service) burn(ctx context.Context, password string) error {
 // prove checks password and code. The try is counted before the hash is
 // computed, so that concurrent guesses cannot be more than TriesMax.
 func (s *Service) prove(ctx context.Context, id mianmi.StaffID, in LoginInput) error {
-	now := s.Clock.Now()
+	now := s.now()
 	var cred Credential
 	var refused bool
 	err := s.Store.ChangeCredential(ctx, id, func(c *StaffChange) error {
@@ -183,7 +183,7 @@ func (s *Service) ChangePassword(ctx context.Context, actor mianmi.Actor, in Pas
 	if err != nil {
 		return err
 	}
-	now := s.Clock.Now()
+	now := s.now()
 	return s.Store.ChangeStaff(ctx, id, func(c *StaffChange) error {
 		if !c.Staff.Active {
 			return errLogin()

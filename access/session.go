@@ -45,7 +45,7 @@ func (s *Service) StartSession(ctx context.Context, actor mianmi.Actor) (Started
 	if err != nil {
 		return Started{}, err
 	}
-	now := s.Clock.Now()
+	now := s.now()
 	id, err := mianmi.NewID("se", now, s.Random)
 	if err != nil {
 		return Started{}, err
@@ -122,7 +122,7 @@ func (s *Service) sessionActor(ctx context.Context, digest []byte) (mianmi.Actor
 	if err != nil {
 		return mianmi.Actor{}, err
 	}
-	now := s.Clock.Now()
+	now := s.now()
 	if !now.Before(n.IdleAt) || !now.Before(n.ExpiresAt) {
 		return mianmi.Actor{}, errBearer()
 	}

@@ -141,7 +141,7 @@ func (s *Service) Bootstrap(ctx context.Context, login, name string) (Enrolment,
 }
 
 func (s *Service) insertStaff(ctx context.Context, actor mianmi.Actor, n NewStaff, onlyFirst bool) (Enrolment, error) {
-	now := s.Clock.Now()
+	now := s.now()
 	id, err := mianmi.NewID("sf", now, s.Random)
 	if err != nil {
 		return Enrolment{}, err
@@ -266,7 +266,7 @@ func mayChange(actor mianmi.Actor, m Staff) error {
 }
 
 func (s *Service) changeStaff(ctx context.Context, actor mianmi.Actor, id mianmi.StaffID, fn func(time.Time, *StaffChange) error) error {
-	now := s.Clock.Now()
+	now := s.now()
 	return s.Store.ChangeStaff(ctx, id, func(c *StaffChange) error {
 		if err := mayChange(actor, c.Staff); err != nil {
 			return err

@@ -51,7 +51,7 @@ func (s *Service) OpenAgreement(ctx context.Context, actor mianmi.Actor, id mian
 	if err := s.Verify(ctx, id, in.Password); err != nil {
 		return Agreement{}, err
 	}
-	now := s.Clock.Now()
+	now := s.now()
 	fresh, err := mianmi.NewBucketID("ag", id.Bucket(), now, s.Random)
 	if err != nil {
 		return Agreement{}, err
@@ -97,7 +97,7 @@ func (s *Service) CloseAgreement(ctx context.Context, actor mianmi.Actor, id mia
 	if err != nil {
 		return Agreement{}, err
 	}
-	now := s.Clock.Now()
+	now := s.now()
 	var left Agreement
 	err = s.Store.ChangeAgreement(ctx, id, found.Merchant, func(c *Change, a *Agreement) error {
 		if err := s.settle(c, now); err != nil {

@@ -51,7 +51,7 @@ func (s *Service) GrantAllowance(ctx context.Context, actor mianmi.Actor, id mia
 	if err := s.Verify(ctx, id, in.Password); err != nil {
 		return Status{}, err
 	}
-	name, err := mianmi.NewID("al", s.Clock.Now(), s.Random)
+	name, err := mianmi.NewID("al", s.now(), s.Random)
 	if err != nil {
 		return Status{}, err
 	}

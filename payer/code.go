@@ -46,7 +46,7 @@ func (s *Service) IssueCode(ctx context.Context, actor mianmi.Actor, id mianmi.P
 	if err := checkID(id); err != nil {
 		return IssuedCode{}, err
 	}
-	now := s.Clock.Now()
+	now := s.now()
 	var err error
 	for range codeTries {
 		var text string

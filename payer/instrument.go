@@ -57,7 +57,7 @@ func (s *Service) AddInstrument(ctx context.Context, actor mianmi.Actor, id mian
 	if err := n.check(); err != nil {
 		return Instrument{}, err
 	}
-	now := s.Clock.Now()
+	now := s.now()
 	token, err := mianmi.NewBucketID("ci", id.Bucket(), now, s.Random)
 	if err != nil {
 		return Instrument{}, err

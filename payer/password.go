@@ -70,7 +70,7 @@ func (s *Service) Verify(ctx context.Context, id mianmi.PayerID, password string
 	if !digits(password, secret.PINDigits, secret.PINDigits) {
 		return mianmi.InvalidField("password", "want six digits") // no guess: it costs no try
 	}
-	now := s.Clock.Now()
+	now := s.now()
 	t, err := s.reserve(ctx, id, now)
 	if err != nil {
 		return err

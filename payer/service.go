@@ -182,7 +182,7 @@ func (s *Service) change(ctx context.Context, id mianmi.PayerID, fn func(c *Chan
 	if err := checkID(id); err != nil {
 		return Status{}, err
 	}
-	now := s.Clock.Now()
+	now := s.now()
 	var left Status
 	err := s.Store.ChangePayer(ctx, id, func(c *Change) error {
 		if err := s.settle(c, now); err != nil {
@@ -304,7 +304,7 @@ func (s *Service) Create(ctx context.Context, actor mianmi.Actor, n NewPayer) (V
 	if err := s.checkNew(n); err != nil {
 		return View{}, err
 	}
-	now := s.Clock.Now()
+	now := s.now()
 	id, err := mianmi.NewID("py", now, s.Random)
 	if err != nil {
 		return View{}, err
@@ -361,3 +361,6 @@ func (s *Service) checkNew(n NewPayer) error {
 	}
 	return nil
 }
+
+// now is the store's precision: what is returned is what is read back.
+func (s *Service) now() time.Time { return s.Clock.Now().UTC().Truncate(time.Microsecond) }

@@ -114,7 +114,7 @@ func (s *Service) Show(ctx context.Context, actor mianmi.Actor, id mianmi.PayerI
 	if err != nil {
 		return View{}, err
 	}
-	return view(actor, p, person, s.Clock.Now()), nil
+	return view(actor, p, person, s.now()), nil
 }
 
 func (s *Service) mayShow(actor mianmi.Actor, id mianmi.PayerID) error {

@@ -129,6 +129,9 @@ func (h *Hasher) sum(ctx context.Context, p phc, password string, n int) ([]byte
 	default:
 		return nil, busy(errors.New("password queue full"))
 	}
+	if ctx.Err() != nil { // select would choose at random
+		return nil, busy(ctx.Err())
+	}
 	select {
 	case h.slots <- struct{}{}:
 		defer func() { <-h.slots }()
