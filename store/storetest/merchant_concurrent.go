@@ -1,7 +1,6 @@
 package storetest
 
 import (
-	"crypto/rand"
 	"errors"
 	"sync"
 	"sync/atomic"
@@ -18,7 +17,7 @@ func concurrentChanges(t *testing.T, nodes Nodes) {
 	db := nodes()
 	w, ctx, other := newMerchantWorld(t, db), t.Context(), nodes()
 	w2 := *w
-	w2.merchants = merchant.New(other, w.clock, rand.Reader)
+	w2.merchants = merchant.New(other, w.clock, w.random)
 	scope := merchant.OfMerchant(w.merchant.ID)
 	var approved, tightened atomic.Int64
 	one := func(w *merchantWorld) {

@@ -3,7 +3,8 @@
 package storetest
 
 import (
-	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"sync"
 	"testing"
@@ -38,10 +39,27 @@ func (c *settable) Add(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
+// repeatable gives every run the same identifiers: hashes of a counter.
+type repeatable struct {
+	mu sync.Mutex
+	n  uint64
+}
+
+func (r *repeatable) Read(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for done := 0; done < len(p); r.n++ {
+		h := sha256.Sum256(binary.BigEndian.AppendUint64(nil, r.n))
+		done += copy(p[done:], h[:])
+	}
+	return len(p), nil
+}
+
 // merchantWorld is one merchant with a store and a terminal, and people.
 type merchantWorld struct {
 	db        *store.DB
 	clock     *settable
+	random    *repeatable
 	merchants *merchant.Service
 	terminals *terminal.Service
 
@@ -56,9 +74,10 @@ type merchantWorld struct {
 
 func newMerchantWorld(t *testing.T, db *store.DB) *merchantWorld {
 	t.Helper()
-	w := &merchantWorld{db: db, clock: &settable{now: time.Date(2026, 3, 1, 4, 0, 0, 0, time.UTC)}}
-	w.merchants = merchant.New(db, w.clock, rand.Reader)
-	w.terminals = terminal.New(db, w.clock, rand.Reader)
+	w := &merchantWorld{db: db, clock: &settable{now: time.Date(2026, 3, 1, 4, 0, 0, 0, time.UTC)},
+		random: &repeatable{}}
+	w.merchants = merchant.New(db, w.clock, w.random)
+	w.terminals = terminal.New(db, w.clock, w.random)
 	w.operator = mianmi.Actor{Role: mianmi.RoleOperator, ID: "sf1"}
 	w.operator2 = mianmi.Actor{Role: mianmi.RoleOperator, ID: "sf2"}
 	w.risk = mianmi.Actor{Role: mianmi.RoleRisk, ID: "sf3"}
