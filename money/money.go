@@ -88,10 +88,13 @@ func (a Amount) Add(b Amount) (Amount, error) {
 
 // Sub returns a - b.
 func (a Amount) Sub(b Amount) (Amount, error) {
-	if b.minor == math.MinInt64 {
+	if a.currency != b.currency {
+		return Amount{}, ErrCurrency
+	}
+	if (b.minor < 0 && a.minor > math.MaxInt64+b.minor) || (b.minor > 0 && a.minor < math.MinInt64+b.minor) {
 		return Amount{}, ErrOverflow
 	}
-	return a.Add(Amount{-b.minor, b.currency})
+	return Amount{a.minor - b.minor, a.currency}, nil
 }
 
 // Decimal is the amount as a decimal number of major units ("18.00").
@@ -123,29 +126,36 @@ func (a Amount) String() string {
 
 // wire is the form on the wire: minor units and currency, never a decimal.
 type wire struct {
-	Minor    int64    `json:"minor"`
+	Minor    *int64   `json:"minor"`
 	Currency Currency `json:"currency"`
 }
 
 // MarshalJSON writes {"minor":1800,"currency":"CNY"}.
 func (a Amount) MarshalJSON() ([]byte, error) {
-	b := make([]byte, 0, 40)
+	if !a.currency.Valid() { // its characters may need escapes
+		return json.Marshal(wire{&a.minor, a.currency})
+	}
+	b := make([]byte, 0, 48)
 	b = append(b, `{"minor":`...)
 	b = strconv.AppendInt(b, a.minor, 10)
-	b = append(b, `,"currency":`...)
-	b = strconv.AppendQuote(b, string(a.currency))
-	return append(b, '}'), nil
+	b = append(b, `,"currency":"`...)
+	b = append(b, a.currency...)
+	return append(b, `"}`...), nil
 }
 
-// UnmarshalJSON reads the form that MarshalJSON writes.
+// UnmarshalJSON reads the form that MarshalJSON writes. An amount without
+// minor units is an error, not zero.
 func (a *Amount) UnmarshalJSON(b []byte) error {
 	var w wire
 	if err := json.Unmarshal(b, &w); err != nil {
 		return err
 	}
+	if w.Minor == nil {
+		return errors.New("minor units are missing")
+	}
 	if !w.Currency.Valid() {
 		return fmt.Errorf("currency %q is not three upper-case letters", w.Currency)
 	}
-	*a = Amount{w.Minor, w.Currency}
+	*a = Amount{*w.Minor, w.Currency}
 	return nil
 }
