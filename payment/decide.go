@@ -13,14 +13,10 @@ import (
 func (j *judge) decide(now time.Time, req *Request, f *Facts, site *settings.Site) (pinfree.Decision, bool) {
 	a := f.Account
 	in := pinfree.Input{
-		Amount: req.Amount, Method: req.Method, Entry: req.Entry, CVM: req.CVM, Place: site.Place(),
+		Amount: req.Amount, Method: req.Method, Entry: req.Entry, CVM: req.CVM, Card: card(f.Instrument), Place: site.Place(),
 		Minute: j.s.Rules.LocalMinute(now), At: now, Rules: j.s.Rules, Can: canStepUp(now, a, site),
 	}
-	if f.Instrument != nil {
-		in.Card = pinfree.Card{Scheme: f.Instrument.Scheme, Kind: f.Instrument.Kind,
-			Domestic: f.Instrument.Domestic, Instrument: string(f.Instrument.ID)}
-	}
-	j.counts = j.s.Rules.Roll(j.counts[:0], a.Counters, subject(req), now)
+	j.counts = j.s.Rules.Roll(j.counts[:0], a.Counters, pinfree.Subject{Instrument: string(req.Instrument)}, now)
 	in.Counts, in.Own = j.counts, j.s.Rules.Own(a.Counters, now)
 
 	j.layers = append(j.layers[:0], payerLayer(now, a))

@@ -6,6 +6,7 @@ import (
 
 	"github.com/mianmi/mianmi"
 	"github.com/mianmi/mianmi/channel"
+	"github.com/mianmi/mianmi/payer"
 	"github.com/mianmi/mianmi/pinfree"
 	"github.com/mianmi/mianmi/settings"
 )
@@ -110,7 +111,14 @@ func (j *judge) one(now time.Time, c *call, f *Facts, snap *settings.Snapshot) (
 	}
 	switch d.Outcome {
 	case pinfree.PinFree, pinfree.Authenticated:
-		w.Posting = j.s.capture(now, p, f.Account, subject(&c.req), allowance)
+		kind := pinfree.ExecutedPinFree
+		if d.Outcome == pinfree.Authenticated {
+			kind = pinfree.ExecutedAuthenticated
+		}
+		w.Posting = j.s.capture(p, f.Account, p.event(kind, now, site.Place(), f.Instrument))
+		if allowance && w.Posting != nil {
+			f.Account.Allowance = nil
+		}
 	case pinfree.StepUp:
 		p.State, p.StepUp, p.ExpiresAt = StepUpRequired, d.By, now.Add(j.s.cfg.StepUpLife)
 	default:
@@ -171,26 +179,31 @@ func newPayment(now time.Time, c *call, f *Facts, site *settings.Site) *Payment 
 	return p
 }
 
-func subject(r *Request) pinfree.Subject { return pinfree.Subject{Instrument: string(r.Instrument)} }
-
 // capture moves the money and the counters; it sets the payment's state.
-func (s *Service) capture(now time.Time, p *Payment, a *Account, sub pinfree.Subject, allowance bool) *channel.Posting {
+func (s *Service) capture(p *Payment, a *Account, ev pinfree.Event) *channel.Posting {
 	posting, left, failure := s.Wallet.Capture(a.ID, p.Merchant, a.Balance, p.Amount)
 	if failure != channel.NoFailure {
 		p.State, p.Failure = Declined, failure
 		return nil
 	}
-	kind := pinfree.ExecutedPinFree
-	if p.CVM != pinfree.NoCVM {
-		kind = pinfree.ExecutedAuthenticated
-	}
 	p.State = Approved
 	a.Balance, a.Dirty = left, true
-	a.Counters = s.Rules.Record(a.Counters, pinfree.Event{
-		Kind: kind, Method: p.Method, Subject: sub, Minor: p.Amount.Minor(), Decided: p.CreatedAt, At: now,
-	})
-	if allowance {
-		a.Allowance = nil
-	}
+	a.Counters = s.Rules.Record(a.Counters, ev)
 	return &posting
+}
+
+// event is what happened to the payment, for the counters.
+func (p *Payment) event(kind pinfree.EventKind, now time.Time, place pinfree.Place, in *payer.Instrument) pinfree.Event {
+	return pinfree.Event{Kind: kind, Method: p.Method, Entry: p.Entry, Subject: p.subject(), Place: place, Card: card(in),
+		Minor: p.Amount.Minor(), Currency: p.Amount.Currency(), Decided: p.CreatedAt, At: now}
+}
+
+func (p *Payment) subject() pinfree.Subject { return pinfree.Subject{Instrument: string(p.Instrument)} }
+
+// card is what the decision knows of an instrument; nil for none.
+func card(in *payer.Instrument) pinfree.Card {
+	if in == nil {
+		return pinfree.Card{}
+	}
+	return pinfree.Card{Scheme: in.Scheme, Kind: in.Kind, Domestic: in.Domestic, Instrument: string(in.ID)}
 }

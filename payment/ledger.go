@@ -106,12 +106,13 @@ type Books interface {
 
 // Change is a payment under change, with its payer's account (nil for cash).
 type Change struct {
-	Payment  *Payment
-	Account  *Account
-	Refunds  []Refund // those that exist
-	Refund   *Refund  // one to add
-	Postings []channel.Posting
-	Topic    Topic
+	Payment    *Payment
+	Account    *Account
+	Instrument *payer.Instrument // nil: none
+	Refunds    []Refund          // those that exist
+	Refund     *Refund           // one to add
+	Postings   []channel.Posting
+	Topic      Topic
 }
 
 // TopUp is money that a payer's balance got from outside, once for each key.

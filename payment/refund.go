@@ -40,7 +40,7 @@ func (s *Service) Reverse(ctx context.Context, actor mianmi.Actor, id mianmi.Pay
 		if c.Payment.State == Reversed {
 			return nil
 		}
-		return s.reverse(c)
+		return s.reverse(ctx, c)
 	})
 	if err != nil {
 		return nil, err
@@ -49,7 +49,7 @@ func (s *Service) Reverse(ctx context.Context, actor mianmi.Actor, id mianmi.Pay
 	return out, nil
 }
 
-func (s *Service) reverse(c *Change) error {
+func (s *Service) reverse(ctx context.Context, c *Change) error {
 	now, p := s.now(), c.Payment
 	switch {
 	case p.State != Approved:
@@ -61,12 +61,11 @@ func (s *Service) reverse(c *Change) error {
 		if err := s.giveBack(c, channel.Reversal, p.Amount); err != nil {
 			return err
 		}
-	}
-	if p.PinFree() {
-		c.Account.Counters = s.Rules.Record(c.Account.Counters, pinfree.Event{
-			Kind: pinfree.ReversedPinFree, Method: p.Method, Subject: pinfree.Subject{Instrument: string(p.Instrument)},
-			Minor: p.Amount.Minor(), Decided: p.CreatedAt, At: now,
-		})
+		kind := pinfree.ReversedAuthenticated
+		if p.PinFree() {
+			kind = pinfree.ReversedPinFree
+		}
+		c.Account.Counters = s.Rules.Record(c.Account.Counters, s.event(ctx, c, kind, now))
 	}
 	p.State = Reversed
 	s.settle(now, c)

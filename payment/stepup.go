@@ -71,7 +71,7 @@ func (s *Service) verify(ctx context.Context, actor mianmi.Actor, p *Payment, pa
 		}
 		now := s.now()
 		c.Payment.CVM, c.Payment.Actor = cvm, c.Payment.Actor+" "+actor.String()
-		posting := s.capture(now, c.Payment, c.Account, pinfree.Subject{Instrument: string(c.Payment.Instrument)}, false)
+		posting := s.capture(c.Payment, c.Account, s.event(ctx, c, pinfree.ExecutedAuthenticated, now))
 		if posting != nil {
 			c.Postings = append(c.Postings, *posting)
 		}
@@ -83,6 +83,17 @@ func (s *Service) verify(ctx context.Context, actor mianmi.Actor, p *Payment, pa
 	}
 	s.watch.tell(out.Payer)
 	return out, nil
+}
+
+// event is what happened to a payment under change. Where it took place is
+// read from the settings for the rules' conditions alone: a terminal that is
+// gone leaves the place unknown.
+func (s *Service) event(ctx context.Context, c *Change, kind pinfree.EventKind, now time.Time) pinfree.Event {
+	var place pinfree.Place
+	if site, ok := s.Site(ctx, c.Payment.Terminal); ok {
+		place = site.Place()
+	}
+	return c.Payment.event(kind, now, place, c.Instrument)
 }
 
 // waiting refuses a payment that no password can help any more.

@@ -14,7 +14,7 @@ import (
 // accountColumns are what a payment reads of a payer; accountRow scans them in
 // this order. The table is named p.
 const accountColumns = `p.id, p.version, p.pin_free, p.since, p.currency, p.per_payment, p.day_amount, p.day_count,
-	p.quiet_from, p.quiet_to, p.pending, p.frozen_at, p.allowance, p.verifiable_from, p.balance, p.counters`
+	p.quiet_from, p.quiet_to, p.pending, p.frozen_at, p.allowance, p.verifiable_from, p.balance, p.counters, p.agreements`
 
 // accountRow is one scanned row. Pointers are columns that may be NULL.
 type accountRow struct {
@@ -30,11 +30,12 @@ type accountRow struct {
 	verifiableFrom                  *int64
 	balance                         int64
 	counters                        string
+	agreements                      int16 // how many rows the payer has in agreement
 }
 
 func (r *accountRow) dest() []any {
 	return []any{&r.id, &r.version, &r.pinFree, &r.since, &r.currency, &r.perPayment, &r.dayAmount, &r.dayCount,
-		&r.quietFrom, &r.quietTo, &r.pending, &r.frozenAt, &r.allowance, &r.verifiableFrom, &r.balance, &r.counters}
+		&r.quietFrom, &r.quietTo, &r.pending, &r.frozenAt, &r.allowance, &r.verifiableFrom, &r.balance, &r.counters, &r.agreements}
 }
 
 // account reads the row. What cannot be read makes the account Unreadable,

@@ -65,33 +65,27 @@ type pgBatch struct {
 }
 
 // The statements of the first round trip. Every payer's row is locked in the
-// order of the key; codes and agreements are read by a later statement, so
-// that they are of the time after the lock: their changes take the same lock.
+// order of the key. What belongs to a payer changes only under that lock, so
+// agreements, which few payers have, are read by a statement of their own after
+// it; a code that was used while this batch waited is noticed when it is used.
 const (
-	sqlBatchAccounts = `SELECT k.n, k.scheme, k.kind, k.domestic, ` + accountColumns + ` FROM (
-		SELECT u.n, c.bucket, c.payer, '' AS scheme, '' AS kind, 0::smallint AS domestic
+	sqlBatchAccounts = `SELECT k.n, k.code_until, k.scheme, k.kind, k.domestic, ` + accountColumns + ` FROM (
+		SELECT u.n, c.bucket, c.payer, c.expires_at AS code_until, '' AS scheme, '' AS kind, 0::smallint AS domestic
 		FROM unnest($1::int[], $2::smallint[], $3::bytea[]) AS u (n, bucket, digest)
-		CROSS JOIN LATERAL (SELECT c.bucket, c.payer FROM payment_code c WHERE c.bucket = u.bucket AND c.digest = u.digest LIMIT 1) c
+		CROSS JOIN LATERAL (SELECT c.bucket, c.payer, c.expires_at FROM payment_code c WHERE c.bucket = u.bucket AND c.digest = u.digest LIMIT 1) c
 		UNION ALL
-		SELECT u.n, i.bucket, i.payer, i.scheme, i.kind, i.domestic
+		SELECT u.n, i.bucket, i.payer, 0, i.scheme, i.kind, i.domestic
 		FROM unnest($4::int[], $5::smallint[], $6::text[]) AS u (n, bucket, id)
 		CROSS JOIN LATERAL (SELECT i.bucket, i.payer, i.scheme, i.kind, i.domestic FROM instrument i WHERE i.bucket = u.bucket AND i.id = u.id LIMIT 1) i
 		UNION ALL
-		SELECT u.n, u.bucket, u.id, '', '', 0 FROM unnest($7::int[], $8::smallint[], $9::text[]) AS u (n, bucket, id)
+		SELECT u.n, u.bucket, u.id, 0, '', '', 0 FROM unnest($7::int[], $8::smallint[], $9::text[]) AS u (n, bucket, id)
 	) k JOIN payer p ON p.bucket = k.bucket AND p.id = k.payer
 	ORDER BY p.bucket, p.id FOR UPDATE OF p`
 
-	sqlBatchCodes = `SELECT u.n, c.expires_at, c.used_by IS NOT NULL, a.id, a.open, a.per_payment, a.version
-		FROM unnest($1::int[], $2::smallint[], $3::bytea[], $4::text[]) AS u (n, bucket, digest, merchant)
-		CROSS JOIN LATERAL (SELECT c.payer, c.expires_at, c.used_by FROM payment_code c WHERE c.bucket = u.bucket AND c.digest = u.digest LIMIT 1) c
-		LEFT JOIN LATERAL (SELECT a.id, a.open, a.per_payment, a.version FROM agreement a
-			WHERE a.bucket = u.bucket AND a.payer = c.payer AND a.merchant = u.merchant LIMIT 1) a ON true`
-
 	sqlBatchAgreements = `SELECT u.n, a.id, a.open, a.per_payment, a.version
-		FROM unnest($1::int[], $2::smallint[], $3::text[], $4::text[], $5::text[]) AS u (n, bucket, instrument, payer, merchant)
-		LEFT JOIN LATERAL (SELECT i.payer FROM instrument i WHERE i.bucket = u.bucket AND i.id = u.instrument LIMIT 1) i ON true
+		FROM unnest($1::int[], $2::smallint[], $3::text[], $4::text[]) AS u (n, bucket, payer, merchant)
 		CROSS JOIN LATERAL (SELECT a.id, a.open, a.per_payment, a.version FROM agreement a
-			WHERE a.bucket = u.bucket AND a.payer = coalesce(i.payer, u.payer) AND a.merchant = u.merchant LIMIT 1) a`
+			WHERE a.bucket = u.bucket AND a.payer = u.payer AND a.merchant = u.merchant LIMIT 1) a`
 
 	sqlBatchClaim = `INSERT INTO merchant_order (bucket, key, digest, payment)
 		SELECT * FROM unnest($1::smallint[], $2::bytea[], $3::bytea[], $4::text[]) ON CONFLICT DO NOTHING`
@@ -136,18 +130,17 @@ func (b *pgBatch) read() error {
 		q.Queue(sqlBatchAccounts, k.codeN, k.codeBucket, k.code, k.cardN, k.cardBucket, k.card, k.payerN, k.payerBucket, k.payer).Query(b.accounts)
 	}
 	q.Queue(sqlBatchClaim, k.orderBucket, k.order, k.digest, k.payment).Exec(func(ct tag) error { claimed = ct.RowsAffected(); return nil })
-	if len(k.codeN) > 0 {
-		q.Queue(sqlBatchCodes, k.codeN, k.codeBucket, k.code, k.codeMerchant).Query(b.codes)
-	}
-	if len(k.cardN)+len(k.payerN) > 0 {
-		q.Queue(sqlBatchAgreements, k.otherN, k.otherBucket, k.otherCard, k.otherPayer, k.otherMerchant).Query(b.agreements)
-	}
 	q.Queue(ReadEpoch).QueryRow(func(row pgx.Row) error { return row.Scan(&epoch) })
 	if err := b.conn.SendBatch(b.ctx, q).Close(); err != nil {
 		return fmt.Errorf("read a batch: %w", err)
 	}
 	if claimed < int64(len(b.asks)) {
 		if err := b.priors(k); err != nil {
+			return err
+		}
+	}
+	if len(b.seen.agreed) > 0 {
+		if err := b.agreements(); err != nil {
 			return err
 		}
 	}
@@ -158,60 +151,50 @@ func (b *pgBatch) read() error {
 
 func (b *pgBatch) accounts(rows pgx.Rows) error {
 	var n int32
+	var codeUntil int64
 	var scheme, kind string
 	var domestic int16
 	var r accountRow
-	dest := append([]any{&n, &scheme, &kind, &domestic}, r.dest()...)
+	dest := append([]any{&n, &codeUntil, &scheme, &kind, &domestic}, r.dest()...)
 	for rows.Next() {
-		r = accountRow{}
 		if err := rows.Scan(dest...); err != nil {
 			return err
 		}
 		f, ask := &b.facts[n], &b.asks[n]
-		if a, ok := b.seen.accounts[mianmi.PayerID(r.id)]; ok {
-			f.Account = a
-		} else {
-			f.Account = r.account()
-			b.seen.accounts[f.Account.ID] = f.Account
-		}
-		if ask.Instrument != "" {
+		f.Account = b.seen.account(&r)
+		switch {
+		case ask.Code != nil:
+			f.Code = b.seen.code(ask.Code, codeUntil)
+		case ask.Instrument != "":
 			f.Instrument = &payer.Instrument{ID: ask.Instrument, Payer: f.Account.ID, Scheme: scheme, Kind: kind, Domestic: domestic == 1}
 		}
 	}
 	return rows.Err()
 }
 
-func (b *pgBatch) codes(rows pgx.Rows) error {
-	var n int32
-	var expires int64
-	var used bool
-	var g agreementRow
-	for rows.Next() {
-		g = agreementRow{}
-		if err := rows.Scan(&n, &expires, &used, &g.id, &g.open, &g.perPayment, &g.version); err != nil {
-			return err
+// agreements reads what payers of the batch agreed with its merchants.
+func (b *pgBatch) agreements() error {
+	var n []int32
+	var bucket []int16
+	var owner, merchant []string
+	for i := range b.facts {
+		if a := b.facts[i].Account; a != nil && b.seen.agreed[a.ID] {
+			n, bucket = append(n, int32(i)), append(bucket, int16(b.asks[i].Bucket)) //nolint:gosec // a batch is small
+			owner, merchant = append(owner, string(a.ID)), append(merchant, string(b.asks[i].Merchant))
 		}
-		f, digest := &b.facts[n], string(b.asks[n].Code)
-		if c, ok := b.seen.codes[digest]; ok {
-			f.Code = c
-		} else {
-			f.Code = &payment.Code{ExpiresAt: fromMicros(expires), Used: used}
-			b.seen.codes[digest] = f.Code
-		}
-		f.Agreement = g.agreement(b.asks[n].Merchant)
 	}
-	return rows.Err()
-}
-
-func (b *pgBatch) agreements(rows pgx.Rows) error {
-	var n int32
-	var g agreementRow
+	rows, err := b.conn.Query(b.ctx, sqlBatchAgreements, n, bucket, owner, merchant)
+	if err != nil {
+		return fmt.Errorf("read agreements: %w", err)
+	}
+	defer rows.Close()
 	for rows.Next() {
-		g = agreementRow{}
-		if err := rows.Scan(&n, &g.id, &g.open, &g.perPayment, &g.version); err != nil {
-			return err
+		var i int32
+		var g agreementRow
+		if err := rows.Scan(&i, &g.id, &g.open, &g.perPayment, &g.version); err != nil {
+			return fmt.Errorf("read agreements: %w", err)
 		}
-		b.facts[n].Agreement = g.agreement(b.asks[n].Merchant)
+		b.facts[i].Agreement = g.agreement(b.asks[i].Merchant)
 	}
 	return rows.Err()
 }
@@ -316,10 +299,9 @@ type batchKeys struct {
 	payment       []string
 	paymentBucket []int16
 
-	codeN        []int32
-	codeBucket   []int16
-	code         [][]byte
-	codeMerchant []string
+	codeN      []int32
+	codeBucket []int16
+	code       [][]byte
 
 	cardN      []int32
 	cardBucket []int16
@@ -328,12 +310,6 @@ type batchKeys struct {
 	payerN      []int32
 	payerBucket []int16
 	payer       []string
-
-	otherN        []int32 // cards and payers together, for their agreements
-	otherBucket   []int16
-	otherCard     []string
-	otherPayer    []string
-	otherMerchant []string
 }
 
 func newBatchKeys(asks []payment.Ask) *batchKeys {
@@ -353,7 +329,7 @@ func newBatchKeys(asks []payment.Ask) *batchKeys {
 		k.paymentBucket = append(k.paymentBucket, int16(a.Bucket))
 		k.addPayer(n, a)
 	}
-	k.any = len(k.codeN)+len(k.otherN) > 0
+	k.any = len(k.codeN)+len(k.cardN)+len(k.payerN) > 0
 	return k
 }
 
@@ -361,17 +337,10 @@ func (k *batchKeys) addPayer(n int32, a *payment.Ask) {
 	bucket := int16(a.Bucket)
 	switch {
 	case a.Code != nil:
-		k.codeN, k.codeBucket = append(k.codeN, n), append(k.codeBucket, bucket)
-		k.code, k.codeMerchant = append(k.code, a.Code), append(k.codeMerchant, string(a.Merchant))
-		return
+		k.codeN, k.codeBucket, k.code = append(k.codeN, n), append(k.codeBucket, bucket), append(k.code, a.Code)
 	case a.Instrument != "":
 		k.cardN, k.cardBucket, k.card = append(k.cardN, n), append(k.cardBucket, bucket), append(k.card, string(a.Instrument))
 	case a.Payer != "":
 		k.payerN, k.payerBucket, k.payer = append(k.payerN, n), append(k.payerBucket, bucket), append(k.payer, string(a.Payer))
-	default:
-		return
 	}
-	k.otherN, k.otherBucket = append(k.otherN, n), append(k.otherBucket, bucket)
-	k.otherCard, k.otherPayer = append(k.otherCard, string(a.Instrument)), append(k.otherPayer, string(a.Payer))
-	k.otherMerchant = append(k.otherMerchant, string(a.Merchant))
 }

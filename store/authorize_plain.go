@@ -52,10 +52,35 @@ type plainBatch struct {
 type seen struct {
 	accounts map[mianmi.PayerID]*payment.Account
 	codes    map[string]*payment.Code
+	agreed   map[mianmi.PayerID]bool // payers who have any agreement
 }
 
 func newSeen(n int) seen {
-	return seen{make(map[mianmi.PayerID]*payment.Account, n), make(map[string]*payment.Code, n)}
+	return seen{make(map[mianmi.PayerID]*payment.Account, n), make(map[string]*payment.Code, n), map[mianmi.PayerID]bool{}}
+}
+
+// code returns the one Code of the digest.
+func (s *seen) code(digest []byte, until int64) *payment.Code {
+	c, ok := s.codes[string(digest)]
+	if !ok {
+		c = &payment.Code{ExpiresAt: fromMicros(until)}
+		s.codes[string(digest)] = c
+	}
+	return c
+}
+
+// account returns the one Account of the row's payer.
+func (s *seen) account(r *accountRow) *payment.Account {
+	id := mianmi.PayerID(r.id)
+	a, ok := s.accounts[id]
+	if !ok {
+		a = r.account()
+		s.accounts[id] = a
+		if r.agreements > 0 {
+			s.agreed[id] = true
+		}
+	}
+	return a
 }
 
 // Begin implements payment.Ledger.
@@ -111,7 +136,7 @@ const (
 	sqlAccountByCode = `SELECT ` + accountColumns + ` FROM payment_code c JOIN payer p ON p.bucket = c.bucket AND p.id = c.payer
 		WHERE c.bucket = $1 AND c.digest = $2`
 	sqlAccountByID   = `SELECT ` + accountColumns + ` FROM payer p WHERE p.bucket = $1 AND p.id = $2`
-	sqlCodeState     = `SELECT expires_at, used_by FROM payment_code WHERE bucket = $1 AND digest = $2`
+	sqlCodeState     = `SELECT expires_at FROM payment_code WHERE bucket = $1 AND digest = $2`
 	sqlInstrument    = `SELECT payer, scheme, kind, domestic FROM instrument WHERE bucket = $1 AND id = $2`
 	sqlAgreement     = `SELECT id, open, per_payment, version FROM agreement WHERE bucket = $1 AND payer = $2 AND merchant = $3`
 	sqlPaymentByID   = `SELECT ` + paymentColumns + ` FROM payment WHERE bucket = $1 AND id = $2`
@@ -135,7 +160,7 @@ func (b *plainBatch) readOne(ask *payment.Ask, f *payment.Facts) error {
 	case ask.Payer != "":
 		err = b.account(f, sqlAccountByID, bucket, string(ask.Payer))
 	}
-	if err != nil || f.Account == nil {
+	if err != nil || f.Account == nil || !b.seen.agreed[f.Account.ID] {
 		return err
 	}
 	return b.agreement(ask, f)
@@ -186,28 +211,21 @@ func (b *plainBatch) account(f *payment.Facts, query string, args ...any) error 
 	if err != nil {
 		return fmt.Errorf("read a payer: %w", err)
 	}
-	if a, ok := b.seen.accounts[mianmi.PayerID(r.id)]; ok {
-		f.Account = a
-		return nil
-	}
-	f.Account = r.account()
-	b.seen.accounts[f.Account.ID] = f.Account
+	f.Account = b.seen.account(&r)
 	return nil
 }
 
 // code reads the code's state, after its payer is locked.
 func (b *plainBatch) code(ask *payment.Ask, f *payment.Facts) error {
-	if c, ok := b.seen.codes[string(ask.Code)]; ok {
-		f.Code = c
-		return nil
-	}
 	var expires int64
-	var used *string
-	if err := b.row(sqlCodeState, int16(ask.Bucket), ask.Code).Scan(&expires, &used); err != nil {
+	err := b.row(sqlCodeState, int16(ask.Bucket), ask.Code).Scan(&expires)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil // used by another while this one waited for the lock
+	}
+	if err != nil {
 		return fmt.Errorf("read a payment code: %w", err)
 	}
-	f.Code = &payment.Code{ExpiresAt: fromMicros(expires), Used: used != nil}
-	b.seen.codes[string(ask.Code)] = f.Code
+	f.Code = b.seen.code(ask.Code, expires)
 	return nil
 }
 
@@ -251,7 +269,7 @@ func (b *plainBatch) Settings() *settings.Snapshot { return b.snap }
 
 const (
 	sqlUnclaim = `DELETE FROM merchant_order WHERE bucket = $1 AND key = $2`
-	sqlUseCode = `UPDATE payment_code SET used_by = $3 WHERE bucket = $1 AND digest = $2 AND used_by IS NULL`
+	sqlUseCode = `DELETE FROM payment_code WHERE bucket = $1 AND digest = $2`
 	sqlAccount = `UPDATE payer SET balance = $3, counters = $4, allowance = $5 WHERE bucket = $1 AND id = $2`
 	sqlPayment = `INSERT INTO payment (` + paymentColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
 		$14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29)`
@@ -309,7 +327,7 @@ func (b *plainBatch) writeOne(ask *payment.Ask, f *payment.Facts, w *payment.Wri
 		return fmt.Errorf("write payment %s: %w", w.Payment.ID, err)
 	}
 	if w.UseCode {
-		if _, err := b.exec(sqlUseCode, int16(ask.Bucket), ask.Code, row.id); err != nil {
+		if err := one(b.exec(sqlUseCode, int16(ask.Bucket), ask.Code)); err != nil {
 			return fmt.Errorf("use a payment code: %w", err)
 		}
 	}

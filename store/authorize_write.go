@@ -20,9 +20,11 @@ const (
 	sqlBatchAccountWrite = `UPDATE payer SET balance = u.balance, counters = u.counters, allowance = u.allowance
 		FROM unnest($1::smallint[], $2::text[], $3::bigint[], $4::text[], $5::text[]) AS u (bucket, id, balance, counters, allowance)
 		WHERE payer.bucket = u.bucket AND payer.id = u.id`
-	sqlBatchUseCodes = `UPDATE payment_code SET used_by = u.payment
-		FROM unnest($1::smallint[], $2::bytea[], $3::text[]) AS u (bucket, digest, payment)
-		WHERE payment_code.bucket = u.bucket AND payment_code.digest = u.digest`
+	// A code that another batch used meanwhile is not there: the division by
+	// zero ends the transaction before its commit.
+	sqlBatchUseCodes = `WITH used AS (DELETE FROM payment_code c USING unnest($1::smallint[], $2::bytea[]) AS u (bucket, digest)
+		WHERE c.bucket = u.bucket AND c.digest = u.digest RETURNING 1)
+		SELECT 1 / (count(*) = $3)::int FROM used`
 	sqlBatchPayments = `INSERT INTO payment (` + paymentColumns + `)
 		SELECT * FROM unnest($1::smallint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[],
 		$9::text[], $10::smallint[], $11::smallint[], $12::smallint[], $13::text[], $14::text[], $15::smallint[], $16::smallint[],
@@ -65,7 +67,7 @@ func (b *pgBatch) queueWrites(q *pgx.Batch, writes []payment.Write) error {
 			jou.add(&row, w)
 		}
 		if w.UseCode {
-			codes.bucket, codes.digest, codes.payment = append(codes.bucket, row.bucket), append(codes.digest, ask.Code), append(codes.payment, row.id)
+			codes.bucket, codes.digest = append(codes.bucket, row.bucket), append(codes.digest, ask.Code)
 		}
 	}
 	if len(pay.id) > 0 {
@@ -75,8 +77,8 @@ func (b *pgBatch) queueWrites(q *pgx.Batch, writes []payment.Write) error {
 	if len(jou.ref) > 0 {
 		q.Queue(sqlBatchJournal, jou.bucket, jou.ref, jou.kind, jou.debit, jou.credit, jou.amount, jou.currency, jou.at)
 	}
-	if len(codes.payment) > 0 {
-		q.Queue(sqlBatchUseCodes, codes.bucket, codes.digest, codes.payment).Exec(exactly(len(codes.payment)))
+	if n := len(codes.digest); n > 0 {
+		q.Queue(sqlBatchUseCodes, codes.bucket, codes.digest, n)
 	}
 	if len(drop.key) > 0 {
 		q.Queue(sqlBatchUnclaim, drop.bucket, drop.key)
@@ -124,9 +126,8 @@ func (b *pgBatch) queueAccounts(q *pgx.Batch) error {
 }
 
 type codeArrays struct {
-	bucket  []int16
-	digest  [][]byte
-	payment []string
+	bucket []int16
+	digest [][]byte
 }
 
 type claimArrays struct {

@@ -60,7 +60,8 @@ func isForeign(err error) bool {
 func isTransient(err error) bool {
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
-		return pg.Code == "40001" || pg.Code == "40P01"
+		// 22012: a guard in a statement met other rows than were read before.
+		return pg.Code == "40001" || pg.Code == "40P01" || pg.Code == "22012"
 	}
 	var lite *sqlite.Error
 	return errors.As(err, &lite) && lite.Code()&0xff == sqlite3.SQLITE_BUSY

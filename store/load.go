@@ -23,12 +23,12 @@ func (db *DB) LoadPayers(ctx context.Context, list []payer.Payer) error {
 	for i, p := range list {
 		b, at := int16(p.ID.Bucket()), micros(p.CreatedAt)
 		payers[i] = []any{b, string(p.ID), at, p.Version, int16(1), at, string(p.Balance.Currency()), int16(0), int16(0),
-			p.Balance.Minor(), "", at}
+			p.Balance.Minor(), "", at, int16(0)}
 		journal[i] = []any{b, "load" + string(p.ID), int16(0), int16(channel.TopUp), string(channel.Funding), string(channel.OfPayer(p.ID)),
 			p.Balance.Minor(), string(p.Balance.Currency()), at}
 	}
 	err := db.load(ctx, "payer", []string{"bucket", "id", "created_at", "version", "pin_free", "since", "currency", "quiet_from", "quiet_to",
-		"balance", "counters", "verifiable_from"}, payers)
+		"balance", "counters", "verifiable_from", "agreements"}, payers)
 	if err != nil {
 		return err
 	}

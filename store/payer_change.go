@@ -62,7 +62,7 @@ func writePayerChange(ctx context.Context, tx *sql.Tx, c *payer.Change) error {
 		}
 	}
 	if c.VoidCodes {
-		_, err := tx.ExecContext(ctx, `DELETE FROM payment_code WHERE bucket = $1 AND payer = $2 AND used_by IS NULL`,
+		_, err := tx.ExecContext(ctx, `DELETE FROM payment_code WHERE bucket = $1 AND payer = $2`,
 			int64(bucket), string(p.ID))
 		if err != nil {
 			return wrapDriver("void payment codes", err)

@@ -24,6 +24,10 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 ON CONFLICT (bucket, payer, merchant) DO UPDATE SET open = excluded.open, consent_version = excluded.consent_version,
 	per_payment = excluded.per_payment, version = excluded.version, opened_at = excluded.opened_at, closed_at = excluded.closed_at`
 
+	// A payment reads agreements of those payers alone who have any.
+	noteAgreements = `UPDATE payer SET agreements = (SELECT count(*) FROM agreement a WHERE a.bucket = payer.bucket AND a.payer = payer.id)
+WHERE bucket = $1 AND id = $2`
+
 	countAgreements = `SELECT count(*) FROM agreement WHERE bucket = $1 AND payer = $2`
 	merchantExists  = `SELECT count(*) FROM merchant WHERE id = $1`
 )
@@ -87,7 +91,11 @@ func scanAgreement(scan func(...any) error) (payer.Agreement, error) {
 func writeAgreement(ctx context.Context, tx *sql.Tx, a payer.Agreement) error {
 	_, err := tx.ExecContext(ctx, upsertAgreement, int64(a.Payer.Bucket()), string(a.Payer), string(a.Merchant), string(a.ID), truth(a.Open),
 		a.ConsentVersion, nullInt(a.PerPayment), a.Version, micros(a.OpenedAt), nullMicros(a.ClosedAt))
-	return wrapDriver("write an agreement", err)
+	if err != nil {
+		return wrapDriver("write an agreement", err)
+	}
+	_, err = tx.ExecContext(ctx, noteAgreements, int64(a.Payer.Bucket()), string(a.Payer))
+	return wrapDriver("count a payer's agreements", err)
 }
 
 // Agreements implements payer.Store.
@@ -165,7 +173,7 @@ const (
 	removeOldCodes = `DELETE FROM payment_code WHERE bucket = $1 AND payer = $2 AND expires_at < $3`
 
 	liveCodes = `SELECT count(*), coalesce(min(expires_at), 0) FROM payment_code
-WHERE bucket = $1 AND payer = $2 AND expires_at > $3 AND used_by IS NULL`
+WHERE bucket = $1 AND payer = $2 AND expires_at > $3`
 
 	insertCode = `INSERT INTO payment_code (bucket, digest, payer, expires_at) VALUES ($1, $2, $3, $4)`
 )

@@ -10,6 +10,7 @@ import (
 	"github.com/mianmi/mianmi"
 	"github.com/mianmi/mianmi/channel"
 	"github.com/mianmi/mianmi/money"
+	"github.com/mianmi/mianmi/payer"
 	"github.com/mianmi/mianmi/payment"
 )
 
@@ -70,10 +71,31 @@ func (db *DB) lockPayment(ctx context.Context, tx *sql.Tx, bucket mianmi.Bucket,
 	if c.Payment, err = r.payment(); err != nil {
 		return nil, err
 	}
+	if c.Payment.Instrument != "" {
+		if c.Instrument, err = readInstrument(ctx, tx, c.Payment.Instrument); err != nil {
+			return nil, err
+		}
+	}
 	if c.Payment.Refunded > 0 {
 		c.Refunds, err = refunds(ctx, tx, bucket, id)
 	}
 	return c, err
+}
+
+// readInstrument returns nil for a token that is not there any more.
+func readInstrument(ctx context.Context, q queryer, id mianmi.InstrumentID) (*payer.Instrument, error) {
+	bucket, err := id.Bucket()
+	if err != nil {
+		return nil, err
+	}
+	in := payer.Instrument{ID: id}
+	var domestic int16
+	err = q.QueryRowContext(ctx, sqlInstrument, int16(bucket), string(id)).Scan((*string)(&in.Payer), &in.Scheme, &in.Kind, &domestic)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	in.Domestic = domestic == 1
+	return &in, wrapDriver("read an instrument", err)
 }
 
 func (db *DB) lockAccount(ctx context.Context, tx *sql.Tx, id mianmi.PayerID) (*payment.Account, error) {
@@ -262,6 +284,7 @@ func (db *DB) Refunds(ctx context.Context, id mianmi.PaymentID) ([]payment.Refun
 // queryer is a database handle or a transaction.
 type queryer interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
 func refunds(ctx context.Context, q queryer, bucket mianmi.Bucket, id mianmi.PaymentID) ([]payment.Refund, error) {

@@ -9,7 +9,6 @@ import (
 	"github.com/mianmi/mianmi"
 	"github.com/mianmi/mianmi/channel"
 	"github.com/mianmi/mianmi/money"
-	"github.com/mianmi/mianmi/payer"
 	"github.com/mianmi/mianmi/payment"
 	"github.com/mianmi/mianmi/settings"
 )
@@ -111,18 +110,12 @@ func (l *plainLedger) Peek(ctx context.Context, ask payment.Ask) (payment.Facts,
 	}
 	f.Account = r.account()
 	if ask.Instrument != "" {
-		in := payer.Instrument{ID: ask.Instrument}
-		var owner string
-		var domestic int16
-		err := db.read.QueryRowContext(ctx, sqlInstrument, bucket, string(ask.Instrument)).Scan(&owner, &in.Scheme, &in.Kind, &domestic)
-		if err == nil && owner != string(ask.Payer) {
-			err = sql.ErrNoRows
+		if f.Instrument, err = readInstrument(ctx, db.read, ask.Instrument); err != nil {
+			return f, nil, err
 		}
-		if err != nil {
-			return f, nil, missing("instrument", err)
+		if f.Instrument == nil || f.Instrument.Payer != ask.Payer {
+			return f, nil, mianmi.Missing("instrument")
 		}
-		in.Payer, in.Domestic = ask.Payer, domestic == 1
-		f.Instrument = &in
 	}
 	g := agreementRow{}
 	err = db.read.QueryRowContext(ctx, sqlAgreement, bucket, string(ask.Payer), string(ask.Merchant)).Scan(&g.id, &g.open, &g.perPayment, &g.version)

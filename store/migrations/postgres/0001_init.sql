@@ -23,6 +23,7 @@ CREATE TABLE payer (
   verifiable_from bigint,
   balance         bigint   NOT NULL CHECK (balance >= 0),
   counters        text     NOT NULL,
+  agreements      smallint NOT NULL DEFAULT 0,
   PRIMARY KEY (bucket, id)
 ) WITH (fillfactor = 70);
 
@@ -82,14 +83,14 @@ CREATE TABLE instrument (
 );
 CREATE INDEX instrument_payer ON instrument (bucket, payer);
 
+-- A code that was used is gone.
 CREATE TABLE payment_code (
   bucket     smallint NOT NULL,
   digest     bytea    NOT NULL,
   payer      text     NOT NULL,
   expires_at bigint   NOT NULL,
-  used_by    text,
   PRIMARY KEY (bucket, digest)
-) WITH (fillfactor = 80);
+);
 CREATE INDEX payment_code_payer ON payment_code (bucket, payer);
 
 CREATE TABLE payment (

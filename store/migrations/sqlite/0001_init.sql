@@ -23,6 +23,7 @@ CREATE TABLE payer (
   verifiable_from integer,
   balance         integer  NOT NULL CHECK (balance >= 0),
   counters        text     NOT NULL,
+  agreements      integer  NOT NULL DEFAULT 0,
   PRIMARY KEY (bucket, id)
 ) WITHOUT ROWID;
 
@@ -82,12 +83,12 @@ CREATE TABLE instrument (
 ) WITHOUT ROWID;
 CREATE INDEX instrument_payer ON instrument (bucket, payer);
 
+-- A code that was used is gone.
 CREATE TABLE payment_code (
   bucket     integer  NOT NULL,
   digest     blob     NOT NULL,
   payer      text     NOT NULL,
   expires_at integer  NOT NULL,
-  used_by    text,
   PRIMARY KEY (bucket, digest)
 ) WITHOUT ROWID;
 CREATE INDEX payment_code_payer ON payment_code (bucket, payer);
