@@ -8,7 +8,7 @@ import (
 )
 
 // Approve brings a proposal into force. It takes another person than the one
-// who proposed it; a proposal whose basis has changed, or that nobody decided
+// who proposed it, who does not owe the account to that person; a proposal whose basis has changed, or that nobody decided
 // in time, is a Conflict.
 func (s *Service) Approve(ctx context.Context, actor mianmi.Actor, id mianmi.ApprovalID) (Approval, error) {
 	return s.decide(ctx, actor, id, func(d *decision, a Approval) Approval {
@@ -16,6 +16,7 @@ func (s *Service) Approve(ctx context.Context, actor mianmi.Actor, id mianmi.App
 		if samePerson(actor, a.ProposedBy) {
 			d.fail(mianmi.Forbidden("same_person", "a second person has to approve it"))
 		}
+		d.fail(independent(actor, a.ProposedBy))
 		if d.err != nil {
 			return a
 		}
@@ -132,6 +133,18 @@ func (d *decision) approveTerms(a Approval) {
 	}
 	d.fail(a.Proposal.Terms.validate(d.held.currency()))
 	d.putPolicy(*a.Proposal.Terms, "merchant.policy.loosened", a)
+}
+
+// independent makes sure that the two persons are two: a merchant's admin
+// makes the accounts of its store managers and its API keys, so what those
+// propose is approved by mianmi's own people.
+func independent(approver mianmi.Actor, proposedBy string) error {
+	role, _, _ := strings.Cut(proposedBy, ":")
+	proposer := mianmi.ParseRole(role)
+	if ownPeople(approver.Role) || ownPeople(proposer) || proposer == mianmi.RoleMerchantAdmin {
+		return nil
+	}
+	return mianmi.Forbidden("not_independent", "this proposal has to be approved by whoever runs this system")
 }
 
 // samePerson compares with a recorded Actor.String(). Roles are left out: one

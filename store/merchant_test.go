@@ -48,3 +48,14 @@ func TestMerchants(t *testing.T) {
 		})
 	}
 }
+
+// On both engines every node's snapshot says the same.
+func TestSettings(t *testing.T) {
+	t.Parallel()
+	for _, engine := range engines {
+		t.Run(engine, func(t *testing.T) {
+			t.Parallel()
+			storetest.Settings(t, nodes(engine))
+		})
+	}
+}

@@ -27,6 +27,7 @@ func Merchants(t *testing.T, nodes func(*testing.T) Nodes) {
 		"the acquirer's facts follow the same rule":          factsTakeTwo,
 		"a terminal moves inside its merchant":               terminalMoves,
 		"concurrent changes lose nothing":                    concurrentChanges,
+		"every change is recorded with before and after":     everythingIsRecorded,
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -135,3 +135,11 @@ func wantKind(t *testing.T, err error, kind mianmi.Kind, codeOrField string) {
 		t.Errorf("error = %v, want %v %s", err, kind, codeOrField)
 	}
 }
+
+func (w *merchantWorld) terminalsOf(t *testing.T, st mianmi.StoreID) (ids []mianmi.TerminalID) {
+	t.Helper()
+	for _, x := range must(w.terminals.Terminals(t.Context(), w.operator, terminal.Query{Store: st}))(t) {
+		ids = append(ids, x.ID)
+	}
+	return ids
+}
