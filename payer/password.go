@@ -3,6 +3,7 @@ package payer
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -77,7 +78,7 @@ func (s *Service) Verify(ctx context.Context, id mianmi.PayerID, password string
 	}
 	right, stale, err := s.Hasher.Verify(ctx, t.password.Hash, password)
 	if err != nil {
-		return err
+		return errors.Join(err, s.release(ctx, id, t))
 	}
 	if !right {
 		return (&PasswordError{TriesLeft: t.left, LockedUntil: t.password.LockedUntil, now: now, wrong: true}).failure()
@@ -121,6 +122,37 @@ func (s *Service) reserve(ctx context.Context, id mianmi.PayerID, now time.Time)
 	return t, err
 }
 
+// releaseWait bounds the giving back of a try when the caller has gone.
+const releaseWait = 2 * time.Second
+
+// release gives back a guess that was counted and not evaluated (too many
+// hashes at once, a deadline). After a right password, which begins the count
+// again, there is nothing to give back.
+func (s *Service) release(ctx context.Context, id mianmi.PayerID, t try) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseWait)
+	defer cancel()
+	now := s.now()
+	return s.Store.ChangePayer(ctx, id, func(c *Change) error {
+		w := &c.Password
+		if w.Tries < t.password.Tries || w.Hash != t.password.Hash {
+			return nil
+		}
+		w.Tries--
+		c.SavePassword = true
+		return s.unlock(c, now, recordInput{Actor: payerActor(id)})
+	})
+}
+
+// unlock takes a lock away, if there is one, and says so in the record.
+func (s *Service) unlock(c *Change, now time.Time, in recordInput) error {
+	if c.Password.LockedUntil.IsZero() {
+		return nil
+	}
+	in.Type, in.Before = "payer.password.unlocked", c.Payer.snapshot()
+	c.Password.LockedUntil, c.Payer.VerifiableFrom = time.Time{}, &now
+	return s.record(c, now, in)
+}
+
 func payerActor(id mianmi.PayerID) mianmi.Actor {
 	return mianmi.Actor{Role: mianmi.RolePayer, ID: string(id)}
 }
@@ -131,15 +163,12 @@ func (s *Service) succeed(ctx context.Context, id mianmi.PayerID, now time.Time,
 		if w.Hash != hash { // replaced since: this was the old one
 			return mianmi.Conflicts("password_changed", "the payment password has just been changed")
 		}
-		if !w.LockedUntil.IsZero() {
-			c.Payer.VerifiableFrom = &now
-		}
-		w.Tries, w.LockedUntil = 0, time.Time{}
+		w.Tries = 0
 		if fresh != "" {
 			w.Hash = fresh
 		}
 		c.SavePassword = true
-		return nil
+		return s.unlock(c, now, recordInput{Actor: payerActor(id)})
 	})
 }
 
@@ -217,11 +246,12 @@ func (s *Service) Unlock(ctx context.Context, actor mianmi.Actor, id mianmi.Paye
 		if c.Password.Tries == 0 {
 			return nil
 		}
+		in := recordInput{Actor: actor, Type: "payer.password.unlocked", Before: c.Payer.snapshot(), Basis: basis.orNil()}
 		c.Password.Tries, c.Password.LockedUntil, c.SavePassword = 0, time.Time{}, true
 		if c.Password.Hash != "" {
 			c.Payer.VerifiableFrom = &now
 		}
-		return s.record(c, now, recordInput{Actor: actor, Type: "payer.password.unlocked", Before: c.Payer.snapshot(), Basis: basis.orNil()})
+		return s.record(c, now, in)
 	})
 }
 
