@@ -45,6 +45,7 @@ type cli struct {
 	Serve   serveCmd   `cmd:"" help:"Run the server." zh:"运行服务。"`
 	Migrate migrateCmd `cmd:"" help:"Bring the database's schema up to this program's version." zh:"把数据库结构升级到本程序的版本。"`
 	Doctor  doctorCmd  `cmd:"" help:"Check this deployment; exit status 1 when a check fails." zh:"检查部署情况；有检查未通过时退出码为 1。"`
+	Staff   staffCmd   `cmd:"" help:"Create members of staff." zh:"创建员工账户。"`
 	Version versionCmd `cmd:"" help:"Print the version." zh:"显示版本。"`
 }
 

@@ -53,9 +53,17 @@ func (h *health) ready(w http.ResponseWriter, r *http.Request) {
 		notReady(w, "stopping")
 	case h.db.Ping(ctx) != nil:
 		notReady(w, "the database does not answer")
+	case !h.current(ctx):
+		notReady(w, "the database's schema is older than this program")
 	default:
 		answer(w, http.StatusOK, map[string]string{"status": "ready"})
 	}
+}
+
+// current reports whether the schema is one that this program can work on.
+func (h *health) current(ctx context.Context) bool {
+	have, want, err := h.db.Schema(ctx)
+	return err == nil && have >= want
 }
 
 func notReady(w http.ResponseWriter, why string) {

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/mianmi/mianmi"
 	"github.com/mianmi/mianmi/store"
 )
 
@@ -18,7 +17,9 @@ type serveCmd struct {
 	TLSCert string `name:"tls-cert" placeholder:"FILE" help:"Certificate chain (PEM); with tls-key the API speaks TLS." zh:"证书链（PEM）；与 tls-key 同时设置后 API 启用 TLS。"`
 	TLSKey  string `name:"tls-key" placeholder:"FILE" help:"Private key of tls-cert (PEM)." zh:"tls-cert 对应的私钥（PEM）。"`
 
-	AutoMigrate bool `negatable:"" default:"true" help:"Migrate the database at start." zh:"启动时升级数据库结构。"`
+	Migrate bool `help:"Migrate a PostgreSQL database at start, as mianmi migrate does; an SQLite file is always migrated." zh:"启动时升级 PostgreSQL 数据库结构（同 mianmi migrate）；SQLite 文件总会自动升级。"`
+
+	tuning
 
 	TimeoutHeader time.Duration `placeholder:"TIME" default:"5s" help:"Longest time for a request's header." zh:"读取请求头的最长时间。"`
 	TimeoutRead   time.Duration `placeholder:"TIME" default:"15s" help:"Longest time for a whole request." zh:"读取整个请求的最长时间。"`
@@ -47,36 +48,64 @@ func (c *serveCmd) Validate() error {
 	if c.DrainTime < 0 || c.DrainTime > time.Hour {
 		return errors.New("--drain-time: want 0 to 1h")
 	}
-	return nil
+	return c.tuning.check()
 }
 
 // Run serves until ctx ends, then finishes what has begun.
-func (c *serveCmd) Run(ctx context.Context, a *app) (err error) {
-	db, err := c.database(ctx, a)
+func (c *serveCmd) Run(ctx context.Context, a *app) error {
+	n, err := c.open(ctx, a)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, db.Close()) }()
+	return n.serve(ctx)
+}
+
+// node is a server that listens and does not answer yet.
+type node struct {
+	cmd         *serveCmd
+	app         *app
+	db          *store.DB
+	services    *services
+	listener    net.Listener
+	stopMetrics func() error
+}
+
+// open opens the database, wires the services and listens. What it returns
+// must be served.
+func (c *serveCmd) open(ctx context.Context, a *app) (n *node, err error) {
+	n = &node{cmd: c, app: a}
+	if n.db, err = a.database(ctx, c.Migrate); err != nil {
+		return nil, err
+	}
 	// What has begun outlives the signal, up to TimeoutStop.
-	work := context.WithoutCancel(ctx)
-	services, err := newServices(work, a, db)
-	if err != nil {
-		return err
+	if n.services, err = newServices(context.WithoutCancel(ctx), a, n.db, &c.tuning); err != nil {
+		return nil, errors.Join(err, n.db.Close())
 	}
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", c.Listen)
-	if err != nil {
-		return errors.Join(fmt.Errorf("listen: %w", err), services.stop(work))
+	if n.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", c.Listen); err != nil {
+		return nil, errors.Join(fmt.Errorf("listen: %w", err), n.close())
 	}
-	stopMetrics, err := c.serveMetrics(ctx, a, services.metrics)
-	if err != nil {
-		return errors.Join(err, l.Close(), services.stop(work))
+	if n.stopMetrics, err = c.serveMetrics(ctx, a, n.services.metrics); err != nil {
+		return nil, errors.Join(err, n.listener.Close(), n.close())
 	}
-	a.log.InfoContext(ctx, "serving", "address", l.Addr().String(), "database", publicAddress(a.shared.dsn()), "tls", c.TLSCert != "")
-	if c.TLSCert == "" && !loopback(l.Addr()) {
+	at := n.listener.Addr()
+	a.log.InfoContext(ctx, "serving", "address", at.String(), "database", publicAddress(a.shared.dsn()), "tls", c.TLSCert != "")
+	if c.TLSCert == "" && !loopback(at) {
 		a.log.WarnContext(ctx, "the API is open to the network without TLS: set tls-cert, or put a proxy that speaks TLS before it")
 	}
-	err = c.serve(ctx, a, l, newHealth(db), services.handler)
-	return errors.Join(err, services.stop(work), stopMetrics())
+	return n, nil
+}
+
+// serve answers requests until ctx ends, finishes what has begun, and closes
+// the database last.
+func (n *node) serve(ctx context.Context) error {
+	err := n.cmd.serve(ctx, n.app, n.listener, newHealth(n.db), n.services.handler)
+	return errors.Join(err, n.stopMetrics(), n.close())
+}
+
+// close ends the services, and the database after them.
+func (n *node) close() error {
+	n.services.stop()
+	return n.db.Close()
 }
 
 // serve answers requests on l until ctx ends.
@@ -91,32 +120,6 @@ func (c *serveCmd) serve(ctx context.Context, a *app, l net.Listener, h *health,
 	case <-ctx.Done():
 		return errors.Join(c.shutdown(work, a, s, h), <-failed)
 	}
-}
-
-// database opens the database and makes sure of its schema.
-func (c *serveCmd) database(ctx context.Context, a *app) (*store.DB, error) {
-	db, err := a.open(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if c.AutoMigrate {
-		steps, err := db.Migrate(ctx)
-		if err != nil {
-			return nil, errors.Join(err, db.Close())
-		}
-		for _, s := range steps {
-			a.log.InfoContext(ctx, "migrated", "step", s)
-		}
-		return db, nil
-	}
-	have, want, err := db.Schema(ctx)
-	if err == nil && have < want {
-		err = &mianmi.Error{Kind: mianmi.Conflict, Msg: fmt.Sprintf("the schema is at version %d and this program needs %d: run mianmi migrate", have, want)}
-	}
-	if err != nil {
-		return nil, errors.Join(err, db.Close())
-	}
-	return db, nil
 }
 
 func (c *serveCmd) server(base context.Context, h http.Handler) *http.Server {

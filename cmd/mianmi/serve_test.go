@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/mianmi/mianmi/store"
+	"github.com/mianmi/mianmi/store/pgtest"
 )
 
 // start runs the server and returns the addresses that it logs; stop ends it
@@ -94,16 +95,24 @@ func TestServeFromNothing(t *testing.T) {
 	}
 }
 
-// Without leave to migrate, an old schema is refused and stays as it is.
-func TestServeWithoutMigrating(t *testing.T) {
+// Without leave to migrate, a PostgreSQL without schema is refused with the
+// remedy and stays as it is; with leave it is served.
+func TestServeMigratesPostgreSQLOnlyWhenTold(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	got := w.run(t, "serve", "--no-auto-migrate", "--listen=127.0.0.1:0")
+	w := newWorld(t, "MIANMI_DB="+pgtest.Open(t))
+	got := w.run(t, "serve", "--listen=127.0.0.1:0")
 	if got.code != exitFailed || !strings.Contains(got.stderr, "mianmi migrate") {
 		t.Errorf("%+v, want a refusal that names mianmi migrate", got)
 	}
 	if statuses, _ := w.doctor(t); statuses["database.schema"] != "fail" {
 		t.Errorf("the schema was made: %v", statuses)
+	}
+	at, stop := w.start(t, "--migrate")
+	if status, body := get(t, "http://"+at["serving"]+"/readyz"); status != http.StatusOK {
+		t.Errorf("with --migrate: %d %q", status, body)
+	}
+	if code := stop(); code != exitOK {
+		t.Errorf("status %d after a signal", code)
 	}
 }
 
@@ -115,6 +124,9 @@ func openDB(t *testing.T) *store.DB {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() }) // a test may have closed it
+	if _, err := db.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	return db
 }
 

@@ -7,31 +7,91 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"github.com/mianmi/mianmi/access"
+	"github.com/mianmi/mianmi/channel/wallet"
+	"github.com/mianmi/mianmi/merchant"
+	"github.com/mianmi/mianmi/payer"
+	"github.com/mianmi/mianmi/payment"
+	"github.com/mianmi/mianmi/pinfree"
 	"github.com/mianmi/mianmi/secret"
 	"github.com/mianmi/mianmi/store"
+	"github.com/mianmi/mianmi/terminal"
 )
 
 // services is all that serve runs: what answers requests, and what must end
 // before the database is closed.
 type services struct {
+	access    *access.Service
+	payers    *payer.Service
+	merchants *merchant.Service
+	terminals *terminal.Service
+	payments  *payment.Service
+
+	keys    *secret.Keys
+	rules   *pinfree.RuleSet
 	handler http.Handler
 	metrics *prometheus.Registry
-	stop    func(context.Context) error
+	workers *workers
 }
 
-// newServices wires the domain packages to the store and to the API.
-func newServices(ctx context.Context, a *app, _ *store.DB) (*services, error) {
-	if _, err := a.keys(ctx); err != nil {
+// newServices wires the domain packages to the store and to the API, and
+// starts the workers. They end with stop.
+func newServices(ctx context.Context, a *app, db *store.DB, t *tuning) (*services, error) {
+	s := &services{metrics: prometheus.NewRegistry()}
+	s.metrics.MustRegister(collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), collectors.NewBuildInfoCollector())
+	var err error
+	if s.rules, err = t.rules(); err != nil {
 		return nil, err
 	}
-	metrics := prometheus.NewRegistry()
-	metrics.MustRegister(collectors.NewGoCollector(),
-		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), collectors.NewBuildInfoCollector())
-	return &services{
-		handler: http.NotFoundHandler(),
-		metrics: metrics,
-		stop:    func(context.Context) error { return nil },
-	}, nil
+	if s.access, err = a.access(ctx, db); err != nil {
+		return nil, err
+	}
+	s.keys = s.access.Keys
+	s.payers, err = payer.New(payer.Parts{Store: db, Access: s.access, Keys: s.keys, Hasher: s.access.Hasher, Clock: a.clock, Random: a.random},
+		payer.Config{CoolingOff: t.CoolingOff})
+	if err != nil {
+		return nil, err
+	}
+	s.merchants = merchant.New(db, a.clock, a.random)
+	s.terminals = terminal.New(db, a.clock, a.random)
+	ledger, err := db.Ledger(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.payments, err = payment.New(ctx, payment.Deps{Ledger: ledger, Books: db, Wallet: wallet.Wallet{}, Rules: s.rules, Keys: s.keys,
+		Verifier: s.payers, Clock: a.clock, Random: a.random, Log: a.log},
+		payment.Config{Lanes: t.lanes(db.Engine()), StepUpLife: t.StepUpLife})
+	if err != nil {
+		return nil, err
+	}
+	if s.handler, err = newHandler(a, s, db, t); err != nil {
+		s.payments.Stop()
+		return nil, err
+	}
+	s.workers = startWorkers(ctx, a.log, tick, sweeps(a.clock, s.payments, db)...)
+	return s, nil
+}
+
+// stop ends the workers, lets the payments that have begun finish, and refuses
+// new ones.
+func (s *services) stop() {
+	s.workers.stop()
+	s.payments.Stop()
+}
+
+// access is who is calling: with it the subcommands that make staff work on
+// the database without a server.
+func (a *app) access(ctx context.Context, db *store.DB) (*access.Service, error) {
+	keys, err := a.keys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	hasher, err := keys.Hasher(a.random, secret.HasherConfig{})
+	if err != nil {
+		return nil, err
+	}
+	return access.New(access.Parts{Store: db, Keys: keys, Hasher: hasher, Clock: a.clock, Random: a.random}, access.Config{}), nil
 }
 
 // keys loads the server's secrets, or makes them at the very first start.

@@ -1,0 +1,113 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/mianmi/mianmi"
+	"github.com/mianmi/mianmi/payment"
+	"github.com/mianmi/mianmi/store"
+)
+
+// worker is work that comes round. turn does one bounded piece and says
+// whether more is left.
+type worker struct {
+	name  string
+	every time.Duration
+	turn  func(context.Context) (more bool, err error)
+}
+
+const (
+	// pruneMax bounds one transaction of a sweep, so that no payment waits long.
+	pruneMax = 1000
+	// turnsMax bounds what a worker does in a row: what is still left then waits
+	// for the next tick.
+	turnsMax = 200
+)
+
+// sweeps are the workers of every node. Several nodes may sweep one database.
+func sweeps(clock mianmi.Clock, payments *payment.Service, db *store.DB) []worker {
+	return []worker{
+		{"expire step-ups", time.Second, func(ctx context.Context) (bool, error) {
+			n, err := payments.ExpireOverdue(ctx)
+			return n > 0, err
+		}},
+		{"prune", 10 * time.Minute, func(ctx context.Context) (bool, error) {
+			n, err := db.Prune(ctx, clock.Now(), pruneMax)
+			return n >= pruneMax, err
+		}},
+	}
+}
+
+// ticker gives the ticks of a worker and what ends them.
+type ticker func(every time.Duration) (ticks <-chan time.Time, stop func())
+
+// tick is the machine's ticker.
+func tick(every time.Duration) (<-chan time.Time, func()) {
+	t := time.NewTicker(every)
+	return t.C, t.Stop
+}
+
+// workers are running until stop.
+type workers struct {
+	cancel context.CancelFunc
+	done   sync.WaitGroup
+}
+
+func startWorkers(ctx context.Context, log *slog.Logger, tick ticker, list ...worker) *workers {
+	ctx, cancel := context.WithCancel(ctx)
+	ws := &workers{cancel: cancel}
+	for _, w := range list {
+		ticks, stop := tick(w.every)
+		ws.done.Go(func() {
+			defer stop()
+			for {
+				select {
+				case <-ctx.Done():
+					return
+				case <-ticks:
+					w.round(ctx, log)
+				}
+			}
+		})
+	}
+	return ws
+}
+
+// stop returns when every worker has ended its turn.
+func (ws *workers) stop() {
+	ws.cancel()
+	ws.done.Wait()
+}
+
+// round takes turns while there is more. An error ends the round, not the worker.
+func (w worker) round(ctx context.Context, log *slog.Logger) {
+	for range turnsMax {
+		more, err := w.safely(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			log.ErrorContext(ctx, "a worker failed; it goes on", "worker", w.name, "error", err)
+			return
+		}
+		if !more {
+			return
+		}
+	}
+}
+
+// safely turns a panic into an error: a fault in a sweep must not end a server
+// that takes payments.
+func (w worker) safely(ctx context.Context) (more bool, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("panic: %v\n%s", r, debug.Stack())
+		}
+	}()
+	return w.turn(ctx)
+}
