@@ -202,10 +202,14 @@ func unescape(s string) (string, bool) {
 			return "", false
 		}
 		hi, lo := strings.IndexByte(upperHex, s[i+1]), strings.IndexByte(upperHex, s[i+2])
-		if hi < 0 || lo < 0 || plain(byte(hi<<4|lo)) {
+		if hi < 0 || lo < 0 {
 			return "", false
 		}
-		out = append(out, byte(hi<<4|lo))
+		c := byte((hi<<4 | lo) & 0xff)
+		if plain(c) {
+			return "", false
+		}
+		out = append(out, c)
 		i += 2
 	}
 	return string(out), true

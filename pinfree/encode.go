@@ -95,8 +95,7 @@ func DecodeReasons(b []byte) ([]Why, error) {
 	}
 	out := make([]Why, len(list))
 	for i, r := range list {
-		out[i] = Why{Reason: r.Reason, Layer: r.Layer, ID: r.ID, Version: r.Version, Rule: r.Rule,
-			Limit: r.Limit, Actual: r.Actual, Currency: r.Currency}
+		out[i] = Why(r)
 	}
 	return out, nil
 }

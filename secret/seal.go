@@ -23,7 +23,7 @@ func (k *Keys) Seal(p Purpose, text []byte, about string, random io.Reader) ([]b
 	if _, err := io.ReadFull(random, nonce); err != nil {
 		return nil, fmt.Errorf("read randomness for a nonce: %w", err)
 	}
-	return aead.Seal(sealed, nonce, text, []byte(about)), nil
+	return aead.Seal(sealed, nonce, text, []byte(about)), nil //nolint:gosec // the nonce was just read from random
 }
 
 // Open is the inverse of Seal. A value that was changed, made for another

@@ -369,7 +369,7 @@ func (l *plainLedger) prepare(ctx context.Context) error {
 	stmts := map[string]*sql.Stmt{}
 	for _, q := range [...]string{ReadEpoch, sqlClaim, sqlPrior, sqlAccountByCode, sqlAccountByID, sqlCodeState, sqlInstrument,
 		sqlAgreement, sqlPaymentByID, sqlUnclaim, sqlUseCode, sqlAccount, sqlPayment, sqlJournal, sqlOutbox} {
-		st, err := l.db.write.PrepareContext(ctx, q)
+		st, err := l.db.write.PrepareContext(ctx, q) //nolint:sqlclosecheck // kept as long as the database is open
 		if err != nil {
 			return wrapDriver("prepare", err)
 		}
@@ -381,14 +381,14 @@ func (l *plainLedger) prepare(ctx context.Context) error {
 
 func (b *plainBatch) row(query string, args ...any) *sql.Row {
 	if st := b.l.stmts[query]; st != nil {
-		return b.tx.StmtContext(b.ctx, st).QueryRowContext(b.ctx, args...)
+		return b.tx.StmtContext(b.ctx, st).QueryRowContext(b.ctx, args...) //nolint:sqlclosecheck // ends with its transaction
 	}
 	return b.tx.QueryRowContext(b.ctx, query, args...)
 }
 
 func (b *plainBatch) exec(query string, args ...any) (sql.Result, error) {
 	if st := b.l.stmts[query]; st != nil {
-		return b.tx.StmtContext(b.ctx, st).ExecContext(b.ctx, args...)
+		return b.tx.StmtContext(b.ctx, st).ExecContext(b.ctx, args...) //nolint:sqlclosecheck // ends with its transaction
 	}
 	return b.tx.ExecContext(b.ctx, query, args...)
 }
