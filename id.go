@@ -66,9 +66,11 @@ func NewID(prefix string, now time.Time, r io.Reader) (string, error) {
 }
 
 // NewBucketID is NewID for rows of a payer: two hexadecimal digits of the
-// bucket follow the prefix, so that the row is found without its payer.
+// bucket end it, so that the row is found without its payer, and identifiers
+// still sort by time.
 func NewBucketID(prefix string, b Bucket, now time.Time, r io.Reader) (string, error) {
-	return NewID(prefix+hex.EncodeToString([]byte{byte(b)}), now, r)
+	id, err := NewID(prefix, now, r)
+	return id + hex.EncodeToString([]byte{byte(b)}), err
 }
 
 func putMillis(b []byte, t time.Time) {
@@ -91,14 +93,14 @@ func (id AgreementID) Bucket() (Bucket, error) { return bucketIn("ag", string(id
 // Bucket returns the bucket that the identifier carries.
 func (id InstrumentID) Bucket() (Bucket, error) { return bucketIn("ci", string(id)) }
 
-// bucketIDLen is prefix 2 + bucket 2 + 26 characters.
+// bucketIDLen is prefix 2 + 26 characters + bucket 2.
 const bucketIDLen = 30
 
 func bucketIn(prefix, id string) (Bucket, error) {
 	if len(id) != bucketIDLen || !strings.HasPrefix(id, prefix) {
 		return 0, InvalidField("id", "not an identifier that starts with "+prefix)
 	}
-	b, err := hex.DecodeString(id[2:4])
+	b, err := hex.DecodeString(id[bucketIDLen-2:])
 	if err != nil {
 		return 0, InvalidField("id", "not an identifier that starts with "+prefix)
 	}

@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/mianmi/mianmi"
@@ -93,6 +95,11 @@ func (l *plainLedger) Begin(ctx context.Context, asks []payment.Ask) (payment.Ba
 		return nil, unavailable("get a connection", err)
 	}
 	begun, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.db.opts.WriteLimit)
+	if l.db.pool == nil {
+		// The driver watches a context that can end by a goroutine for each
+		// statement. A file answers or fails; waiting has busy_timeout.
+		begun = context.WithoutCancel(ctx)
+	}
 	b := &plainBatch{l: l, ctx: begun, cancel: cancel, conn: conn, asks: asks,
 		facts: make([]payment.Facts, len(asks)), seen: newSeen(len(asks))}
 	if b.tx, err = conn.BeginTx(begun, nil); err == nil {
@@ -115,6 +122,9 @@ func lost(err error) error {
 }
 
 func (b *plainBatch) read() error {
+	if err := b.claims(); err != nil {
+		return err
+	}
 	for i := range b.asks {
 		if err := b.readOne(&b.asks[i], &b.facts[i]); err != nil {
 			return err
@@ -133,32 +143,27 @@ const (
 	sqlClaim = `INSERT INTO merchant_order (bucket, key, digest, payment) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`
 	sqlPrior = `SELECT digest, payment FROM merchant_order WHERE bucket = $1 AND key = $2`
 
-	sqlAccountByCode = `SELECT ` + accountColumns + ` FROM payment_code c JOIN payer p ON p.bucket = c.bucket AND p.id = c.payer
+	sqlAccountByCode = `SELECT c.expires_at, ` + accountColumns + ` FROM payment_code c JOIN payer p ON p.bucket = c.bucket AND p.id = c.payer
 		WHERE c.bucket = $1 AND c.digest = $2`
-	sqlAccountByID   = `SELECT ` + accountColumns + ` FROM payer p WHERE p.bucket = $1 AND p.id = $2`
-	sqlCodeState     = `SELECT expires_at FROM payment_code WHERE bucket = $1 AND digest = $2`
-	sqlInstrument    = `SELECT payer, scheme, kind, domestic FROM instrument WHERE bucket = $1 AND id = $2`
-	sqlAgreement     = `SELECT id, open, per_payment, version FROM agreement WHERE bucket = $1 AND payer = $2 AND merchant = $3`
-	sqlPaymentByID   = `SELECT ` + paymentColumns + ` FROM payment WHERE bucket = $1 AND id = $2`
-	sqlLockPayerOfPG = ` FOR UPDATE OF p`
+	sqlAccountByID = `SELECT ` + accountColumns + ` FROM payer p WHERE p.bucket = $1 AND p.id = $2`
+	sqlCodeState   = `SELECT expires_at FROM payment_code WHERE bucket = $1 AND digest = $2`
+	sqlInstrument  = `SELECT payer, scheme, kind, domestic FROM instrument WHERE bucket = $1 AND id = $2`
+	sqlAgreement   = `SELECT id, open, per_payment, version FROM agreement WHERE bucket = $1 AND payer = $2 AND merchant = $3`
+	sqlPaymentByID = `SELECT ` + paymentColumns + ` FROM payment WHERE bucket = $1 AND id = $2`
 )
 
 func (b *plainBatch) readOne(ask *payment.Ask, f *payment.Facts) error {
-	if err := b.claim(ask, f); err != nil || f.Prior != nil {
-		return err
+	if f.Prior != nil {
+		return nil
 	}
-	bucket := int16(ask.Bucket)
 	var err error
 	switch {
 	case ask.Code != nil:
-		err = b.account(f, sqlAccountByCode, bucket, ask.Code)
-		if err == nil && f.Account != nil {
-			err = b.code(ask, f)
-		}
+		err = b.code(ask, f)
 	case ask.Instrument != "":
 		err = b.instrument(ask, f)
 	case ask.Payer != "":
-		err = b.account(f, sqlAccountByID, bucket, string(ask.Payer))
+		err = b.account(f, int16(ask.Bucket), string(ask.Payer))
 	}
 	if err != nil || f.Account == nil || !b.seen.agreed[f.Account.ID] {
 		return err
@@ -166,23 +171,51 @@ func (b *plainBatch) readOne(ask *payment.Ask, f *payment.Facts) error {
 	return b.agreement(ask, f)
 }
 
-// claim takes the order number, or reads the payment that has it.
-func (b *plainBatch) claim(ask *payment.Ask, f *payment.Facts) error {
-	bucket := int16(ask.Key.Bucket())
-	res, err := b.exec(sqlClaim, bucket, ask.Key[:], ask.Digest[:], string(ask.Payment))
-	if err != nil {
-		return err
+// claims takes the order numbers, many at once; where one was taken before,
+// it reads the payment that has it.
+func (b *plainBatch) claims() error {
+	for from := 0; from < len(b.asks); {
+		n, query := 1, sqlClaim
+		if len(b.asks)-from >= rowsAtOnce {
+			n, query = rowsAtOnce, many[sqlClaim]
+		}
+		args := make([]any, 0, 4*n)
+		for i := from; i < from+n; i++ {
+			ask := &b.asks[i]
+			args = append(args, int16(ask.Key.Bucket()), ask.Key[:], ask.Digest[:], string(ask.Payment))
+		}
+		res, err := b.exec(query, args...)
+		if err != nil {
+			return fmt.Errorf("claim orders: %w", err)
+		}
+		claimed, err := res.RowsAffected()
+		if err != nil {
+			return err
+		}
+		for i := from; i < from+n && claimed < int64(n); i++ {
+			if err := b.prior(&b.asks[i], &b.facts[i]); err != nil {
+				return err
+			}
+		}
+		from += n
 	}
-	if n, err := res.RowsAffected(); err != nil || n == 1 {
-		return err
-	}
+	return nil
+}
+
+// prior reads the payment that claimed the order number in an earlier
+// transaction: another one, or this one when its commit was not answered.
+func (b *plainBatch) prior(ask *payment.Ask, f *payment.Facts) error {
 	var digest []byte
 	var id string
-	if err := b.row(sqlPrior, bucket, ask.Key[:]).Scan(&digest, &id); err != nil {
+	if err := b.row(sqlPrior, int16(ask.Key.Bucket()), ask.Key[:]).Scan(&digest, &id); err != nil {
 		return fmt.Errorf("read the earlier order: %w", err)
 	}
+	p, err := scanPayment(func(id mianmi.PaymentID, pb int16) *sql.Row { return b.row(sqlPaymentByID, pb, string(id)) }, mianmi.PaymentID(id))
+	if errors.Is(err, sql.ErrNoRows) && id == string(ask.Payment) {
+		return nil // claimed by this transaction
+	}
 	copy(f.PriorDigest[:], digest)
-	f.Prior, err = scanPayment(func(id mianmi.PaymentID, pb int16) *sql.Row { return b.row(sqlPaymentByID, pb, string(id)) }, mianmi.PaymentID(id))
+	f.Prior = p
 	return err
 }
 
@@ -198,13 +231,10 @@ func scanPayment(query func(mianmi.PaymentID, int16) *sql.Row, id mianmi.Payment
 	return r.payment()
 }
 
-// account locks and reads the payer that a query leads to; none leaves f as it is.
-func (b *plainBatch) account(f *payment.Facts, query string, args ...any) error {
-	if b.l.db.pool != nil {
-		query += sqlLockPayerOfPG
-	}
+// account locks and reads a payer; none leaves f as it is.
+func (b *plainBatch) account(f *payment.Facts, bucket int16, id string) error {
 	var r accountRow
-	err := b.row(query, args...).Scan(r.dest()...)
+	err := b.row(b.locked(sqlAccountByID), bucket, id).Scan(r.dest()...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
 	}
@@ -215,17 +245,32 @@ func (b *plainBatch) account(f *payment.Facts, query string, args ...any) error 
 	return nil
 }
 
-// code reads the code's state, after its payer is locked.
+// locked is the query with a lock on the payer's row.
+func (b *plainBatch) locked(query string) string {
+	if b.l.db.pool != nil {
+		return query + " FOR UPDATE OF p"
+	}
+	return query
+}
+
+// code locks and reads the payer whom a code leads to, and the code as it is
+// after the lock; none leaves f as it is.
 func (b *plainBatch) code(ask *payment.Ask, f *payment.Facts) error {
+	bucket := int16(ask.Bucket)
+	var r accountRow
 	var expires int64
-	err := b.row(sqlCodeState, int16(ask.Bucket), ask.Code).Scan(&expires)
+	err := b.row(b.locked(sqlAccountByCode), bucket, ask.Code).Scan(append([]any{&expires}, r.dest()...)...)
+	if err == nil && b.l.db.pool != nil {
+		// Another may have used it while this one waited.
+		err = b.row(sqlCodeState, bucket, ask.Code).Scan(&expires)
+	}
 	if errors.Is(err, sql.ErrNoRows) {
-		return nil // used by another while this one waited for the lock
+		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("read a payment code: %w", err)
 	}
-	f.Code = b.seen.code(ask.Code, expires)
+	f.Account, f.Code = b.seen.account(&r), b.seen.code(ask.Code, expires)
 	return nil
 }
 
@@ -242,7 +287,7 @@ func (b *plainBatch) instrument(ask *payment.Ask, f *payment.Facts) error {
 	}
 	in.Payer, in.Domestic = mianmi.PayerID(owner), domestic == 1
 	f.Instrument = &in
-	return b.account(f, sqlAccountByID, int16(ask.Bucket), owner)
+	return b.account(f, int16(ask.Bucket), owner)
 }
 
 func (b *plainBatch) agreement(ask *payment.Ask, f *payment.Facts) error {
@@ -266,80 +311,6 @@ func (b *plainBatch) Facts() []payment.Facts { return b.facts }
 
 // Settings implements payment.Batch.
 func (b *plainBatch) Settings() *settings.Snapshot { return b.snap }
-
-const (
-	sqlUnclaim = `DELETE FROM merchant_order WHERE bucket = $1 AND key = $2`
-	sqlUseCode = `DELETE FROM payment_code WHERE bucket = $1 AND digest = $2`
-	sqlAccount = `UPDATE payer SET balance = $3, counters = $4, allowance = $5 WHERE bucket = $1 AND id = $2`
-	sqlPayment = `INSERT INTO payment (` + paymentColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
-		$14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29)`
-	sqlJournal = `INSERT INTO journal (bucket, ref, line, kind, debit, credit, amount, currency, at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`
-	sqlOutbox  = `INSERT INTO outbox (bucket, at, subject, seq, topic) VALUES ($1, $2, $3, $4, $5)`
-)
-
-// Commit implements payment.Batch.
-func (b *plainBatch) Commit(_ context.Context, writes []payment.Write) error {
-	err := b.write(writes)
-	if err == nil {
-		err = b.tx.Commit()
-	}
-	if err != nil {
-		return lost(err)
-	}
-	b.end()
-	return nil
-}
-
-func (b *plainBatch) write(writes []payment.Write) error {
-	for i := range writes {
-		if err := b.writeOne(&b.asks[i], &b.facts[i], &writes[i]); err != nil {
-			return err
-		}
-	}
-	for id, a := range b.seen.accounts {
-		if !a.Dirty {
-			continue
-		}
-		allowance, err := allowanceText(a.Allowance)
-		if err != nil {
-			return err
-		}
-		if _, err := b.exec(sqlAccount, int16(id.Bucket()), string(id), a.Balance.Minor(), a.Counters.String(), allowance); err != nil {
-			return fmt.Errorf("write a payer: %w", err)
-		}
-	}
-	return nil
-}
-
-func (b *plainBatch) writeOne(ask *payment.Ask, f *payment.Facts, w *payment.Write) error {
-	if w.Payment == nil {
-		if f.Prior != nil {
-			return nil
-		}
-		_, err := b.exec(sqlUnclaim, int16(ask.Key.Bucket()), ask.Key[:])
-		return err
-	}
-	row, err := newPaymentRow(w.Payment)
-	if err != nil {
-		return err
-	}
-	if _, err := b.exec(sqlPayment, row.values()...); err != nil {
-		return fmt.Errorf("write payment %s: %w", w.Payment.ID, err)
-	}
-	if w.UseCode {
-		if err := one(b.exec(sqlUseCode, int16(ask.Bucket), ask.Code)); err != nil {
-			return fmt.Errorf("use a payment code: %w", err)
-		}
-	}
-	if p := w.Posting; p != nil {
-		if _, err := b.exec(sqlJournal, row.bucket, row.id, 0, int16(p.Kind), string(p.Debit), string(p.Credit),
-			p.Amount.Minor(), string(p.Amount.Currency()), row.stateAt); err != nil {
-			return fmt.Errorf("write the journal: %w", err)
-		}
-	}
-	_, err = b.exec(sqlOutbox, row.bucket, row.stateAt, row.id, row.version, int16(w.Payment.Topic()))
-	return err
-}
 
 // Rollback implements payment.Batch.
 func (b *plainBatch) Rollback() {
@@ -368,8 +339,9 @@ func (l *plainLedger) prepare(ctx context.Context) error {
 	}
 	stmts := map[string]*sql.Stmt{}
 	for _, q := range [...]string{ReadEpoch, sqlClaim, sqlPrior, sqlAccountByCode, sqlAccountByID, sqlCodeState, sqlInstrument,
-		sqlAgreement, sqlPaymentByID, sqlUnclaim, sqlUseCode, sqlAccount, sqlPayment, sqlJournal, sqlOutbox} {
-		st, err := l.db.write.PrepareContext(ctx, q) //nolint:sqlclosecheck // kept as long as the database is open
+		sqlAgreement, sqlPaymentByID, sqlUnclaim, sqlUseCode, sqlAccount, sqlPayment, sqlJournal, sqlOutbox,
+		many[sqlClaim], many[sqlPayment], many[sqlJournal], many[sqlOutbox]} {
+		st, err := l.db.write.PrepareContext(ctx, positional(q)) //nolint:sqlclosecheck // kept as long as the database is open
 		if err != nil {
 			return wrapDriver("prepare", err)
 		}
@@ -377,6 +349,21 @@ func (l *plainLedger) prepare(ctx context.Context) error {
 	}
 	l.stmts = stmts
 	return nil
+}
+
+// positional writes "?" for parameters that are numbered in order: SQLite
+// looks for a named one by reading through all names.
+func positional(query string) string {
+	parts := strings.Split(query, "$")
+	out := parts[0]
+	for i, p := range parts[1:] {
+		digits := strconv.Itoa(i + 1)
+		if !strings.HasPrefix(p, digits) {
+			return query
+		}
+		out += "?" + p[len(digits):]
+	}
+	return out
 }
 
 func (b *plainBatch) row(query string, args ...any) *sql.Row {

@@ -1,7 +1,8 @@
 -- +goose Up
 -- Rows that belong to a payer carry bucket, a fixed hash of the payer (0 to
 -- 255), as the first part of their key, so that they can be spread over
--- database nodes. Times are microseconds since 1970 UTC. Money is minor units.
+-- database nodes; SQLite is one node, and here tables that only grow are kept
+-- in the order of time instead. Times are microseconds since 1970 UTC. Money is minor units.
 
 CREATE TABLE payer (
   bucket          integer  NOT NULL,
@@ -123,9 +124,9 @@ CREATE TABLE payment (
   expires_at     integer,
   refunded       integer  NOT NULL CHECK (refunded >= 0 AND refunded <= amount),
   version        integer  NOT NULL,
-  PRIMARY KEY (bucket, id)
+  PRIMARY KEY (id)
 ) WITHOUT ROWID;
-CREATE INDEX payment_payer ON payment (bucket, payer, id);
+CREATE INDEX payment_payer ON payment (payer, id);
 -- The few that are under way: 2 step_up_required, 3 verifying, 7 unknown, 8 charging.
 CREATE INDEX payment_open ON payment (expires_at) WHERE expires_at IS NOT NULL;
 
@@ -169,7 +170,7 @@ CREATE TABLE journal (
   amount   integer  NOT NULL CHECK (amount > 0),
   currency text     NOT NULL,
   at       integer  NOT NULL,
-  PRIMARY KEY (bucket, ref, line)
+  PRIMARY KEY (ref, line)
 ) WITHOUT ROWID;
 
 CREATE TABLE top_up (
@@ -204,7 +205,7 @@ CREATE TABLE outbox (
   subject text     NOT NULL,
   seq     integer  NOT NULL,
   topic   integer  NOT NULL,
-  PRIMARY KEY (bucket, at, subject, seq)
+  PRIMARY KEY (at, subject, seq)
 ) WITHOUT ROWID;
 
 CREATE TABLE entry (
@@ -215,7 +216,7 @@ CREATE TABLE entry (
   subject text     NOT NULL,
   actor   text     NOT NULL,
   body    blob     NOT NULL,
-  PRIMARY KEY (bucket, id)
+  PRIMARY KEY (id)
 ) WITHOUT ROWID;
 CREATE INDEX entry_subject ON entry (bucket, subject, id);
 
