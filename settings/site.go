@@ -29,31 +29,29 @@ type level struct {
 	kind   pinfree.LayerKind
 	closed pinfree.Reason // why not, when its policy is off
 	id     string
-	policy *merchant.Policy
-	stops  []merchant.Stop
+	rules  *rules
 }
 
 // Site returns the terminal and what it belongs to; false when the terminal,
 // its model, store or merchant is not known.
 func (s *Snapshot) Site(id mianmi.TerminalID) (Site, bool) {
 	t := s.terminals.get(string(id))
-	if t.thing == nil {
+	if t == nil || t.thing == nil {
 		return Site{}, false
 	}
-	st := s.stores.get(string(t.thing.Store))
-	md := s.models.get(string(t.thing.Model))
+	st, md := s.stores.row(t.store), s.models.row(t.model)
 	if st.thing == nil || md.thing == nil {
 		return Site{}, false
 	}
-	mc := s.merchants.get(string(st.thing.Merchant))
+	mc := s.merchants.row(st.merchant)
 	if mc.thing == nil {
 		return Site{}, false
 	}
 	return Site{Terminal: t.thing, Model: md.thing, Store: st.thing, Merchant: mc.thing, snapshot: s, own: [ownLevels]level{
-		{pinfree.LayerMerchant, pinfree.MerchantClosed, string(mc.thing.ID), mc.policy, mc.stops},
-		{pinfree.LayerStore, pinfree.StoreClosed, string(st.thing.ID), st.policy, st.stops},
-		{pinfree.LayerModel, pinfree.ModelClosed, string(md.thing.ID), md.policy, md.stops},
-		{pinfree.LayerTerminal, pinfree.TerminalClosed, string(t.thing.ID), t.policy, t.stops},
+		{pinfree.LayerMerchant, pinfree.MerchantClosed, string(mc.thing.ID), &mc.rules},
+		{pinfree.LayerStore, pinfree.StoreClosed, string(st.thing.ID), &st.rules},
+		{pinfree.LayerModel, pinfree.ModelClosed, string(md.thing.ID), &md.rules},
+		{pinfree.LayerTerminal, pinfree.TerminalClosed, string(t.thing.ID), &t.rules},
 	}}, true
 }
 
@@ -78,15 +76,11 @@ const LayersMax = ownLevels + 2
 // adds a layer of its own that refuses, and so does each live stop one that
 // asks for a PIN.
 func (s *Site) AppendLayers(dst []pinfree.Layer, ask Asked) []pinfree.Layer {
-	everything := &s.snapshot.everything
-	if everything.policy != nil || everything.stops != nil {
-		l := level{pinfree.LayerChannel, pinfree.ChannelClosed, EverythingID, everything.policy, everything.stops}
-		dst = l.appendTo(dst, &ask)
-	}
-	if s.snapshot.channels.count > 0 {
-		ch := s.snapshot.channels.get(ask.Channel)
-		l := level{pinfree.LayerChannel, pinfree.ChannelClosed, ask.Channel, ch.policy, ch.stops}
-		dst = l.appendTo(dst, &ask)
+	everything := level{pinfree.LayerChannel, pinfree.ChannelClosed, EverythingID, &s.snapshot.everything}
+	dst = everything.appendTo(dst, &ask)
+	if ch := s.snapshot.channels.get(ask.Channel); ch != nil {
+		channel := level{pinfree.LayerChannel, pinfree.ChannelClosed, ask.Channel, ch}
+		dst = channel.appendTo(dst, &ask)
 	}
 	for i := range s.own {
 		dst = s.own[i].appendTo(dst, &ask)
@@ -98,17 +92,18 @@ func (s *Site) AppendLayers(dst []pinfree.Layer, ask Asked) []pinfree.Layer {
 }
 
 func (l *level) appendTo(dst []pinfree.Layer, ask *Asked) []pinfree.Layer {
-	for i := range l.stops {
-		if l.stops[i].Live(ask.Now) {
-			dst = append(dst, pinfree.Layer{Kind: pinfree.LayerStop, ID: string(l.stops[i].ID), Version: merchant.StopVersion,
+	for i := range l.rules.stops {
+		if stop := &l.rules.stops[i]; stop.Live(ask.Now) {
+			dst = append(dst, pinfree.Layer{Kind: pinfree.LayerStop, ID: string(stop.ID), Version: merchant.StopVersion,
 				State: pinfree.Off, Because: pinfree.EmergencyStopped, Limits: pinfree.NoLimits()})
 		}
 	}
-	if l.policy == nil {
+	policy := l.rules.policy
+	if policy == nil {
 		return l.appendDefault(dst)
 	}
-	terms := &l.policy.Terms
-	layer := pinfree.Layer{Kind: l.kind, ID: l.id, Version: l.policy.Version, State: pinfree.On, Limits: pinfree.NoLimits()}
+	terms := &policy.Terms
+	layer := pinfree.Layer{Kind: l.kind, ID: l.id, Version: policy.Version, State: pinfree.On, Limits: pinfree.NoLimits()}
 	if !terms.PinFree {
 		layer.State, layer.Because = pinfree.Off, l.closed
 	}
@@ -117,7 +112,7 @@ func (l *level) appendTo(dst []pinfree.Layer, ask *Asked) []pinfree.Layer {
 	}
 	dst = append(dst, layer)
 	if terms.Methods != nil && !terms.Methods.Has(ask.Method) {
-		dst = append(dst, notAccepted(l.kind, l.id, l.policy.Version))
+		dst = append(dst, notAccepted(l.kind, l.id, policy.Version))
 	}
 	return dst
 }
@@ -141,14 +136,18 @@ func notAccepted(kind pinfree.LayerKind, id string, version int64) pinfree.Layer
 // Accepts reports whether every level takes the method: for cash, which is
 // recorded and not decided, and for what to offer in place of another method.
 func (s *Site) Accepts(channel string, m pinfree.Method) bool {
-	ch := s.snapshot.channels.get(channel)
-	for _, p := range [...]*merchant.Policy{s.snapshot.everything.policy, ch.policy,
-		s.own[0].policy, s.own[1].policy, s.own[2].policy, s.own[3].policy} {
-		if p != nil && p.Terms.Methods != nil && !p.Terms.Methods.Has(m) {
-			return false
-		}
+	accepts := s.snapshot.everything.accepts(m)
+	if ch := s.snapshot.channels.get(channel); ch != nil {
+		accepts = accepts && ch.accepts(m)
 	}
-	return m != pinfree.MethodUnknown && s.Model.Accepts(m)
+	for i := range s.own {
+		accepts = accepts && s.own[i].rules.accepts(m)
+	}
+	return accepts && m != pinfree.MethodUnknown && s.Model.Accepts(m)
+}
+
+func (r *rules) accepts(m pinfree.Method) bool {
+	return r.policy == nil || r.policy.Terms.Methods == nil || r.policy.Terms.Methods.Has(m)
 }
 
 // Place is what rules may ask about the site.

@@ -20,22 +20,44 @@ import (
 // many at once. The zero Snapshot is empty, of epoch 0.
 type Snapshot struct {
 	epoch      int64
-	everything held[struct{}]
-	channels   table[held[struct{}]]
-	merchants  table[held[merchant.Merchant]]
-	stores     table[held[merchant.Store]]
-	models     table[held[terminal.Model]]
-	terminals  table[held[terminal.Terminal]]
+	everything rules
+	channels   table[rules]
+	merchants  table[merchantRow]
+	stores     table[storeRow]
+	models     table[modelRow]
+	terminals  table[terminalRow]
 	keys       table[Key]
 }
 
-// held is a thing with what is set for it. The policy and the stops lie with
-// the thing, so that a payment looks it up once.
-type held[T any] struct {
-	thing  *T // nil: not known (yet)
+// rules are what is set for one thing. They lie with the thing, so that a
+// payment looks it up once.
+type rules struct {
 	policy *merchant.Policy
 	stops  []merchant.Stop // not lifted, by identifier; expired ones among them
 }
+
+// The rows. A thing is nil while it is only referred to. What a row belongs
+// to, it knows by number.
+type (
+	merchantRow struct {
+		thing *merchant.Merchant
+		rules rules
+	}
+	storeRow struct {
+		thing    *merchant.Store
+		rules    rules
+		merchant int
+	}
+	modelRow struct {
+		thing *terminal.Model
+		rules rules
+	}
+	terminalRow struct {
+		thing        *terminal.Terminal
+		rules        rules
+		store, model int
+	}
+)
 
 // Key is what payments ask of an API key.
 type Key struct {
@@ -69,118 +91,94 @@ func (s *Snapshot) Epoch() int64 { return s.epoch }
 // With returns the snapshot after the changes. s stays as it is. Applying a
 // row again changes nothing, and rows may come in any order.
 func (s *Snapshot) With(c Changes) *Snapshot {
-	n := *s
-	n.epoch = c.Epoch
-	n.merchants = putAll(s.merchants, c.Merchants, func(m *merchant.Merchant) string { return string(m.ID) })
-	n.stores = putAll(s.stores, c.Stores, func(st *merchant.Store) string { return string(st.ID) })
-	n.models = putAll(s.models, c.Models, func(m *terminal.Model) string { return string(m.ID) })
-	n.terminals = putAll(s.terminals, c.Terminals, func(t *terminal.Terminal) string { return string(t.ID) })
-	if len(c.Keys) > 0 {
-		e := edited(s.keys)
-		for _, k := range c.Keys {
-			e.put(string(k.ID), k)
+	merchants, stores := edit[merchantRow]{table: s.merchants}, edit[storeRow]{table: s.stores}
+	models, terminals := edit[modelRow]{table: s.models}, edit[terminalRow]{table: s.terminals}
+	channels, keys := edit[rules]{table: s.channels}, edit[Key]{table: s.keys}
+	// Each row is copied: a pointer into c would keep all of it alive.
+	for _, m := range c.Merchants {
+		merchants.at(string(m.ID)).thing = &m
+	}
+	for _, m := range c.Models {
+		models.at(string(m.ID)).thing = &m
+	}
+	for _, st := range c.Stores {
+		row := stores.at(string(st.ID))
+		row.thing, row.merchant = &st, merchants.number(string(st.Merchant))
+	}
+	for _, t := range c.Terminals {
+		row := terminals.at(string(t.ID))
+		row.thing, row.store, row.model = &t, stores.number(string(t.Store)), models.number(string(t.Model))
+	}
+	for _, k := range c.Keys {
+		*keys.at(string(k.ID)) = k
+	}
+	everything := s.everything
+	c.rules(func(scope merchant.Scope) *rules {
+		switch scope.Level {
+		case merchant.LevelEverything:
+			return &everything
+		case merchant.LevelChannel:
+			return channels.at(scope.Subject)
+		case merchant.LevelMerchant:
+			return &merchants.at(scope.Subject).rules
+		case merchant.LevelStore:
+			return &stores.at(scope.Subject).rules
+		case merchant.LevelModel:
+			return &models.at(scope.Subject).rules
+		case merchant.LevelTerminal:
+			return &terminals.at(scope.Subject).rules
 		}
-		n.keys = e.table
-	}
-	n.set(c)
-	return &n
+		return new(rules) // a level of a later version: it concerns nothing here
+	})
+	return &Snapshot{epoch: c.Epoch, everything: everything, channels: channels.table, merchants: merchants.table,
+		stores: stores.table, models: models.table, terminals: terminals.table, keys: keys.table}
 }
 
-func putAll[T any](t table[held[T]], rows []T, id func(*T) string) table[held[T]] {
-	if len(rows) == 0 {
-		return t
-	}
-	e := edited(t)
-	for _, row := range rows { // a copy each: a pointer into rows would keep all of them alive
-		h := e.get(id(&row))
-		h.thing = &row
-		e.put(id(&row), h)
-	}
-	return e.table
-}
-
-// set files policies and stops with what they are about.
-func (s *Snapshot) set(c Changes) {
-	var rows [merchant.LevelTerminal + 1]levelRows
+// rules files policies and stops with what they are about.
+func (c *Changes) rules(of func(merchant.Scope) *rules) {
 	for _, p := range c.Policies {
-		if l := p.Scope.Level; int(l) < len(rows) {
-			rows[l].policies = append(rows[l].policies, p)
+		// Never back to an older version.
+		if r := of(p.Scope); r.policy == nil || p.Version >= r.policy.Version {
+			r.policy = &p
 		}
 	}
 	for _, st := range c.Stops {
-		if l := st.Scope.Level; int(l) < len(rows) {
-			rows[l].stops = append(rows[l].stops, st)
-		}
+		r := of(st.Scope)
+		r.stops = withStop(r.stops, st)
 	}
-	for _, p := range rows[merchant.LevelEverything].policies {
-		s.everything = s.everything.withPolicy(p)
-	}
-	for _, st := range rows[merchant.LevelEverything].stops {
-		s.everything = s.everything.withStop(st)
-	}
-	s.channels = setAll(s.channels, rows[merchant.LevelChannel])
-	s.merchants = setAll(s.merchants, rows[merchant.LevelMerchant])
-	s.stores = setAll(s.stores, rows[merchant.LevelStore])
-	s.models = setAll(s.models, rows[merchant.LevelModel])
-	s.terminals = setAll(s.terminals, rows[merchant.LevelTerminal])
 }
 
-// levelRows are the changed policies and stops of one level.
-type levelRows struct {
-	policies []merchant.Policy
-	stops    []merchant.Stop
-}
-
-func setAll[T any](t table[held[T]], rows levelRows) table[held[T]] {
-	if len(rows.policies)+len(rows.stops) == 0 {
-		return t
-	}
-	e := edited(t)
-	for _, p := range rows.policies {
-		e.put(p.Scope.Subject, e.get(p.Scope.Subject).withPolicy(p))
-	}
-	for _, st := range rows.stops {
-		e.put(st.Scope.Subject, e.get(st.Scope.Subject).withStop(st))
-	}
-	return e.table
-}
-
-// withPolicy never goes back to an older version.
-func (h held[T]) withPolicy(p merchant.Policy) held[T] {
-	if h.policy == nil || p.Version >= h.policy.Version {
-		h.policy = &p
-	}
-	return h
-}
-
-// withStop adds the stop, or takes it away when it has been lifted.
-func (h held[T]) withStop(st merchant.Stop) held[T] {
-	i, known := slices.BinarySearchFunc(h.stops, st, func(a, b merchant.Stop) int {
+// withStop returns the stops with one more, or without it when it is lifted.
+func withStop(stops []merchant.Stop, st merchant.Stop) []merchant.Stop {
+	i, known := slices.BinarySearchFunc(stops, st, func(a, b merchant.Stop) int {
 		return strings.Compare(string(a.ID), string(b.ID))
 	})
 	lifted := !st.LiftedAt.IsZero()
 	switch {
 	case known && lifted:
-		h.stops = slices.Delete(slices.Clone(h.stops), i, i+1)
+		return slices.Delete(slices.Clone(stops), i, i+1)
 	case !known && !lifted:
-		h.stops = slices.Insert(slices.Clone(h.stops), i, st)
+		return slices.Insert(slices.Clone(stops), i, st)
 	}
-	return h
+	return stops
 }
 
 // Key returns an API key by its identifier.
 func (s *Snapshot) Key(id mianmi.KeyID) (Key, bool) {
 	k := s.keys.get(string(id))
-	return k, k.ID != ""
+	if k == nil {
+		return Key{}, false
+	}
+	return *k, true
 }
 
 // Merchant returns a merchant by its identifier.
 func (s *Snapshot) Merchant(id mianmi.MerchantID) (merchant.Merchant, bool) {
-	h := s.merchants.get(string(id))
-	if h.thing == nil {
+	m := s.merchants.get(string(id))
+	if m == nil || m.thing == nil {
 		return merchant.Merchant{}, false
 	}
-	return *h.thing, true
+	return *m.thing, true
 }
 
 // Counts says how much the snapshot holds, for metrics.

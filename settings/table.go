@@ -1,26 +1,47 @@
 package settings
 
-import "maps"
+import (
+	"maps"
+	"slices"
+)
 
-// shards is how many parts a table has. A change copies the parts that it
-// touches and the list of parts: with 100,000 rows about 400 rows and 2 KiB.
-const shards = 256
+const (
+	// shards is how many parts the index of a table has: a new row copies one.
+	shards = 256
+	// pageRows is how many rows lie together: a changed row copies its page and
+	// the list of pages, with 100,000 rows about 6 KiB each.
+	pageRows = 128
+)
 
-// table is a map from identifiers to rows that shares with its predecessor all
-// that did not change. The zero table is empty. A table is never altered once
-// it is part of a Snapshot.
+// table is rows by identifier that shares with its predecessor all that did
+// not change. A row keeps its number for ever, so that one row can point to
+// another by number and needs no look-up. The zero table is empty. A table is
+// never altered once it is part of a Snapshot.
 type table[V any] struct {
-	parts *[shards]map[string]V
+	index *[shards]map[string]int
+	pages []*[pageRows]V
 	count int
 }
 
-// get returns the row, or the zero V.
-func (t table[V]) get(key string) V {
-	if t.parts == nil {
-		var none V
-		return none
+// find returns the number of the row with the identifier.
+func (t *table[V]) find(key string) (n int, ok bool) {
+	if t.index == nil {
+		return 0, false
 	}
-	return t.parts[shardOf(key)][key]
+	n, ok = t.index[shardOf(key)][key]
+	return n, ok
+}
+
+// row returns the row of a number that find or edit.number has given.
+func (t *table[V]) row(n int) *V { return &t.pages[n/pageRows][n%pageRows] }
+
+// get returns the row with the identifier, or nil.
+func (t *table[V]) get(key string) *V {
+	n, ok := t.find(key)
+	if !ok {
+		return nil
+	}
+	return t.row(n)
 }
 
 // shardOf is FNV-1a over the end of the key: identifiers begin with a time,
@@ -34,32 +55,60 @@ func shardOf(key string) uint8 {
 	return uint8((h ^ h>>8 ^ h>>16 ^ h>>24) & 0xff)
 }
 
-// edit is a table in the making. It copies a part the first time that it
-// writes to it.
+// edit is a table in the making. It copies each part the first time that it
+// writes to it; an edit that writes nothing copies nothing.
 type edit[V any] struct {
 	table[V]
-	own [shards]bool
+	ownIndex bool
+	ownParts [shards]bool
+	ownPages map[int]bool // nil: the list of pages is not yet copied
 }
 
-func edited[V any](t table[V]) *edit[V] {
-	e := &edit[V]{table: t}
-	e.parts = new([shards]map[string]V)
-	if t.parts != nil {
-		*e.parts = *t.parts
+// number returns the number of the row with the identifier; a row that is not
+// there yet is made.
+func (e *edit[V]) number(key string) int {
+	if n, ok := e.find(key); ok {
+		return n
 	}
-	return e
-}
-
-func (e *edit[V]) put(key string, v V) {
+	n := e.count
+	if e.count++; n%pageRows == 0 {
+		e.pages = append(e.list(), new([pageRows]V))
+		e.ownPages[n/pageRows] = true
+	}
 	i := shardOf(key)
-	if !e.own[i] {
-		e.parts[i], e.own[i] = maps.Clone(e.parts[i]), true
-		if e.parts[i] == nil {
-			e.parts[i] = map[string]V{}
+	if !e.ownIndex {
+		index := new([shards]map[string]int)
+		if e.index != nil {
+			*index = *e.index
+		}
+		e.index, e.ownIndex = index, true
+	}
+	if !e.ownParts[i] {
+		e.index[i], e.ownParts[i] = maps.Clone(e.index[i]), true
+		if e.index[i] == nil {
+			e.index[i] = map[string]int{}
 		}
 	}
-	if _, known := e.parts[i][key]; !known {
-		e.count++
+	e.index[i][key] = n
+	return n
+}
+
+// list returns the list of pages as the edit's own.
+func (e *edit[V]) list() []*[pageRows]V {
+	if e.ownPages == nil {
+		e.pages, e.ownPages = slices.Clone(e.pages), map[int]bool{}
 	}
-	e.parts[i][key] = v
+	return e.pages
+}
+
+// at returns the row with the identifier, to be written; a row that is not
+// there yet is made.
+func (e *edit[V]) at(key string) *V {
+	n := e.number(key)
+	page := n / pageRows
+	if list := e.list(); !e.ownPages[page] {
+		mine := *list[page]
+		list[page], e.ownPages[page] = &mine, true
+	}
+	return e.row(n)
 }
