@@ -325,6 +325,7 @@ func keyIsRevoked(t *testing.T, nodes Nodes) {
 	}
 	same(t, "revoked twice", must(w.access.RevokeKey(ctx, w.operator, k.ID))(t), revoked)
 
+	w.clock.Add(time.Millisecond) // identifiers sort by time
 	short, token, err := w.access.CreateKey(ctx, w.operator, access.NewKey{Name: "one hour", Scopes: mianmi.ScopePayers, ExpiresAt: w.clock.Now().Add(time.Hour)})
 	if err != nil {
 		t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 	"github.com/mianmi/mianmi"
 	"github.com/mianmi/mianmi/access"
 	"github.com/mianmi/mianmi/payer"
+	"github.com/mianmi/mianmi/secret"
 )
 
 // together runs fn n times at once.
@@ -67,6 +68,35 @@ func fiveGuesses(t *testing.T, nodes Nodes) {
 	}
 	// A tightening asks for no password, so a lock is no obstacle.
 	must(w.payers.Close(ctx, who, id, payer.Basis{}))(t)
+}
+
+// Whoever finds too many passwords being checked is told to come again, and
+// has lost no try by it: a burst of right passwords ends without a lock.
+func busyCostsNoTry(t *testing.T, nodes Nodes) {
+	w, ctx := newPayerWorld(t, nodes, payer.Config{}), t.Context()
+	w.hashing = secret.HasherConfig{Cost: secret.Cost{MemoryKiB: 32 << 10, Passes: 8, Lanes: 1}, AtOnce: 1, WaitingMax: 1}
+	slow := w.node(t)
+	// Its hash takes long and it has room for one: the next find it busy.
+	slowID := must(slow.payers.Create(ctx, w.client, payer.NewPayer{Phone: "+8613911111111", Name: "慢", Password: password}))(t).Status.Payer
+	errs := make([]error, 5)
+	together(len(errs), func(i int) { errs[i] = slow.payers.Verify(ctx, slowID, password) })
+	busy := 0
+	for _, err := range errs {
+		if err != nil {
+			wantKind(t, err, mianmi.Unavailable, "busy")
+			busy++
+		}
+	}
+	if busy == 0 || busy == len(errs) {
+		t.Errorf("%d of %d callers were turned away", busy, len(errs))
+	}
+	v := must(slow.payers.Show(ctx, w.support, slowID))(t).Status
+	if !v.LockedUntil.IsZero() {
+		t.Errorf("locked by right passwords: %+v", v)
+	}
+	if err := w.payers.Verify(ctx, slowID, password); err != nil {
+		t.Errorf("afterwards: %v", err)
+	}
 }
 
 func unlocks(t *testing.T, nodes Nodes) {

@@ -32,6 +32,9 @@ type payerWorld struct {
 	open   Nodes
 	keys   *secret.Keys
 	config payer.Config
+	// hashing of the nodes; cheap, for what is under test is who may try, not
+	// how long it takes.
+	hashing secret.HasherConfig
 
 	client mianmi.Actor // the wallet's back end
 	phones atomic.Int64
@@ -39,7 +42,8 @@ type payerWorld struct {
 
 func newPayerWorld(t *testing.T, nodes Nodes, c payer.Config) *payerWorld {
 	t.Helper()
-	w := &payerWorld{merchantWorld: newMerchantWorld(t, nodes()), open: nodes, config: c, keys: must(secret.New(rand.Reader))(t)}
+	w := &payerWorld{merchantWorld: newMerchantWorld(t, nodes()), open: nodes, config: c, keys: must(secret.New(rand.Reader))(t),
+		hashing: secret.HasherConfig{Cost: secret.Cost{MemoryKiB: 64, Passes: 1, Lanes: 1}}}
 	w.client = mianmi.Actor{Role: mianmi.RoleAPIClient, ID: "ak1", Scopes: mianmi.ScopePayers, Via: "ak1"}
 	w.payerNode = w.node(t)
 	return w
@@ -49,8 +53,7 @@ func newPayerWorld(t *testing.T, nodes Nodes, c payer.Config) *payerWorld {
 func (w *payerWorld) node(t *testing.T) payerNode {
 	t.Helper()
 	db := w.open()
-	// A cheap hash: what is under test is who may try, not how long it takes.
-	hasher := must(w.keys.Hasher(rand.Reader, secret.HasherConfig{Cost: secret.Cost{MemoryKiB: 64, Passes: 1, Lanes: 1}}))(t)
+	hasher := must(w.keys.Hasher(rand.Reader, w.hashing))(t)
 	who := access.New(access.Parts{Store: db, Keys: w.keys, Hasher: hasher, Clock: w.clock, Random: rand.Reader}, access.Config{})
 	payers := must(payer.New(payer.Parts{Store: db, Access: who, Keys: w.keys, Hasher: hasher, Clock: w.clock, Random: rand.Reader}, w.config))(t)
 	return payerNode{payers: payers, access: who}
