@@ -32,6 +32,7 @@ type Figures struct {
 	// is inside this process or on another machine).
 	ServiceCPU  float64 `json:"service_cpu_us"`
 	DatabaseCPU float64 `json:"database_cpu_us"`
+	LoadCPU     float64 `json:"load_cpu_us"`            // of the load process, where it is one of its own
 	LogBytes    float64 `json:"log_bytes_per_payment"`  // write-ahead log
 	DiskBytes   float64 `json:"disk_bytes_per_payment"` // growth of the database
 }
