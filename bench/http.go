@@ -24,7 +24,7 @@ type HTTPOptions struct {
 	Batch int // payments in a request; 0: one, not in a batch
 	// Handler is the real API over the service.
 	Handler func(db *store.DB, svc *payment.Service) (http.Handler, error)
-	Access  func(db *store.DB) *access.Service
+	Access  func(db *store.DB) (*access.Service, error)
 	// Load starts the load process; it reads a Plan and writes what it Seen.
 	Load func(ctx context.Context) *exec.Cmd
 }
@@ -136,7 +136,11 @@ func newHTTPRun(ctx context.Context, o HTTPOptions) (*httpRun, error) {
 	if r.svc, err = r.d.service(ctx, o.Options); err != nil {
 		return nil, err
 	}
-	if r.keys, err = apiKeys(ctx, o.Access(db), r.w); err != nil {
+	a, err := o.Access(db)
+	if err != nil {
+		return nil, err
+	}
+	if r.keys, err = apiKeys(ctx, a, r.w); err != nil {
 		return nil, err
 	}
 	return r, r.serve(ctx)
