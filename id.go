@@ -101,7 +101,7 @@ func bucketIn(prefix, id string) (Bucket, error) {
 		return 0, InvalidField("id", "not an identifier that starts with "+prefix)
 	}
 	b, err := hex.DecodeString(id[bucketIDLen-2:])
-	if err != nil {
+	if err != nil || strings.Trim(id, "0123456789abcdefghijklmnopqrstuvwxyz") != "" {
 		return 0, InvalidField("id", "not an identifier that starts with "+prefix)
 	}
 	return Bucket(b[0]), nil

@@ -2,6 +2,7 @@ package payment
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/mianmi/mianmi"
@@ -41,7 +42,7 @@ func (j *judge) batch(ctx context.Context, calls []*call) error {
 		j.writes = append(j.writes, w)
 		results[i] = Result{w.Payment, err}
 		if err == nil && facts[i].Prior != nil {
-			results[i].Payment = facts[i].Prior
+			results[i].Payment = j.s.overdue(facts[i].Prior)
 		}
 	}
 	if err := b.Commit(ctx, j.writes); err != nil {
@@ -61,6 +62,8 @@ func (j *judge) batch(ctx context.Context, calls []*call) error {
 func (s *Service) answer(c *call, r Result) {
 	for _, later := range c.same {
 		switch {
+		case r.Err != nil && later.ask.Digest != c.ask.Digest:
+			c.other = append(c.other, later)
 		case r.Err != nil:
 			later.answer(nil, r.Err)
 		case later.ask.Digest != c.ask.Digest:
@@ -104,6 +107,10 @@ func (j *judge) one(now time.Time, c *call, f *Facts, snap *settings.Snapshot) (
 	}
 	p.Rules, p.PayerVersion = j.s.Rules.Version(), f.Account.Version
 	d, allowance := j.decide(now, &c.req, f, &site)
+	if d.Outcome == pinfree.Authenticated && f.Account.Unreadable {
+		// Taking it would write counters anew and so forget those that nobody can read.
+		return Write{}, fmt.Errorf("payer %s: its counters or settings cannot be read", f.Account.ID)
+	}
 	p.Outcome, p.Reasons = d.Outcome, d.Reasons
 	w := Write{Payment: p, UseCode: f.Code != nil}
 	if f.Code != nil {
@@ -152,9 +159,9 @@ func (j *judge) known(now time.Time, c *call, f *Facts) error {
 	case c.req.Method == pinfree.Cash:
 		return nil
 	case c.ask.Code != nil && (f.Code == nil || f.Account == nil):
-		return codeError("code_invalid", "this payment code is not known; ask the payer to show a new one")
-	case c.ask.Code != nil && f.Code.Used:
-		return codeError("code_used", "this payment code was used already; ask the payer to show a new one")
+		return errCodeInvalid
+	case c.ask.Code != nil && f.Code.Used: // by another payment of this batch; one of an earlier batch is gone
+		return errCodeInvalid
 	case c.ask.Code != nil && !now.Before(f.Code.ExpiresAt):
 		return codeError("code_expired", "this payment code has run out; ask the payer to show a new one")
 	case f.Account == nil:
@@ -162,6 +169,8 @@ func (j *judge) known(now time.Time, c *call, f *Facts) error {
 	}
 	return nil
 }
+
+var errCodeInvalid = codeError("code_invalid", "this payment code is not known or was used already; ask the payer to show a new one")
 
 func codeError(code, msg string) error {
 	return &mianmi.Error{Kind: mianmi.Invalid, Field: "code", Code: code, Msg: msg}

@@ -20,7 +20,8 @@ type call struct {
 	p     *Payment
 	err   error
 
-	same []*call // later calls of the batch with the same order number
+	same  []*call // later calls of the batch with the same order number
+	other []*call // those of same that are to be decided after an error of this one
 }
 
 const (
@@ -97,7 +98,8 @@ func (l *lane) next() []*call {
 		}
 		take(c)
 	}
-	for len(batch) < l.s.cfg.BatchMax {
+	// What is held back counts, so that the queue's bound holds for all who wait.
+	for len(batch)+len(l.held) < l.s.cfg.BatchMax {
 		select {
 		case c, ok := <-l.queue:
 			if !ok {
@@ -135,7 +137,25 @@ func (l *lane) oneBucket(batch []*call) []*call {
 // transaction runs again; one that keeps failing is taken apart, so that one
 // payment cannot fail the others.
 func (l *lane) serve(ctx context.Context, batch []*call) {
-	firsts := unique(batch)
+	for len(batch) > 0 {
+		firsts := unique(batch)
+		l.serveFirsts(ctx, firsts)
+		batch = others(firsts)
+	}
+}
+
+// others are the calls that had to wait for the answer to an earlier one with
+// the same order number but another content, and got none: the earlier one was
+// an error, so the number is free, or taken as it was.
+func others(firsts []*call) []*call {
+	var list []*call
+	for _, c := range firsts {
+		list = append(list, c.other...)
+	}
+	return list
+}
+
+func (l *lane) serveFirsts(ctx context.Context, firsts []*call) {
 	err := l.tryAll(ctx, firsts)
 	if err != nil && len(firsts) > 1 && mianmi.KindOf(err) != mianmi.Unavailable {
 		l.s.Log.Error("a batch of payments failed and is taken apart", "payments", len(firsts), "error", err)
@@ -195,6 +215,7 @@ func unique(batch []*call) []*call {
 			f.same = append(f.same, c)
 			continue
 		}
+		c.same, c.other = nil, nil
 		first[c.ask.Key] = c
 		out = append(out, c)
 	}

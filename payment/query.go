@@ -70,6 +70,12 @@ func (s *Service) Payments(ctx context.Context, actor mianmi.Actor, id mianmi.Pa
 	if !maySee(actor, &Payment{Payer: id}) {
 		return nil, mianmi.Missing("payer")
 	}
+	if !payerID(id) {
+		return nil, mianmi.Missing("payer")
+	}
+	if _, err := before.Bucket(); before != "" && err != nil {
+		return nil, mianmi.InvalidField("before", "the identifier of a payment")
+	}
 	if limit < 1 || limit > pageMax {
 		return nil, mianmi.InvalidField("limit", "1 to 200")
 	}
@@ -111,6 +117,9 @@ func (s *Service) DryRun(ctx context.Context, actor mianmi.Actor, id mianmi.Paye
 	client := actor.Is(mianmi.RoleAPIClient) && actor.Scopes.Has(mianmi.ScopePay)
 	if !own && !staff && !client {
 		return Preview{}, mianmi.Forbidden("not_allowed", "this caller may not ask about this payer")
+	}
+	if !payerID(id) {
+		return Preview{}, mianmi.Missing("payer")
 	}
 	req.payer = id
 	if err := req.validateDry(); err != nil {

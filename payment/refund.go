@@ -6,6 +6,7 @@ import (
 	"github.com/mianmi/mianmi"
 	"github.com/mianmi/mianmi/channel"
 	"github.com/mianmi/mianmi/money"
+	"github.com/mianmi/mianmi/payer"
 	"github.com/mianmi/mianmi/pinfree"
 )
 
@@ -109,8 +110,10 @@ func (s *Service) Refund(ctx context.Context, actor mianmi.Actor, id mianmi.Paym
 		return nil, mianmi.InvalidField("refund_no", "1 to 32 characters of 0-9, A-Z, a-z, _, - and *")
 	case !r.Amount.Positive():
 		return nil, mianmi.InvalidField("amount", "a positive amount")
-	case len(r.Reason) > reasonLenMax:
-		return nil, mianmi.InvalidField("reason", "at most 200 bytes")
+	case len(r.Reason) > reasonLenMax || !printable(r.Reason):
+		return nil, mianmi.InvalidField("reason", "at most 200 bytes of plain text")
+	case payer.LooksLikeCard(r.Reason):
+		return nil, mianmi.InvalidField("reason", "holds what looks like a card number, which must never be sent")
 	}
 	p, err := s.Payment(ctx, actor, id)
 	if err != nil {
@@ -177,7 +180,7 @@ func (s *Service) refund(c *Change, out *Refund) error {
 // TopUpRequest loads a payer's balance; Key makes a repeat harmless.
 type TopUpRequest struct {
 	Payer  mianmi.PayerID
-	Key    string // 1 to 64 of the order number's characters
+	Key    string // 1 to 32 of the order number's characters
 	Amount money.Amount
 }
 
@@ -189,6 +192,9 @@ func (s *Service) TopUp(ctx context.Context, actor mianmi.Actor, r TopUpRequest)
 	}
 	if !orderNo(r.Key) {
 		return TopUp{}, mianmi.InvalidField("key", "1 to 32 characters of 0-9, A-Z, a-z, _, - and *")
+	}
+	if !payerID(r.Payer) {
+		return TopUp{}, mianmi.Missing("payer")
 	}
 	if !r.Amount.Positive() || r.Amount.Minor() > amountMax {
 		return TopUp{}, mianmi.InvalidField("amount", "a positive amount of at most 1000000000000 minor units")

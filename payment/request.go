@@ -3,6 +3,9 @@ package payment
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/mianmi/mianmi"
 	"github.com/mianmi/mianmi/money"
@@ -48,6 +51,8 @@ func (r *Request) validate() error {
 		return mianmi.InvalidField("amount.currency", "three upper-case letters (ISO 4217)")
 	case r.Amount.Minor() <= 0 || r.Amount.Minor() > amountMax:
 		return mianmi.InvalidField("amount.minor", "a whole number of minor units from 1 to 1000000000000")
+	case r.Entry > pinfree.Typed:
+		return mianmi.InvalidField("entry", "scanned or typed")
 	}
 	switch r.Method {
 	case pinfree.PaymentCode:
@@ -55,7 +60,7 @@ func (r *Request) validate() error {
 	case pinfree.CardTap, pinfree.CardInsert, pinfree.CardSwipe:
 		return r.validateCard()
 	case pinfree.Cash:
-		return r.onlyFor("", "cash names neither code nor instrument")
+		return r.validateCash()
 	case pinfree.DynamicQR:
 		if r.payer == "" {
 			return mianmi.InvalidField("method", "a dynamic QR is opened as a QR order, which the payer confirms")
@@ -96,12 +101,14 @@ func (r *Request) validateCard() error {
 	return nil
 }
 
-func (r *Request) onlyFor(_, msg string) error {
-	if r.Code != "" {
-		return mianmi.InvalidField("code", msg)
-	}
-	if r.Instrument != "" {
-		return mianmi.InvalidField("instrument", msg)
+func (r *Request) validateCash() error {
+	switch {
+	case r.Code != "":
+		return mianmi.InvalidField("code", "cash needs no payment code")
+	case r.Instrument != "":
+		return mianmi.InvalidField("instrument", "cash needs no instrument")
+	case r.CVM != pinfree.NoCVM:
+		return mianmi.InvalidField("cvm", "cash needs no verification")
 	}
 	return nil
 }
@@ -117,6 +124,14 @@ func orderNo(s string) bool {
 		}
 	}
 	return true
+}
+
+// payerID reports whether the text can be a payer's identifier. What cannot is
+// not sent to the database, which refuses some of it with an error.
+func payerID(id mianmi.PayerID) bool { return orderNo(string(id)) }
+
+func printable(s string) bool {
+	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) })
 }
 
 func digits(s string) bool {

@@ -3,6 +3,7 @@ package payment
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/mianmi/mianmi"
@@ -63,11 +64,11 @@ func (s *Service) verify(ctx context.Context, actor mianmi.Actor, p *Payment, pa
 	var out *Payment
 	err := s.Books.Change(ctx, p.ID, func(c *Change) error {
 		out = c.Payment
-		if c.Payment.State == Approved && c.Payment.CVM == cvm {
-			return nil
-		}
 		if err := s.waiting(c.Payment); err != nil {
 			return err
+		}
+		if c.Payment.State != StepUpRequired { // confirmed meanwhile, perhaps in another way
+			return nil
 		}
 		now := s.now()
 		c.Payment.CVM, c.Payment.Actor = cvm, c.Payment.Actor+" "+actor.String()
@@ -181,22 +182,36 @@ func (s *Service) ExpireOverdue(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	n := 0
+	var faults []error
 	for _, id := range ids {
-		err := s.Books.Change(ctx, id, func(c *Change) error {
-			now := s.now()
-			if c.Payment.State != StepUpRequired || now.Before(c.Payment.ExpiresAt) {
-				return nil
-			}
-			c.Payment.State = Expired
-			s.settle(now, c)
+		payer, err := s.expire(ctx, id)
+		if err != nil { // one that cannot be written must not keep the others waiting
+			faults = append(faults, fmt.Errorf("expire payment %s: %w", id, err))
+			continue
+		}
+		if payer != "" {
 			n++
-			return nil
-		})
-		if err != nil {
-			return n, err
+			s.watch.tell(payer)
 		}
 	}
-	return n, nil
+	return n, errors.Join(faults...)
+}
+
+// expire ends one step-up whose time is over and returns its payer; empty
+// when it had ended in another way.
+func (s *Service) expire(ctx context.Context, id mianmi.PaymentID) (payer mianmi.PayerID, err error) {
+	err = s.Books.Change(ctx, id, func(c *Change) error {
+		payer = ""
+		now := s.now()
+		if c.Payment.State != StepUpRequired || now.Before(c.Payment.ExpiresAt) {
+			return nil
+		}
+		payer = c.Payment.Payer
+		c.Payment.State = Expired
+		s.settle(now, c)
+		return nil
+	})
+	return payer, err
 }
 
 func (s *Service) now() time.Time { return s.Clock.Now().UTC().Truncate(time.Microsecond) }
