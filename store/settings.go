@@ -26,6 +26,13 @@ type settingsLoad struct {
 	err  error // set before done is closed
 }
 
+// settingsThere is a reading that has ended well.
+var settingsThere = func() *settingsLoad {
+	l := &settingsLoad{done: make(chan struct{})}
+	close(l.done)
+	return l
+}()
+
 // settingsLoadMax bounds one reading: the first one reads everything.
 const settingsLoadMax = 30 * time.Second
 
@@ -42,7 +49,7 @@ func (db *DB) settingsAt(ctx context.Context, epoch int64) (*settings.Snapshot, 
 		if s := db.settings.current.Load(); s != nil && s.Epoch() >= epoch {
 			return s, nil
 		}
-		l := db.loadSettings(ctx)
+		l := db.loadSettings(ctx, epoch)
 		select {
 		case <-l.done:
 		case <-ctx.Done():
@@ -64,14 +71,18 @@ func (db *DB) Settings(ctx context.Context) (*settings.Snapshot, error) {
 	return db.settingsAt(ctx, epoch)
 }
 
-// loadSettings joins the reading that runs, or begins one. It does not end
-// with the caller who began it, for others wait for it too.
-func (db *DB) loadSettings(ctx context.Context) *settingsLoad {
+// loadSettings joins the reading that runs, or begins one unless it came too
+// late and epoch has been read. A reading does not end with the caller who
+// began it, for others wait for it too.
+func (db *DB) loadSettings(ctx context.Context, epoch int64) *settingsLoad {
 	c := &db.settings
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.loading != nil {
 		return c.loading
+	}
+	if s := c.current.Load(); s != nil && s.Epoch() >= epoch {
+		return settingsThere
 	}
 	l := &settingsLoad{done: make(chan struct{})}
 	c.loading = l
