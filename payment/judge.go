@@ -72,7 +72,7 @@ func (s *Service) answer(c *call, r Result) {
 			later.answer(r.Payment, nil)
 		}
 	}
-	if r.Payment != nil && r.Payment.State == StepUpRequired {
+	if r.Payment != nil && r.Payment.Payer != "" {
 		s.watch.tell(r.Payment.Payer)
 	}
 	c.answer(r.Payment, r.Err)
@@ -159,6 +159,7 @@ func (j *judge) known(now time.Time, c *call, f *Facts) error {
 	case c.req.Method == pinfree.Cash:
 		return nil
 	case c.ask.Code != nil && (f.Code == nil || f.Account == nil):
+		j.s.guesses.wrong(c.req.Terminal, now)
 		return errCodeInvalid
 	case c.ask.Code != nil && f.Code.Used: // by another payment of this batch; one of an earlier batch is gone
 		return errCodeInvalid

@@ -181,6 +181,9 @@ func (s *Service) prepare(actor mianmi.Actor, req Request) (*call, error) {
 	case req.payer != "":
 		c.ask.Payer, c.ask.Bucket = req.payer, req.payer.Bucket()
 	case req.Code != "":
+		if err := s.guesses.check(req.Terminal, s.Clock.Now()); err != nil {
+			return nil, err
+		}
 		c.ask.Code = s.Keys.Digest(secret.ForPaymentCode, req.Code)
 		c.ask.Bucket = mianmi.Bucket(codeBucketNo(req.Code)) //nolint:gosec // validated below 256
 	case req.Instrument != "":

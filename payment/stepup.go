@@ -149,6 +149,9 @@ func (s *Service) settle(now time.Time, c *Change) {
 // Cancel ends a payment that waits for a step-up, at the wish of the merchant
 // or the payer. It is Declined; nothing was taken.
 func (s *Service) Cancel(ctx context.Context, actor mianmi.Actor, id mianmi.PaymentID) (*Payment, error) {
+	if !actor.Is(mianmi.RolePayer) && mayPay(actor, &Request{}) != nil && mayGiveBack(actor) != nil {
+		return nil, mianmi.Forbidden("not_allowed", "this caller may not cancel payments")
+	}
 	if _, err := s.Payment(ctx, actor, id); err != nil {
 		return nil, err
 	}

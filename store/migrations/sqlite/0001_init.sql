@@ -82,7 +82,7 @@ CREATE TABLE instrument (
   created_at integer  NOT NULL,
   PRIMARY KEY (bucket, id)
 ) WITHOUT ROWID;
-CREATE INDEX instrument_payer ON instrument (bucket, payer);
+CREATE INDEX instrument_payer ON instrument (payer);
 
 -- A code that was used is gone.
 CREATE TABLE payment_code (
@@ -92,7 +92,7 @@ CREATE TABLE payment_code (
   expires_at integer  NOT NULL,
   PRIMARY KEY (bucket, digest)
 ) WITHOUT ROWID;
-CREATE INDEX payment_code_payer ON payment_code (bucket, payer);
+CREATE INDEX payment_code_payer ON payment_code (payer);
 
 CREATE TABLE payment (
   bucket         integer  NOT NULL,
@@ -218,7 +218,7 @@ CREATE TABLE entry (
   body    blob     NOT NULL,
   PRIMARY KEY (id)
 ) WITHOUT ROWID;
-CREATE INDEX entry_subject ON entry (bucket, subject, id);
+CREATE INDEX entry_subject ON entry (subject, id);
 
 CREATE TABLE session (
   bucket     integer  NOT NULL,
