@@ -73,10 +73,11 @@ type Deps struct {
 // Service takes payments. Make one with New; Stop ends it.
 type Service struct {
 	Deps
-	cfg    Config
-	lanes  []*lane
-	watch  watchers
-	latest atomic.Pointer[settings.Snapshot] // of the newest batch; for names alone
+	cfg     Config
+	lanes   []*lane
+	watch   watchers
+	guesses guesses                           // unknown codes by terminal
+	latest  atomic.Pointer[settings.Snapshot] // of the newest batch; for names alone
 
 	mu      sync.RWMutex // guards stopped against a send on a closed queue
 	stopped bool
