@@ -17,6 +17,7 @@ import (
 	"github.com/mianmi/mianmi/payer"
 	"github.com/mianmi/mianmi/payment"
 	"github.com/mianmi/mianmi/store"
+	"github.com/mianmi/mianmi/store/pgtest"
 	"github.com/mianmi/mianmi/terminal"
 )
 
@@ -38,6 +39,7 @@ type benchFlags struct {
 	Compare bool    `help:"Run one transaction for each payment as well and print the ratio." zh:"同时测量每笔支付单独一个事务的方式，并给出比值。"`
 	Ready   int     `placeholder:"N" default:"60000" help:"Payment codes to make ready for each second of a run." zh:"每秒预备的付款码数量。"`
 	BLanes  int     `name:"bench-lanes" placeholder:"N" default:"2" help:"Batches under way at once (SQLite: always 1)." zh:"同时进行的批次数（SQLite 固定为 1）。"`
+	TempPG  bool    `name:"temporary-postgres" help:"Start a PostgreSQL for this run, with durable commits, and remove it afterwards (needs PostgreSQL's programs, not a server)." zh:"为本次运行启动一个临时 PostgreSQL（提交仍落盘），结束后删除；只需安装 PostgreSQL 程序。"`
 	Profile string  `placeholder:"FILE" help:"Write a CPU profile of the batched run." zh:"写入批量运行的 CPU 剖析文件。"`
 }
 
@@ -59,8 +61,26 @@ func (f *benchFlags) check() error {
 	return nil
 }
 
-func (f *benchFlags) options(a *app) bench.Options {
-	return bench.Options{DSN: a.shared.dsn(), Payers: f.Payers, Callers: f.Callers, Zipf: f.Zipf, Lanes: f.BLanes, CodesPerSecond: f.Ready,
+// database is the run's: the one that is named, or a temporary one.
+func (f *benchFlags) database(ctx context.Context, a *app) (dsn string, stop func() error, err error) {
+	if !f.TempPG {
+		return a.shared.dsn(), func() error { return nil }, nil
+	}
+	// As a small server would be set: no checkpoint falls into a short run.
+	c, err := pgtest.Start(pgtest.Options{Durable: true, Set: []string{"shared_buffers=2GB", "wal_compression=lz4", "max_wal_size=8GB",
+		"checkpoint_timeout=15min"}})
+	if err != nil {
+		return "", nil, err
+	}
+	dsn, err = c.NewDatabase(ctx)
+	if err != nil {
+		return "", nil, errors.Join(err, c.Stop())
+	}
+	return dsn, c.Stop, nil
+}
+
+func (f *benchFlags) options(a *app, dsn string) bench.Options {
+	return bench.Options{DSN: dsn, Payers: f.Payers, Callers: f.Callers, Zipf: f.Zipf, Lanes: f.BLanes, CodesPerSecond: f.Ready,
 		Length: seconds(f.Seconds), Warmup: seconds(f.Warmup), Clock: a.clock, Random: a.random, Log: a.log}
 }
 
@@ -117,13 +137,18 @@ func (a *app) printResult(r benchResult) error {
 type benchAuthorizeCmd struct{ benchFlags }
 
 // Run measures the batch, and the single transactions when asked to.
-func (b *benchAuthorizeCmd) Run(ctx context.Context, a *app) error {
+func (b *benchAuthorizeCmd) Run(ctx context.Context, a *app) (err error) {
 	if err := b.check(); err != nil {
 		return err
 	}
-	o := b.options(a)
+	dsn, stop, err := b.database(ctx, a)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stop()) }()
+	o := b.options(a, dsn)
 	var batch, single bench.Figures
-	err := b.profiled(func() (err error) { batch, err = bench.Authorize(ctx, o); return err })
+	err = b.profiled(func() (err error) { batch, err = bench.Authorize(ctx, o); return err })
 	if err != nil {
 		return err
 	}
@@ -147,20 +172,25 @@ type benchHTTPCmd struct {
 
 // Run measures the API beside an empty handler, and the single transactions
 // when asked to.
-func (b *benchHTTPCmd) Run(ctx context.Context, a *app) error {
+func (b *benchHTTPCmd) Run(ctx context.Context, a *app) (err error) {
 	if err := b.check(); err != nil {
 		return err
 	}
 	if b.Batch < 0 || b.Batch > 100 {
 		return errors.New("--batch: want 0 to 100")
 	}
-	o := bench.HTTPOptions{Options: b.options(a), Batch: b.Batch,
+	dsn, stop, err := b.database(ctx, a)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stop()) }()
+	o := bench.HTTPOptions{Options: b.options(a, dsn), Batch: b.Batch,
 		Access:  func(db *store.DB) (*access.Service, error) { return a.access(ctx, db) },
 		Handler: func(db *store.DB, p *payment.Service) (http.Handler, error) { return a.benchHandler(ctx, db, p) },
 		Load:    loadProcess,
 	}
 	var none, pay bench.Figures
-	err := b.profiled(func() (err error) { none, pay, err = bench.HTTP(ctx, o); return err })
+	err = b.profiled(func() (err error) { none, pay, err = bench.HTTP(ctx, o); return err })
 	if err != nil {
 		return err
 	}

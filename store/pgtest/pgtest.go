@@ -121,7 +121,7 @@ func (c *Cluster) run(bin, data string, cred *syscall.Credential, o Options) err
 	for _, s := range o.Set {
 		args = append(args, "-c", s)
 	}
-	script := `dir=$1; shift; "$@" >"$dir/log" 2>&1 & pid=$!; cat >/dev/null; kill -QUIT $pid; wait $pid; rm -rf "$dir"/*`
+	script := `dir=$1; shift; "$@" >"$dir/log" 2>&1 & pid=$!; cat >/dev/null; kill -QUIT $pid; wait $pid; cd /; rm -rf "$dir"`
 	c.cmd = exec.Command("/bin/sh", append([]string{"-c", script, "sh", c.dir, filepath.Join(bin, "postgres")}, args...)...)
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Credential: cred, Setsid: true}
 	c.cmd.Dir = c.dir
