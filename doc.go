@@ -10,6 +10,7 @@
 //	evidence/   the record of who changed what, when; opaque typed entries
 //	secret/     keys, password hashing, sealed values, keyed digests
 //	access/     who is calling: staff, sessions, API keys, roles and rights
+//	idempotency/ the first answer to a request, kept sealed for a repeat
 //	payer/      payers: switch, own limits, agreements, payment password
 //	merchant/   merchants, stores, policies, approvals, emergency stops
 //	terminal/   models and terminals with their settings

@@ -12,8 +12,8 @@ import (
 const module = "github.com/mianmi/mianmi"
 
 // domain is who holds the business: transports and the store speak to these.
-var domain = []string{"mianmi", "money", "pinfree", "evidence", "secret", "access", "payer", "merchant", "terminal",
-	"settings", "payment", "support", "risk", "notice"}
+var domain = []string{"mianmi", "money", "pinfree", "evidence", "secret", "access", "idempotency", "payer", "merchant",
+	"terminal", "settings", "payment", "support", "risk", "notice"}
 
 // mayImport says which packages of this module a package may import, tests
 // apart. "mianmi" is the root, "*" everything. A package that is not here may
@@ -26,6 +26,7 @@ var mayImport = map[string][]string{
 	"evidence":            {"mianmi"},
 	"secret":              {"mianmi"},
 	"access":              {"mianmi", "evidence", "secret"},
+	"idempotency":         {"mianmi", "secret"}, // first answers: every transport needs them, and store keeps them
 	"payer":               {"mianmi", "money", "pinfree", "evidence", "secret", "access"},
 	"merchant":            {"mianmi", "money", "pinfree", "evidence", "secret", "access"},
 	"terminal":            {"mianmi", "money", "pinfree", "evidence"},

@@ -1,0 +1,112 @@
+package api
+
+import (
+	"net/http"
+
+	"github.com/mianmi/mianmi"
+)
+
+// titles of problems by code. A code without one has that of its status.
+var problemTitles = map[string]mianmi.Text{
+	// The transport.
+	"malformed_json":         {ZH: "请求不是正确的 JSON", EN: "The request is not well-formed JSON"},
+	"invalid":                {ZH: "请求中有一项不正确", EN: "Something in the request is not right"},
+	"body_too_large":         {ZH: "请求过大", EN: "The request is too large"},
+	"body_timeout":           {ZH: "请求没有完整到达", EN: "The request did not arrive whole"},
+	"content_type":           {ZH: "请用 JSON 格式发送请求", EN: "The request must be sent as JSON"},
+	"not_acceptable":         {ZH: "只提供 JSON 格式的回答", EN: "Answers are given as JSON only"},
+	"method_not_allowed":     {ZH: "这个地址不支持这种请求方法", EN: "This address does not take this method"},
+	"too_many_requests":      {ZH: "尝试过于频繁，请稍后再试", EN: "Too many tries; wait a little"},
+	"in_progress":            {ZH: "同一请求正在处理，请稍后再问", EN: "The same request is still in progress"},
+	"idempotency_key_reused": {ZH: "这个幂等键已用于另一个请求", EN: "This idempotency key was used with another request"},
+
+	// Kinds.
+	"internal":        {ZH: "系统出错，请联系客服并提供请求编号", EN: "Something went wrong on our side; tell support the request id"},
+	"not_found":       {ZH: "没有找到", EN: "There is no such thing"},
+	"conflict":        {ZH: "当前状态不允许这样做", EN: "The present state does not allow this"},
+	"denied":          {ZH: "没有权限", EN: "You may not do this"},
+	"not_allowed":     {ZH: "没有权限", EN: "You may not do this"},
+	"unauthenticated": {ZH: "请先登录", EN: "Log in first"},
+	"unavailable":     {ZH: "暂时无法处理，请稍后再试", EN: "Not possible right now; try again"},
+
+	// Who is calling.
+	"bearer_missing": {ZH: "请先登录，或提供有效的密钥", EN: "Log in first, or send a valid API key"},
+	"bearer_invalid": {ZH: "登录已失效，请重新登录", EN: "The session or API key is not valid; log in again"},
+	"key_revoked":    {ZH: "密钥已失效", EN: "The API key is not valid any more"},
+	"login_failed":   {ZH: "登录信息有误，或多次输错已锁定", EN: "The login is wrong, or locked after several wrong tries"},
+	"no_session":     {ZH: "当前没有登录会话", EN: "There is no session to end"},
+
+	// Passwords.
+	"password_wrong":     {ZH: "支付密码错误", EN: "The payment password is wrong"},
+	"password_locked":    {ZH: "支付密码已锁定，请稍后再试或联系客服", EN: "The payment password is locked; wait, or ask support"},
+	"password_missing":   {ZH: "尚未设置支付密码", EN: "No payment password has been set"},
+	"password_exists":    {ZH: "已设置支付密码，请用原密码修改", EN: "There is a payment password; change it with the old one"},
+	"password_weak":      {ZH: "密码过于简单，请换一个", EN: "The password is too easy to guess"},
+	"password_required":  {ZH: "放宽限额需要支付密码", EN: "Loosening a limit needs the payment password"},
+	"password_changed":   {ZH: "支付密码刚刚修改过", EN: "The payment password has just been changed"},
+	"password_unchanged": {ZH: "请先设置新的支付密码", EN: "A new payment password must be set first"},
+	"reset_failed":       {ZH: "重置码有误、已使用或已过期", EN: "The reset code is wrong, used or has expired"},
+
+	// Payers.
+	"phone_taken":    {ZH: "这个手机号已被使用", EN: "This phone number is taken"},
+	"frozen":         {ZH: "已挂失，须由客服解除", EN: "A loss report stands; support must lift it first"},
+	"text_changed":   {ZH: "条款已更新，请阅读最新版本", EN: "The text has changed; read the current one"},
+	"too_many_codes": {ZH: "付款码申请过多，请稍后再试", EN: "Too many payment codes are live; wait a little"},
+	"too_many":       {ZH: "数量已达上限", EN: "There are too many already"},
+	"exists":         {ZH: "已经存在", EN: "It exists already"},
+
+	// Payments.
+	"order_conflict":      {ZH: "这个订单号已用于内容不同的付款，请换一个", EN: "This order number was used for a different payment"},
+	"outcome_unknown":     {ZH: "结果未知，请按订单号查询或原样重发", EN: "The outcome is not known; ask by order number or send the same again"},
+	"deadline":            {ZH: "未能及时处理，没有扣款，请重试", EN: "There was no answer in time; nothing was begun"},
+	"overloaded":          {ZH: "系统繁忙，没有扣款，请重试", EN: "Too many are waiting; nothing was begun"},
+	"busy":                {ZH: "系统繁忙，请稍后再试", EN: "Too busy right now; try again"},
+	"lost":                {ZH: "处理时发生冲突，请重试", EN: "It lost against another change; try again"},
+	"stopping":            {ZH: "服务正在停止，请稍后再试", EN: "The server is stopping; try again"},
+	"code_invalid":        {ZH: "付款码无效，请顾客刷新后再试", EN: "The payment code is not known; ask for a new one"},
+	"code_used":           {ZH: "付款码已使用，请顾客刷新后再试", EN: "The payment code was used; ask for a new one"},
+	"code_expired":        {ZH: "付款码已过期，请顾客刷新后再试", EN: "The payment code has run out; ask for a new one"},
+	"not_waiting":         {ZH: "这笔付款不在等待验证", EN: "This payment does not wait for a password"},
+	"step_up_expired":     {ZH: "验证已超时，请重新收款", EN: "The time for the password is over; start again"},
+	"no_terminal_pin":     {ZH: "这台终端不能输入密码，请换一种方式", EN: "This terminal cannot ask for a PIN; use another way"},
+	"pin_key_unknown":     {ZH: "加密密钥已更换，请重新获取", EN: "The PIN key has been replaced; fetch the present one"},
+	"no_display":          {ZH: "这台终端不能显示二维码", EN: "This terminal cannot show a QR code"},
+	"qr_expired":          {ZH: "二维码已过期，请重新获取", EN: "The QR code has run out; ask for a new one"},
+	"not_reversible":      {ZH: "这笔付款不能撤销", EN: "This payment cannot be reversed"},
+	"too_late_to_reverse": {ZH: "已超过撤销时间，请改为退款", EN: "It is too late to reverse; refund the payment"},
+	"not_refundable":      {ZH: "这笔付款不能退款", EN: "This payment cannot be refunded"},
+	"refund_conflict":     {ZH: "这个退款单号已用于其他金额", EN: "This refund number was used with another amount"},
+	"refund_too_large":    {ZH: "退款超过可退金额", EN: "The refund is more than what is left"},
+	"too_many_refunds":    {ZH: "退款次数已达上限", EN: "The payment has too many refunds"},
+	"top_up_conflict":     {ZH: "这个充值单号已用于其他金额", EN: "This top-up key was used with another amount"},
+	"insufficient_funds":  {ZH: "余额不足", EN: "The balance is not enough"},
+	"currency_mismatch":   {ZH: "账户币种不同", EN: "The account has another currency"},
+	"balance_too_large":   {ZH: "账户余额将超过上限", EN: "The balance would be too large"},
+
+	// Merchants, policies, staff.
+	"policy_changed":     {ZH: "设置已变动，请重新查看", EN: "The policy has changed; look again"},
+	"approval_decided":   {ZH: "这项申请已处理", EN: "The proposal has been decided"},
+	"approval_expired":   {ZH: "这项申请已过期，请重新提交", EN: "The proposal has expired; make it again"},
+	"approval_lapsed":    {ZH: "设置已变动，申请失效，请重新提交", EN: "The setting has changed, so the proposal lapsed"},
+	"same_person":        {ZH: "须由另一人审批", EN: "A second person has to approve it"},
+	"too_many_proposals": {ZH: "待审批的申请过多", EN: "Too many proposals wait here"},
+	"too_many_stops":     {ZH: "紧急停用过多", EN: "There are too many emergency stops here"},
+	"stop_over":          {ZH: "紧急停用已结束", EN: "The emergency stop is over"},
+	"login_taken":        {ZH: "这个登录名已被使用", EN: "This login name is taken"},
+	"staff_exists":       {ZH: "已有员工账户", EN: "There are members of staff already"},
+	"last_operator":      {ZH: "不能停用最后一位运营人员", EN: "The last operator stays"},
+	"own_account":        {ZH: "须由他人停用这个账户", EN: "Another person must deactivate this account"},
+}
+
+// title is the title of a problem.
+func title(code string, status int) mianmi.Text {
+	if t, ok := problemTitles[code]; ok {
+		return t
+	}
+	for _, k := range kinds {
+		if k.status == status {
+			return problemTitles[k.code]
+		}
+	}
+	return mianmi.Text{ZH: "请求未能完成", EN: http.StatusText(status)}
+}
