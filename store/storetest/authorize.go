@@ -1,0 +1,271 @@
+package storetest
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/mianmi/mianmi"
+	"github.com/mianmi/mianmi/merchant"
+	"github.com/mianmi/mianmi/payer"
+	"github.com/mianmi/mianmi/payment"
+	"github.com/mianmi/mianmi/secret"
+	"github.com/mianmi/mianmi/store"
+)
+
+// Engine is one implementation of payment.Ledger and payment.Books over an
+// empty, migrated database.
+type Engine struct {
+	DSN    string
+	Open   func(testing.TB) *store.DB // another handle, with memory of its own
+	Ledger func(context.Context, *store.DB) (payment.Ledger, error)
+}
+
+// RunLedger is the contract of payment.Ledger and payment.Books, kept by every
+// implementation, with two services on one database and concurrent callers.
+func RunLedger(t *testing.T, open func(*testing.T) Engine) {
+	shared := open(t)
+	tests := map[string]func(*testing.T, *desk){
+		"a repeat gets the first answer, other content a conflict":   repeats,
+		"concurrent repeats are one payment":                         concurrentRepeats,
+		"concurrent orders with one number: one content wins":        concurrentConflict,
+		"an error frees the order number":                            errorFreesOrder,
+		"an order number of one batch is decided call by call":       oneOrderInOneBatch,
+		"a code pays once, whoever asks":                             codePaysOnce,
+		"many payments of one payer in one batch leave exact books":  manyOfOnePayer,
+		"a day's number holds with two services":                     dayNumberHolds,
+		"a balance never goes below zero":                            balanceNeverNegative,
+		"cash is recorded and moves nothing":                         cash,
+		"cards pass under the scheme's limit and after a CVM":        cards,
+		"a QR order is paid once, by one payer":                      qrOrders,
+		"an agreement opens and closes PIN-free at its merchant":     agreementsCount,
+		"a one-off allowance is used once":                           allowanceOnce,
+		"refunds: a part, several, too much, repeats":                refundsOf,
+		"concurrent refunds never give back more than was paid":      concurrentRefunds,
+		"a reversal gives the money and the counters back":           reversals,
+		"a top-up is added once":                                     topUps,
+		"a step-up ends by the right password":                       stepUpConfirmed,
+		"five wrong passwords end the payment":                       stepUpLocked,
+		"a step-up is taken back":                                    stepUpCancelled,
+		"a commit whose answer is lost is found by its order number": lostAnswer,
+		"counters that cannot be read ask for a PIN and stay":        unreadable,
+	}
+	t.Run("shared database", func(t *testing.T) {
+		for name, test := range tests {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				test(t, newDesk(t, shared))
+			})
+		}
+	})
+	booksAgree(t, shared)
+	// A sweep is of a whole database, and so is a count of rows.
+	alone := map[string]func(*testing.T, *desk){
+		"a step-up runs out": stepUpExpires,
+		"confirm, PIN, cancel and expiry at once: exactly one wins": stepUpRaces,
+		"one that cannot be expired keeps no other from it":         expiryGoesOn,
+		"bad input names its field and writes nothing":              badPaymentInput,
+		"a commit that fails writes nothing":                        failedCommit,
+	}
+	for name, test := range alone {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e := open(t)
+			test(t, newDesk(t, e))
+			booksAgree(t, e)
+		})
+	}
+}
+
+// desk is a shop with two services on one database.
+type desk struct {
+	*Shop
+	engine Engine
+	keys   *secret.Keys
+	clock  *Clock
+	a, b   *Node
+	rows   *sql.DB
+}
+
+func newDesk(t *testing.T, e Engine) *desk {
+	t.Helper()
+	d := &desk{engine: e, clock: NewClock(), keys: must(secret.New(rand.Reader))(t), rows: Inspect(t, e.DSN)}
+	d.a, d.b = d.node(t, nil), d.node(t, nil)
+	shop := must(d.a.NewShop(t.Context(), merchant.Facts{}))(t)
+	d.Shop = &shop
+	return d
+}
+
+// node starts another process; wrap may put a ledger of its own before the engine's.
+func (d *desk) node(t *testing.T, wrap func(payment.Ledger) payment.Ledger) *Node {
+	t.Helper()
+	db := d.engine.Open(t)
+	ledger := must(d.engine.Ledger(t.Context(), db))(t)
+	if wrap != nil {
+		ledger = wrap(ledger)
+	}
+	n := must(NewNode(t.Context(), NodeConfig{DB: db, Keys: d.keys, Clock: d.clock, Ledger: ledger,
+		Payer: payer.Config{NoCoolingOff: true, CodesMax: 100}}))(t)
+	t.Cleanup(n.Payments.Stop)
+	return n
+}
+
+func (d *desk) person(t *testing.T, balance int64) Person {
+	t.Helper()
+	return must(d.a.NewPerson(t.Context(), balance))(t)
+}
+
+func (d *desk) code(t *testing.T, p Person) string {
+	t.Helper()
+	return must(d.b.Payers.IssueCode(t.Context(), p.Actor(), p.ID))(t).Digits
+}
+
+// pay asks the first service.
+func (d *desk) pay(t *testing.T, r payment.Request) (*payment.Payment, error) {
+	t.Helper()
+	return d.a.Payments.Authorize(t.Context(), d.Manager, r)
+}
+
+// mustPay fails the test unless the payment is in the state.
+func (d *desk) mustPay(t *testing.T, r payment.Request, want payment.State) *payment.Payment {
+	t.Helper()
+	p := must(d.pay(t, r))(t)
+	wantState(t, p, want)
+	return p
+}
+
+func (d *desk) balance(t *testing.T, p Person) int64 {
+	t.Helper()
+	return must(d.b.DB.Payer(t.Context(), p.ID))(t).Balance.Minor()
+}
+
+func (d *desk) wantBalance(t *testing.T, p Person, want int64) {
+	t.Helper()
+	if got := d.balance(t, p); got != want {
+		t.Errorf("balance = %d, want %d", got, want)
+	}
+}
+
+// lines counts the journal's rows of a payment.
+func (d *desk) lines(t *testing.T, id mianmi.PaymentID) int64 {
+	t.Helper()
+	return number(t, d.rows, `SELECT count(*) FROM journal WHERE ref = $1`, string(id))
+}
+
+func (d *desk) counters(t *testing.T, p Person) string {
+	t.Helper()
+	var s string
+	if err := d.rows.QueryRowContext(t.Context(), `SELECT counters FROM payer WHERE id = $1`, string(p.ID)).Scan(&s); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func wantState(t *testing.T, p *payment.Payment, want payment.State) {
+	t.Helper()
+	if p.State != want {
+		t.Errorf("payment %s is %v (%v, %v), want %v", p.OrderNo, p.State, p.Failure, p.Reasons, want)
+	}
+}
+
+var orders atomic.Int64
+
+// order is an order number that no other case has.
+func order() string { return fmt.Sprintf("o%d", orders.Add(1)) }
+
+// both runs f for n callers at once, on the two services in turn.
+func (d *desk) both(n int, f func(i int, node *Node)) {
+	var wg sync.WaitGroup
+	start := make(chan struct{})
+	for i := range n {
+		wg.Go(func() {
+			<-start
+			f(i, []*Node{d.a, d.b}[i%2])
+		})
+	}
+	close(start)
+	wg.Wait()
+}
+
+// attempts are the answers that concurrent callers got.
+type attempts struct {
+	mu       sync.Mutex
+	payments []*payment.Payment
+	errs     []error
+}
+
+func (a *attempts) add(p *payment.Payment, err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if err != nil {
+		a.errs = append(a.errs, err)
+		return
+	}
+	a.payments = append(a.payments, p)
+}
+
+func (a *attempts) count(match func(*payment.Payment) bool) (n int) {
+	for _, p := range a.payments {
+		if match(p) {
+			n++
+		}
+	}
+	return n
+}
+
+// wantErrs fails unless there are n errors, all of the kind and code.
+func (a *attempts) wantErrs(t *testing.T, n int, kind mianmi.Kind, code string) {
+	t.Helper()
+	if len(a.errs) != n {
+		t.Errorf("%d errors, want %d: %v", len(a.errs), n, errors.Join(a.errs...))
+	}
+	for _, err := range a.errs {
+		wantKind(t, err, kind, code)
+	}
+}
+
+func approved(p *payment.Payment) bool { return p.State == payment.Approved }
+
+// booksAgree checks what holds for a database as a whole, whatever happened.
+func booksAgree(t *testing.T, e Engine) {
+	t.Helper()
+	books := must(e.Open(t).CheckBooks(t.Context()))(t)
+	if !books.OK() {
+		t.Errorf("the books do not agree: %+v", books)
+	}
+	db := Inspect(t, e.DSN)
+	for _, c := range Invariants {
+		if n := number(t, db, c.Query); n != 0 {
+			t.Errorf("%s: %d rows", c.Name, n)
+		}
+	}
+}
+
+// Invariant is a query that counts rows that must not be there.
+type Invariant struct{ Name, Query string }
+
+// Invariants hold for every database at every time.
+var Invariants = []Invariant{
+	{"a payment has not one message for each change", `SELECT count(*) FROM payment p WHERE p.version <>
+		(SELECT count(*) FROM outbox o WHERE o.subject = p.id)`},
+	{"a top-up has not one message", `SELECT count(*) FROM top_up u WHERE 1 <> (SELECT count(*) FROM outbox o WHERE o.subject = u.id)`},
+	{"a message tells of nothing", `SELECT count(*) FROM outbox o WHERE NOT EXISTS (SELECT 1 FROM payment p WHERE p.id = o.subject)
+		AND NOT EXISTS (SELECT 1 FROM top_up u WHERE u.id = o.subject)`},
+	{"a payment has not one claim of its order", `SELECT count(*) FROM payment p WHERE 1 <> (SELECT count(*) FROM merchant_order m WHERE m.payment = p.id)`},
+	{"a claim has no payment", `SELECT count(*) FROM merchant_order m WHERE NOT EXISTS (SELECT 1 FROM payment p WHERE p.id = m.payment)`},
+	{"an order number was paid twice", `SELECT count(*) FROM (SELECT merchant, order_no FROM payment GROUP BY merchant, order_no HAVING count(*) > 1) AS d`},
+	{"refunds are not what was refunded", `SELECT count(*) FROM payment p WHERE p.refunded <>
+		(SELECT coalesce(sum(r.amount), 0) FROM refund r WHERE r.payment = p.id)`},
+	{"the journal has not each refund", `SELECT count(*) FROM payment p WHERE p.channel <> 'cash' AND p.refunded <>
+		(SELECT coalesce(sum(j.amount), 0) FROM journal j WHERE j.ref = p.id AND j.kind = 2)`},
+	{"the journal has not each reversal", `SELECT count(*) FROM payment p WHERE p.channel <> 'cash' AND
+		CASE WHEN p.state = 10 THEN p.amount ELSE 0 END <> (SELECT coalesce(sum(j.amount), 0) FROM journal j WHERE j.ref = p.id AND j.kind = 3)`},
+	{"a payment was captured twice", `SELECT count(*) FROM (SELECT ref FROM journal WHERE kind = 1 GROUP BY ref HAVING count(*) > 1) AS d`},
+	{"a step-up that ended still runs", `SELECT count(*) FROM payment WHERE (state = 2) <> (expires_at IS NOT NULL)`},
+	{"a balance is negative", `SELECT count(*) FROM payer WHERE balance < 0`},
+}
