@@ -42,7 +42,8 @@ var mayImport = map[string][]string{
 	"notice":              {"mianmi", "money", "evidence", "payment", "payer", "merchant", "terminal"},
 	"store":               append([]string{"channel"}, domain...), // postings are written as they are
 	"store/pgtest":        {},
-	"store/storetest":     append([]string{"store", "store/pgtest", "channel", "channel/wallet"}, domain...),
+	"store/storetest":     append([]string{"store", "store/pgtest", "channel", "channel/wallet", "pinfree/packs"}, domain...),
+	"torture":             {"*"}, // tests alone: whole services, several processes, kill -9
 	"fleet":               {"mianmi", "money", "terminal", "payment"},
 	"agent":               {"mianmi", "money", "terminal", "web/ui"},
 	"api":                 domain,

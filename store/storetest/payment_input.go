@@ -14,11 +14,14 @@ import (
 
 var reqAmount = money.Of(7_00, "CNY")
 
-// badPaymentInput: each fault names its field, alone and inside a batch of
-// good payments, and leaves no row.
-func badPaymentInput(t *testing.T, d *desk) {
-	p := d.person(t, 100_00)
-	code := d.code(t, p)
+type badRequest struct {
+	name  string
+	req   payment.Request
+	field string
+}
+
+// badRequests are made of good ones, each with one fault.
+func badRequests(d *desk, p Person, code string) []badRequest {
 	good := Code(d.Terminal, "good", 1_00, code)
 	tap := p.Tap(d.Terminal, "good", 1_00)
 	cash := payment.Request{Terminal: d.Terminal, OrderNo: "good", Amount: reqAmount, Method: pinfree.Cash}
@@ -27,11 +30,7 @@ func badPaymentInput(t *testing.T, d *desk) {
 		return r
 	}
 	nul := mianmi.InstrumentID(string(p.Card[:10]) + "\x00" + string(p.Card[11:]))
-	tests := []struct {
-		name  string
-		req   payment.Request
-		field string
-	}{
+	return []badRequest{
 		{"no terminal", change(good, func(r *payment.Request) { r.Terminal = "" }), "terminal"},
 		{"a long terminal", change(good, func(r *payment.Request) { r.Terminal = mianmi.TerminalID(strings.Repeat("t", 65)) }), "terminal"},
 		{"an unknown terminal", change(good, func(r *payment.Request) { r.Terminal = "tm1\x00" }), "terminal"},
@@ -68,6 +67,14 @@ func badPaymentInput(t *testing.T, d *desk) {
 		{"cash with a card", change(cash, func(r *payment.Request) { r.Instrument = p.Card }), "instrument"},
 		{"cash with a CVM", change(cash, func(r *payment.Request) { r.CVM = pinfree.OnlinePIN }), "cvm"},
 	}
+}
+
+// badPaymentInput: each fault names its field, alone and inside a batch, and
+// leaves no row.
+func badPaymentInput(t *testing.T, d *desk) {
+	p := d.person(t, 100_00)
+	code := d.code(t, p)
+	tests := badRequests(d, p, code)
 	before := rowCounts(t, d.rows)
 	all := make([]payment.Request, len(tests))
 	for i, c := range tests {
@@ -86,7 +93,7 @@ func badPaymentInput(t *testing.T, d *desk) {
 	if diff := cmp.Diff(before, rowCounts(t, d.rows)); diff != "" {
 		t.Errorf("bad input wrote (-before +after):\n%s", diff)
 	}
-	d.mustPay(t, good, payment.Approved)
+	d.mustPay(t, Code(d.Terminal, "good", 1_00, code), payment.Approved)
 }
 
 // badLists: texts that no database takes are told by field, or are not there.
