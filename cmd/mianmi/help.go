@@ -10,6 +10,10 @@ import (
 	"github.com/mianmi/mianmi"
 )
 
+// localeNames are the variables that say the language; the first that is set
+// counts (POSIX, 8.2).
+var localeNames = []string{"LC_ALL", "LC_MESSAGES", "LANG"}
+
 // chooseLang is the language before flags are parsed: --lang, MIANMI_LANG, or
 // Chinese where the locale is Chinese and English where it is anything else.
 func chooseLang(args, environ []string) mianmi.Lang {
@@ -19,7 +23,7 @@ func chooseLang(args, environ []string) mianmi.Lang {
 	if v, _ := env(environ, envName("lang")); v != "" {
 		return mianmi.ParseLang(v)
 	}
-	for _, name := range []string{"LC_ALL", "LC_MESSAGES", "LANG"} { // POSIX: the first that is set
+	for _, name := range localeNames {
 		if v, _ := env(environ, name); v != "" {
 			if strings.HasPrefix(strings.ToLower(v), "zh") {
 				return mianmi.ZH

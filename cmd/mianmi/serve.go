@@ -112,6 +112,9 @@ func (n *node) close() error {
 func (c *serveCmd) serve(ctx context.Context, a *app, l net.Listener, h *health, rest http.Handler) error {
 	work := context.WithoutCancel(ctx)
 	s := c.server(work, h.mount(rest))
+	if waits, ok := rest.(interface{ Stop() }); ok {
+		s.RegisterOnShutdown(waits.Stop) // long polls and streams
+	}
 	failed := make(chan error, 1)
 	go func() { failed <- c.accept(s, l) }()
 	select {

@@ -2,12 +2,12 @@ package main
 
 import (
 	"context"
-	"net/http"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/mianmi/mianmi/access"
+	"github.com/mianmi/mianmi/api"
 	"github.com/mianmi/mianmi/channel/wallet"
 	"github.com/mianmi/mianmi/merchant"
 	"github.com/mianmi/mianmi/payer"
@@ -29,7 +29,7 @@ type services struct {
 
 	keys    *secret.Keys
 	rules   *pinfree.RuleSet
-	handler http.Handler
+	handler *api.Server
 	metrics *prometheus.Registry
 	workers *workers
 }
