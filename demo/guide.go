@@ -44,13 +44,13 @@ func (d *Demo) Guide(env string) {
 		text   string
 	}{
 		{"读入地址和令牌（仅用于本演示）", "addresses and tokens (of this demo alone)", ". " + env},
-		{name + "的免密状态", name + ": PIN-free or not", `curl -s $MIANMI_URL/v1/payers/me ` + asPayer},
-		{"一步关闭免密", "close it, in one step", `curl -s -X POST $MIANMI_URL/v1/payers/me/pin-free/close ` + asPayer},
+		{name + "的免密状态", name + ": PIN-free or not", `curl -s -w '\n' $MIANMI_URL/v1/payers/me ` + asPayer},
+		{"一步关闭免密", "close it, in one step", `curl -s -w '\n' -X POST $MIANMI_URL/v1/payers/me/pin-free/close ` + asPayer},
 		{"出示付款码，收银台收 ¥18.00：看 state 和 reasons", "a payment code, and ¥18.00 at the till: look at state and reasons",
 			"CODE=$(curl -s -X POST $MIANMI_URL/v1/payers/me/codes " + asPayer + ` | sed 's/.*"code":"\([0-9]*\)".*/\1/')` + "\n" +
-				"curl -s $MIANMI_URL/v1/payments " + asPOS + ` -d '{"terminal":"'$TERMINAL_ID'","order_no":"curl'$((N=N+1))'-at-'$(date +%s)'","amount":{"minor":1800,"currency":"CNY"},"method":"payment_code","code":"'$CODE'","entry":"scanned"}'`},
-		{"等待密码的付款", "payments that wait for the password", `curl -s $MIANMI_URL/v1/payers/me/step-ups ` + asPayer},
-		{"最近的付款，每笔都说明原因", "latest payments, each with its reasons", `curl -s "$MIANMI_URL/v1/payers/me/payments?limit=3" ` + asPayer},
+				`curl -s -w '\n' $MIANMI_URL/v1/payments ` + asPOS + ` -d '{"terminal":"'$TERMINAL_ID'","order_no":"curl'$((N=N+1))'-at-'$(date +%s)'","amount":{"minor":1800,"currency":"CNY"},"method":"payment_code","code":"'$CODE'","entry":"scanned"}'`},
+		{"等待密码的付款", "payments that wait for the password", `curl -s -w '\n' $MIANMI_URL/v1/payers/me/step-ups ` + asPayer},
+		{"最近的付款，每笔都说明原因", "latest payments, each with its reasons", `curl -s -w '\n' "$MIANMI_URL/v1/payers/me/payments?limit=3" ` + asPayer},
 	}
 	for _, c := range commands {
 		say("  # "+c.zh, "  # "+c.en)
