@@ -83,10 +83,10 @@ var errOrderConflict = mianmi.Conflicts("order_conflict",
 
 // one decides one call. An error writes nothing and frees the order number.
 func (j *judge) one(now time.Time, c *call, f *Facts, snap *settings.Snapshot) (Write, error) {
-	if f.Prior != nil {
-		if f.PriorDigest != c.ask.Digest {
-			return Write{}, errOrderConflict
-		}
+	switch {
+	case f.PriorDigest != Hash16{} && f.PriorDigest != c.ask.Digest:
+		return Write{}, errOrderConflict
+	case f.Prior != nil:
 		return Write{}, nil
 	}
 	site, err := j.site(now, c, snap)
@@ -182,6 +182,9 @@ func newPayment(now time.Time, c *call, f *Facts, site *settings.Site) *Payment 
 		ID: c.ask.Payment, Merchant: site.Merchant.ID, Store: site.Store.ID, Terminal: site.Terminal.ID,
 		OrderNo: c.req.OrderNo, Amount: c.req.Amount, Method: c.req.Method, Entry: c.req.Entry, CVM: c.req.CVM,
 		Instrument: c.req.Instrument, Actor: c.actor.String(), CreatedAt: now, StateAt: now, Version: 1,
+	}
+	if f.Payment != "" {
+		p.ID = f.Payment
 	}
 	if f.Account != nil {
 		p.Payer = f.Account.ID

@@ -16,6 +16,8 @@ import (
 // need, all of one instant. The Batch must be ended by Commit or Rollback.
 type Ledger interface {
 	Begin(ctx context.Context, asks []Ask) (Batch, error)
+	// OneBucket reports whether all asks of a batch must be of one bucket.
+	OneBucket() bool
 	// Peek reads the same without locks or claims, for a dry run.
 	Peek(ctx context.Context, ask Ask) (Facts, *settings.Snapshot, error)
 }
@@ -46,9 +48,12 @@ type Ask struct {
 // Facts is what was read for an ask.
 type Facts struct {
 	// Prior is the payment that claimed the order number before, PriorDigest
-	// the digest of its request; nil when the number was free.
+	// the digest of its request; nil and zero when the number was free.
 	Prior       *Payment
 	PriorDigest Hash16
+	// Payment is set when the same request has claimed the number before and
+	// has no payment yet: this is the identifier to complete it under.
+	Payment mianmi.PaymentID
 
 	Account    *Account // nil: the ask leads to no payer
 	Code       *Code    // of an ask by code

@@ -26,7 +26,8 @@ type Config struct {
 	// ReverseWithin is how long after it a payment may be undone as a
 	// reversal (later: a refund); default 24 h.
 	ReverseWithin time.Duration
-	// OneBucket keeps each transaction to one bucket, for a distributed database.
+	// OneBucket keeps each transaction to one bucket, for a distributed
+	// database. It is set when the Ledger wants it.
 	OneBucket bool
 }
 
@@ -91,6 +92,7 @@ func New(ctx context.Context, d Deps, cfg Config) (*Service, error) {
 		d.Verifier == nil || d.Clock == nil || d.Random == nil || d.Log == nil {
 		return nil, errors.New("payment: a required part is missing")
 	}
+	cfg.OneBucket = cfg.OneBucket || d.Ledger.OneBucket()
 	s := &Service{Deps: d, cfg: cfg.withDefaults()}
 	for range s.cfg.Lanes {
 		l := newLane(s)

@@ -34,23 +34,15 @@ var planner = [...]string{
 }
 
 func (db *DB) newBatchLedger(ctx context.Context) (payment.Ledger, error) {
-	cfg := db.pool.Config()
-	cfg.MaxConns, cfg.MinConns = lanesMax, 0
-	cfg.AfterConnect = func(ctx context.Context, c *pgx.Conn) error {
-		for _, set := range planner {
-			if _, err := c.Exec(ctx, set); err != nil {
-				return err
-			}
-		}
-		return durableCommit(ctx, c)
-	}
-	pool, err := pgxpool.NewWithConfig(ctx, cfg)
+	pool, err := db.openPool(ctx, planner[:])
 	if err != nil {
-		return nil, unavailable("open the batch connections", err)
+		return nil, err
 	}
-	db.onClose = append(db.onClose, pool.Close)
 	return &batchLedger{db: db, pool: pool}, nil
 }
+
+// OneBucket implements payment.Ledger.
+func (l *batchLedger) OneBucket() bool { return false }
 
 type pgBatch struct {
 	l      *batchLedger

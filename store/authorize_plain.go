@@ -30,13 +30,23 @@ func (db *DB) PlainLedger() payment.Ledger {
 	return &plainLedger{db: db}
 }
 
-// Ledger returns the fastest implementation for the engine.
+// Ledger returns the fastest implementation for the engine: the one for a
+// cluster when the database is distributed.
 func (db *DB) Ledger(ctx context.Context) (payment.Ledger, error) {
 	if db.pool == nil {
 		return db.PlainLedger(), nil
 	}
+	if distributed, err := db.Distributed(ctx); err != nil || distributed {
+		if err != nil {
+			return nil, err
+		}
+		return db.OneBucketLedger(ctx)
+	}
 	return db.newBatchLedger(ctx)
 }
+
+// OneBucket implements payment.Ledger.
+func (l *plainLedger) OneBucket() bool { return false }
 
 type plainBatch struct {
 	l      *plainLedger

@@ -12,16 +12,19 @@ import (
 )
 
 // Every implementation of the ledger keeps its contract: SQLite, PostgreSQL
-// with one statement after the other, and PostgreSQL in two round trips.
+// with one statement after the other, PostgreSQL in two round trips,
+// and PostgreSQL with one bucket a transaction.
 func TestLedger(t *testing.T) {
 	t.Parallel()
 	plain := func(_ context.Context, db *store.DB) (payment.Ledger, error) { return db.PlainLedger(), nil }
 	fastest := func(ctx context.Context, db *store.DB) (payment.Ledger, error) { return db.Ledger(ctx) }
+	oneBucket := func(ctx context.Context, db *store.DB) (payment.Ledger, error) { return db.OneBucketLedger(ctx) }
 	for name, c := range map[string]struct {
 		engine string
 		ledger func(context.Context, *store.DB) (payment.Ledger, error)
 	}{
 		"sqlite": {"sqlite", plain}, "postgres plain": {"postgres", plain}, "postgres batch": {"postgres", fastest},
+		"postgres one bucket": {"postgres", oneBucket},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
