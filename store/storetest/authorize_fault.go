@@ -19,6 +19,8 @@ type Faulty struct {
 	payment.Ledger
 	// Commit may end a batch in its own way; nil: as it is.
 	OnCommit func(ctx context.Context, b payment.Batch, w []payment.Write) error
+	// OnFacts may change what was read.
+	OnFacts func([]payment.Facts)
 	// OnSettings may show other settings than those that were read.
 	OnSettings func(*settings.Snapshot) *settings.Snapshot
 }
@@ -28,6 +30,9 @@ func (f *Faulty) Begin(ctx context.Context, asks []payment.Ask) (payment.Batch, 
 	b, err := f.Ledger.Begin(ctx, asks)
 	if err != nil {
 		return nil, err
+	}
+	if f.OnFacts != nil {
+		f.OnFacts(b.Facts())
 	}
 	return &faultyBatch{b, f}, nil
 }
