@@ -15,6 +15,7 @@ import (
 	"github.com/mianmi/mianmi"
 	"github.com/mianmi/mianmi/access"
 	"github.com/mianmi/mianmi/payment"
+	"github.com/mianmi/mianmi/secret"
 	"github.com/mianmi/mianmi/store"
 )
 
@@ -24,7 +25,7 @@ type HTTPOptions struct {
 	Batch int // payments in a request; 0: one, not in a batch
 	// Handler is the real API over the service.
 	Handler func(db *store.DB, svc *payment.Service) (http.Handler, error)
-	Access  func(db *store.DB) (*access.Service, error)
+	Access  func(db *store.DB, keys *secret.Keys) (*access.Service, error)
 	// Load starts the load process; it reads a Plan and writes what it Seen.
 	Load func(ctx context.Context) *exec.Cmd
 }
@@ -136,7 +137,7 @@ func newHTTPRun(ctx context.Context, o HTTPOptions) (*httpRun, error) {
 	if r.svc, err = r.d.service(ctx, o.Options); err != nil {
 		return nil, err
 	}
-	a, err := o.Access(db)
+	a, err := o.Access(db, r.d.keys)
 	if err != nil {
 		return nil, err
 	}

@@ -39,16 +39,49 @@ func (w Why) fill(text string, a Audience, l mianmi.Lang, name string) string {
 	if name == "" {
 		name = w.generalName().In(l)
 	}
-	id := w.ID
-	if id == "" {
-		id = name
+	var b strings.Builder
+	b.Grow(len(text) + len(name) + 48)
+	for {
+		before, rest, found := strings.Cut(text, "{")
+		b.WriteString(before)
+		if !found {
+			return b.String()
+		}
+		var key string
+		key, text, _ = strings.Cut(rest, "}")
+		b.WriteString(w.value(key, a, l, name))
 	}
-	return strings.NewReplacer(
-		"{name}", name, "{Name}", capital(name),
-		"{limit}", w.figure(w.Limit, l), "{actual}", w.figure(w.Actual, l), "{over}", w.over().In(l),
-		"{ask}", asks[min(int(a), len(asks)-1)].In(l), "{id}", id, "{version}", strconv.FormatInt(w.Version, 10),
-		"{rule}", w.Rule, "{layer}", layerWords[min(int(w.Layer), len(layerWords)-1)].In(l),
-	).Replace(text)
+}
+
+// value is what stands for a placeholder. It is on the way of every answer:
+// only what the text asks for is formatted.
+func (w Why) value(key string, a Audience, l mianmi.Lang, name string) string {
+	switch key {
+	case "name":
+		return name
+	case "Name":
+		return capital(name)
+	case "limit":
+		return w.figure(w.Limit, l)
+	case "actual":
+		return w.figure(w.Actual, l)
+	case "over":
+		return w.over().In(l)
+	case "ask":
+		return asks[min(int(a), len(asks)-1)].In(l)
+	case "id":
+		if w.ID == "" {
+			return name
+		}
+		return w.ID
+	case "version":
+		return strconv.FormatInt(w.Version, 10)
+	case "rule":
+		return w.Rule
+	case "layer":
+		return layerWords[min(int(w.Layer), len(layerWords)-1)].In(l)
+	}
+	return "{" + key + "}"
 }
 
 func (w Why) hasLimit() bool { return w.Limit != 0 || w.Actual != 0 }

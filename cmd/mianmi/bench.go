@@ -11,11 +11,14 @@ import (
 	"runtime/pprof"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/mianmi/mianmi/access"
 	"github.com/mianmi/mianmi/bench"
 	"github.com/mianmi/mianmi/merchant"
 	"github.com/mianmi/mianmi/payer"
 	"github.com/mianmi/mianmi/payment"
+	"github.com/mianmi/mianmi/secret"
 	"github.com/mianmi/mianmi/store"
 	"github.com/mianmi/mianmi/store/pgtest"
 	"github.com/mianmi/mianmi/terminal"
@@ -185,9 +188,8 @@ func (b *benchHTTPCmd) Run(ctx context.Context, a *app) (err error) {
 	}
 	defer func() { err = errors.Join(err, stop()) }()
 	o := bench.HTTPOptions{Options: b.options(a, dsn), Batch: b.Batch,
-		Access:  func(db *store.DB) (*access.Service, error) { return a.access(ctx, db) },
-		Handler: func(db *store.DB, p *payment.Service) (http.Handler, error) { return a.benchHandler(ctx, db, p) },
-		Load:    loadProcess,
+		Access: a.benchAccess, Handler: a.benchHandler,
+		Load: loadProcess,
 	}
 	var none, pay bench.Figures
 	err = b.profiled(func() (err error) { none, pay, err = bench.HTTP(ctx, o); return err })
@@ -218,14 +220,24 @@ func loadProcess(ctx context.Context) *exec.Cmd {
 	return exec.CommandContext(ctx, self, "bench", "load") //nolint:gosec // this very program
 }
 
-// benchHandler is the real API over the service that is measured.
-func (a *app) benchHandler(ctx context.Context, db *store.DB, p *payment.Service) (http.Handler, error) {
-	s := &services{payments: p, merchants: merchant.New(db, a.clock, a.random), terminals: terminal.New(db, a.clock, a.random)}
-	var err error
-	if s.access, err = a.access(ctx, db); err != nil {
+// benchAccess is who may call during a run; its keys live as long as the run.
+func (a *app) benchAccess(db *store.DB, keys *secret.Keys) (*access.Service, error) {
+	hasher, err := keys.Hasher(a.random, secret.HasherConfig{})
+	if err != nil {
 		return nil, err
 	}
-	s.payers, err = payer.New(payer.Parts{Store: db, Access: s.access, Keys: s.access.Keys, Hasher: s.access.Hasher, Clock: a.clock, Random: a.random}, payer.Config{})
+	return access.New(access.Parts{Store: db, Keys: keys, Hasher: hasher, Clock: a.clock, Random: a.random}, access.Config{}), nil
+}
+
+// benchHandler is the real API over the service that is measured.
+func (a *app) benchHandler(db *store.DB, p *payment.Service) (http.Handler, error) {
+	acc, err := a.benchAccess(db, p.Keys)
+	if err != nil {
+		return nil, err
+	}
+	s := &services{access: acc, keys: p.Keys, rules: p.Rules, payments: p, metrics: prometheus.NewRegistry(),
+		merchants: merchant.New(db, a.clock, a.random), terminals: terminal.New(db, a.clock, a.random)}
+	s.payers, err = payer.New(payer.Parts{Store: db, Access: acc, Keys: p.Keys, Hasher: acc.Hasher, Clock: a.clock, Random: a.random}, payer.Config{})
 	if err != nil {
 		return nil, err
 	}
