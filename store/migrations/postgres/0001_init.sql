@@ -1,40 +1,42 @@
 -- +goose Up
 -- Rows that belong to a payer carry bucket, a fixed hash of the payer (0 to
 -- 255), as the first part of their key, so that they can be spread over
--- database nodes. Times are microseconds since 1970 UTC. Money is minor units.
+-- database nodes. Text is compared byte by byte, as in Go and SQLite: keys and
+-- pages depend on it. Times are microseconds since 1970 UTC. Money is minor
+-- units.
 
 -- Indexes beside a key do not begin with bucket: against an empty table the
 -- planner takes one of those in place of the key, and keeps to it.
 
 CREATE TABLE payer (
   bucket          smallint NOT NULL,
-  id              text     NOT NULL,
+  id              text COLLATE "C" NOT NULL,
   created_at      bigint   NOT NULL,
   version         bigint   NOT NULL,
   pin_free        smallint NOT NULL,
   since           bigint   NOT NULL,
-  currency        text     NOT NULL,
+  currency        text COLLATE "C" NOT NULL,
   per_payment     bigint,
   day_amount      bigint,
   day_count       bigint,
   quiet_from      smallint NOT NULL,
   quiet_to        smallint NOT NULL,
-  pending         text,
+  pending         text COLLATE "C",
   pending_at      bigint,
   frozen_at       bigint,
-  allowance       text,
+  allowance       text COLLATE "C",
   verifiable_from bigint,
   balance         bigint   NOT NULL CHECK (balance >= 0),
-  counters        text     NOT NULL,
+  counters        text COLLATE "C" NOT NULL,
   agreements      smallint NOT NULL DEFAULT 0,
   PRIMARY KEY (bucket, id)
 ) WITH (fillfactor = 70);
 
 CREATE TABLE payer_person (
   bucket smallint NOT NULL,
-  payer  text     NOT NULL,
-  phone  text     NOT NULL,
-  name   text     NOT NULL,
+  payer  text COLLATE "C" NOT NULL,
+  phone  text COLLATE "C" NOT NULL,
+  name   text COLLATE "C" NOT NULL,
   lang   smallint NOT NULL,
   PRIMARY KEY (bucket, payer)
 );
@@ -43,14 +45,14 @@ CREATE TABLE payer_person (
 CREATE TABLE payer_login (
   bucket smallint NOT NULL,
   digest bytea    NOT NULL,
-  payer  text     NOT NULL,
+  payer  text COLLATE "C" NOT NULL,
   PRIMARY KEY (bucket, digest)
 );
 
 CREATE TABLE payer_password (
   bucket       smallint NOT NULL,
-  payer        text     NOT NULL,
-  hash         text     NOT NULL,
+  payer        text COLLATE "C" NOT NULL,
+  hash         text COLLATE "C" NOT NULL,
   tries        smallint NOT NULL,
   locked_until bigint,
   renew        smallint NOT NULL,
@@ -61,11 +63,11 @@ CREATE TABLE payer_password (
 
 CREATE TABLE agreement (
   bucket          smallint NOT NULL,
-  payer           text     NOT NULL,
-  merchant        text     NOT NULL,
-  id              text     NOT NULL,
+  payer           text COLLATE "C" NOT NULL,
+  merchant        text COLLATE "C" NOT NULL,
+  id              text COLLATE "C" NOT NULL,
   open            smallint NOT NULL,
-  consent_version text     NOT NULL,
+  consent_version text COLLATE "C" NOT NULL,
   per_payment     bigint,
   version         bigint   NOT NULL,
   opened_at       bigint   NOT NULL,
@@ -75,12 +77,12 @@ CREATE TABLE agreement (
 
 CREATE TABLE instrument (
   bucket     smallint NOT NULL,
-  id         text     NOT NULL,
-  payer      text     NOT NULL,
-  scheme     text     NOT NULL,
-  kind       text     NOT NULL,
+  id         text COLLATE "C" NOT NULL,
+  payer      text COLLATE "C" NOT NULL,
+  scheme     text COLLATE "C" NOT NULL,
+  kind       text COLLATE "C" NOT NULL,
   domestic   smallint NOT NULL,
-  last4      text     NOT NULL,
+  last4      text COLLATE "C" NOT NULL,
   created_at bigint   NOT NULL,
   PRIMARY KEY (bucket, id)
 );
@@ -90,7 +92,7 @@ CREATE INDEX instrument_payer ON instrument (payer);
 CREATE TABLE payment_code (
   bucket     smallint NOT NULL,
   digest     bytea    NOT NULL,
-  payer      text     NOT NULL,
+  payer      text COLLATE "C" NOT NULL,
   expires_at bigint   NOT NULL,
   PRIMARY KEY (bucket, digest)
 );
@@ -98,29 +100,29 @@ CREATE INDEX payment_code_payer ON payment_code (payer);
 
 CREATE TABLE payment (
   bucket         smallint NOT NULL,
-  id             text     NOT NULL,
-  payer          text     NOT NULL,
-  merchant       text     NOT NULL,
-  store          text     NOT NULL,
-  terminal       text     NOT NULL,
-  order_no       text     NOT NULL,
+  id             text COLLATE "C" NOT NULL,
+  payer          text COLLATE "C" NOT NULL,
+  merchant       text COLLATE "C" NOT NULL,
+  store          text COLLATE "C" NOT NULL,
+  terminal       text COLLATE "C" NOT NULL,
+  order_no       text COLLATE "C" NOT NULL,
   amount         bigint   NOT NULL CHECK (amount > 0),
-  currency       text     NOT NULL,
+  currency       text COLLATE "C" NOT NULL,
   method         smallint NOT NULL,
   entry          smallint NOT NULL,
   cvm            smallint NOT NULL,
-  instrument     text     NOT NULL,
-  channel        text     NOT NULL,
+  instrument     text COLLATE "C" NOT NULL,
+  channel        text COLLATE "C" NOT NULL,
   outcome        smallint NOT NULL,
   state          smallint NOT NULL,
   failure        smallint NOT NULL,
   step_up        smallint NOT NULL,
   tries          smallint NOT NULL,
-  reasons        text     NOT NULL,
-  rules          text     NOT NULL,
+  reasons        text COLLATE "C" NOT NULL,
+  rules          text COLLATE "C" NOT NULL,
   epoch          bigint   NOT NULL,
   payer_version  bigint   NOT NULL,
-  actor          text     NOT NULL,
+  actor          text COLLATE "C" NOT NULL,
   created_at     bigint   NOT NULL,
   state_at       bigint   NOT NULL,
   expires_at     bigint,
@@ -139,7 +141,7 @@ CREATE TABLE merchant_order (
   bucket  smallint NOT NULL,
   key     bytea    NOT NULL,
   digest  bytea    NOT NULL,
-  payment text     NOT NULL,
+  payment text COLLATE "C" NOT NULL,
   PRIMARY KEY (bucket, key)
 );
 
@@ -147,16 +149,16 @@ CREATE TABLE merchant_order (
 CREATE TABLE qr_order (
   bucket     smallint NOT NULL,
   digest     bytea    NOT NULL,
-  merchant   text     NOT NULL,
-  store      text     NOT NULL,
-  terminal   text     NOT NULL,
-  order_no   text     NOT NULL,
+  merchant   text COLLATE "C" NOT NULL,
+  store      text COLLATE "C" NOT NULL,
+  terminal   text COLLATE "C" NOT NULL,
+  order_no   text COLLATE "C" NOT NULL,
   amount     bigint   NOT NULL CHECK (amount > 0),
-  currency   text     NOT NULL,
-  actor      text     NOT NULL,
+  currency   text COLLATE "C" NOT NULL,
+  actor      text COLLATE "C" NOT NULL,
   created_at bigint   NOT NULL,
   expires_at bigint   NOT NULL,
-  payment    text     NOT NULL,
+  payment    text COLLATE "C" NOT NULL,
   PRIMARY KEY (bucket, digest)
 );
 
@@ -164,38 +166,38 @@ CREATE TABLE qr_order (
 -- its form. ref is a payment or top-up; line numbers its rows.
 CREATE TABLE journal (
   bucket   smallint NOT NULL,
-  ref      text     NOT NULL,
+  ref      text COLLATE "C" NOT NULL,
   line     smallint NOT NULL,
   kind     smallint NOT NULL,
-  debit    text     NOT NULL,
-  credit   text     NOT NULL,
+  debit    text COLLATE "C" NOT NULL,
+  credit   text COLLATE "C" NOT NULL,
   amount   bigint   NOT NULL CHECK (amount > 0),
-  currency text     NOT NULL,
+  currency text COLLATE "C" NOT NULL,
   at       bigint   NOT NULL,
   PRIMARY KEY (bucket, ref, line)
 );
 
 CREATE TABLE top_up (
   bucket   smallint NOT NULL,
-  payer    text     NOT NULL,
-  key      text     NOT NULL,
-  id       text     NOT NULL,
+  payer    text COLLATE "C" NOT NULL,
+  key      text COLLATE "C" NOT NULL,
+  id       text COLLATE "C" NOT NULL,
   amount   bigint   NOT NULL CHECK (amount > 0),
-  currency text     NOT NULL,
+  currency text COLLATE "C" NOT NULL,
   at       bigint   NOT NULL,
-  actor    text     NOT NULL,
+  actor    text COLLATE "C" NOT NULL,
   PRIMARY KEY (bucket, payer, key)
 );
 
 CREATE TABLE refund (
   bucket    smallint NOT NULL,
-  payment   text     NOT NULL,
-  refund_no text     NOT NULL,
-  id        text     NOT NULL,
+  payment   text COLLATE "C" NOT NULL,
+  refund_no text COLLATE "C" NOT NULL,
+  id        text COLLATE "C" NOT NULL,
   amount    bigint   NOT NULL CHECK (amount > 0),
-  currency  text     NOT NULL,
-  reason    text     NOT NULL,
-  actor     text     NOT NULL,
+  currency  text COLLATE "C" NOT NULL,
+  reason    text COLLATE "C" NOT NULL,
+  actor     text COLLATE "C" NOT NULL,
   at        bigint   NOT NULL,
   PRIMARY KEY (bucket, payment, refund_no)
 );
@@ -204,7 +206,7 @@ CREATE TABLE refund (
 CREATE TABLE outbox (
   bucket  smallint NOT NULL,
   at      bigint   NOT NULL,
-  subject text     NOT NULL,
+  subject text COLLATE "C" NOT NULL,
   seq     bigint   NOT NULL,
   topic   smallint NOT NULL,
   PRIMARY KEY (bucket, at, subject, seq)
@@ -212,11 +214,11 @@ CREATE TABLE outbox (
 
 CREATE TABLE entry (
   bucket  smallint NOT NULL,
-  id      text     NOT NULL,
+  id      text COLLATE "C" NOT NULL,
   at      bigint   NOT NULL,
-  type    text     NOT NULL,
-  subject text     NOT NULL,
-  actor   text     NOT NULL,
+  type    text COLLATE "C" NOT NULL,
+  subject text COLLATE "C" NOT NULL,
+  actor   text COLLATE "C" NOT NULL,
   body    bytea    NOT NULL,
   PRIMARY KEY (bucket, id)
 );
@@ -225,9 +227,9 @@ CREATE INDEX entry_subject ON entry (subject, id);
 CREATE TABLE session (
   bucket     smallint NOT NULL,
   digest     bytea    NOT NULL,
-  id         text     NOT NULL,
-  role       text     NOT NULL,
-  actor      text     NOT NULL,
+  id         text COLLATE "C" NOT NULL,
+  role       text COLLATE "C" NOT NULL,
+  actor      text COLLATE "C" NOT NULL,
   created_at bigint   NOT NULL,
   idle_at    bigint   NOT NULL,
   expires_at bigint   NOT NULL,
@@ -260,10 +262,10 @@ CREATE TABLE settings_epoch (
 INSERT INTO settings_epoch (id, epoch) VALUES (1, 1);
 
 CREATE TABLE merchant (
-  id                 text     NOT NULL PRIMARY KEY,
-  name               text     NOT NULL,
-  currency           text     NOT NULL,
-  country            text     NOT NULL,
+  id                 text COLLATE "C" NOT NULL PRIMARY KEY,
+  name               text COLLATE "C" NOT NULL,
+  currency           text COLLATE "C" NOT NULL,
+  country            text COLLATE "C" NOT NULL,
   mcc                smallint NOT NULL,
   no_pin             smallint NOT NULL,
   upgraded           smallint NOT NULL,
@@ -274,10 +276,10 @@ CREATE TABLE merchant (
 );
 
 CREATE TABLE store (
-  id         text     NOT NULL PRIMARY KEY,
-  merchant   text     NOT NULL REFERENCES merchant (id),
-  name       text     NOT NULL,
-  address    text     NOT NULL,
+  id         text COLLATE "C" NOT NULL PRIMARY KEY,
+  merchant   text COLLATE "C" NOT NULL REFERENCES merchant (id),
+  name       text COLLATE "C" NOT NULL,
+  address    text COLLATE "C" NOT NULL,
   lat_e6     bigint,
   lon_e6     bigint,
   created_at bigint   NOT NULL,
@@ -285,8 +287,8 @@ CREATE TABLE store (
 );
 
 CREATE TABLE model (
-  id         text     NOT NULL PRIMARY KEY,
-  name       text     NOT NULL,
+  id         text COLLATE "C" NOT NULL PRIMARY KEY,
+  name       text COLLATE "C" NOT NULL,
   keypad     smallint NOT NULL,
   display    smallint NOT NULL,
   methods    integer  NOT NULL,
@@ -295,12 +297,12 @@ CREATE TABLE model (
 );
 
 CREATE TABLE terminal (
-  id         text     NOT NULL PRIMARY KEY,
-  store      text     NOT NULL REFERENCES store (id),
-  model      text     NOT NULL REFERENCES model (id),
-  name       text     NOT NULL,
+  id         text COLLATE "C" NOT NULL PRIMARY KEY,
+  store      text COLLATE "C" NOT NULL REFERENCES store (id),
+  model      text COLLATE "C" NOT NULL REFERENCES model (id),
+  name       text COLLATE "C" NOT NULL,
   unattended smallint NOT NULL,
-  purpose    text     NOT NULL,
+  purpose    text COLLATE "C" NOT NULL,
   created_at bigint   NOT NULL,
   epoch      bigint   NOT NULL
 );
@@ -308,54 +310,54 @@ CREATE TABLE terminal (
 -- scope: 1 everything, 2 channel, 3 merchant, 4 store, 5 model, 6 terminal.
 CREATE TABLE policy (
   scope       smallint NOT NULL,
-  subject     text     NOT NULL,
+  subject     text COLLATE "C" NOT NULL,
   pin_free    smallint NOT NULL,
   per_payment bigint,
-  currency    text,
+  currency    text COLLATE "C",
   methods     integer,
   version     bigint   NOT NULL,
   since       bigint   NOT NULL,
-  actor       text     NOT NULL,
+  actor       text COLLATE "C" NOT NULL,
   epoch       bigint   NOT NULL,
   PRIMARY KEY (scope, subject)
 );
 
 CREATE TABLE emergency_stop (
-  id        text     NOT NULL PRIMARY KEY,
+  id        text COLLATE "C" NOT NULL PRIMARY KEY,
   scope     smallint NOT NULL,
-  subject   text     NOT NULL,
-  reason    text     NOT NULL,
-  placed_by text     NOT NULL,
+  subject   text COLLATE "C" NOT NULL,
+  reason    text COLLATE "C" NOT NULL,
+  placed_by text COLLATE "C" NOT NULL,
   placed_at bigint   NOT NULL,
   until     bigint   NOT NULL,
-  lifted_by text,
+  lifted_by text COLLATE "C",
   lifted_at bigint,
   epoch     bigint   NOT NULL
 );
 
 CREATE TABLE approval (
-  id          text     NOT NULL PRIMARY KEY,
+  id          text COLLATE "C" NOT NULL PRIMARY KEY,
   scope       smallint NOT NULL,
-  subject     text     NOT NULL,
-  merchant    text     NOT NULL,
-  proposal    text     NOT NULL,
+  subject     text COLLATE "C" NOT NULL,
+  merchant    text COLLATE "C" NOT NULL,
+  proposal    text COLLATE "C" NOT NULL,
   based_on    bigint   NOT NULL,
-  proposed_by text     NOT NULL,
+  proposed_by text COLLATE "C" NOT NULL,
   proposed_at bigint   NOT NULL,
   expires_at  bigint   NOT NULL,
   state       smallint NOT NULL,
-  decided_by  text,
+  decided_by  text COLLATE "C",
   decided_at  bigint
 );
 
 CREATE TABLE staff (
-  id           text     NOT NULL PRIMARY KEY,
-  login        text     NOT NULL UNIQUE,
-  name         text     NOT NULL,
-  role         text     NOT NULL,
-  merchant     text     NOT NULL,
-  store        text     NOT NULL,
-  hash         text     NOT NULL,
+  id           text COLLATE "C" NOT NULL PRIMARY KEY,
+  login        text COLLATE "C" NOT NULL UNIQUE,
+  name         text COLLATE "C" NOT NULL,
+  role         text COLLATE "C" NOT NULL,
+  merchant     text COLLATE "C" NOT NULL,
+  store        text COLLATE "C" NOT NULL,
+  hash         text COLLATE "C" NOT NULL,
   tries        smallint NOT NULL,
   locked_until bigint,
   totp         bytea    NOT NULL,
@@ -366,12 +368,12 @@ CREATE TABLE staff (
 );
 
 CREATE TABLE api_key (
-  id         text     NOT NULL PRIMARY KEY,
+  id         text COLLATE "C" NOT NULL PRIMARY KEY,
   digest     bytea    NOT NULL UNIQUE,
-  name       text     NOT NULL,
-  merchant   text     NOT NULL,
+  name       text COLLATE "C" NOT NULL,
+  merchant   text COLLATE "C" NOT NULL,
   scopes     integer  NOT NULL,
-  created_by text     NOT NULL,
+  created_by text COLLATE "C" NOT NULL,
   created_at bigint   NOT NULL,
   expires_at bigint,
   revoked_at bigint,
