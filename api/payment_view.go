@@ -150,11 +150,7 @@ func (s *Server) reasons(whys []pinfree.Why, where *Where) []Reason {
 func (s *Server) wordsOf(w *pinfree.Why, where *Where) Words {
 	name := s.nameOf(w, where)
 	in := func(a pinfree.Audience) Text {
-		t := Text(w.Words(a, name.ZH))
-		if name.EN != name.ZH {
-			t.EN = w.Words(a, name.EN).EN
-		}
-		return t
+		return Text{ZH: w.WordsIn(mianmi.ZH, a, name.ZH), EN: w.WordsIn(mianmi.EN, a, name.EN)}
 	}
 	return Words{Payer: in(pinfree.ForPayer), Cashier: in(pinfree.ForCashier), Support: in(pinfree.ForSupport)}
 }

@@ -12,11 +12,16 @@ import (
 
 // words fills the text of a reason (wordsOf) with the figures and names of w.
 func words(w Why, a Audience, name string) mianmi.Text {
+	return mianmi.Text{ZH: w.WordsIn(mianmi.ZH, a, name), EN: w.WordsIn(mianmi.EN, a, name)}
+}
+
+// WordsIn is Words in one language alone.
+func (w Why) WordsIn(l mianmi.Lang, a Audience, name string) string {
 	t, ok := wordsOf[w.Reason]
 	if !ok || int(a) >= len(t) {
 		t, a = wordsOf[LayerUnknown], ForSupport
 	}
-	return mianmi.Text{ZH: w.fill(t[a].ZH, a, mianmi.ZH, name), EN: w.fill(t[a].EN, a, mianmi.EN, name)}
+	return w.fill(t[a].In(l), a, l, name)
 }
 
 // fill replaces {placeholders}; a [bracketed] part is left out when the reason
