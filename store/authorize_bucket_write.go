@@ -38,7 +38,7 @@ func (b *bucketBatch) Commit(_ context.Context, writes []payment.Write) error {
 	q.Queue("COMMIT")
 	if err := b.conn.SendBatch(b.ctx, q).Close(); err != nil {
 		var refused *pgconn.PgError
-		b.unsure = !errors.As(err, &refused)
+		b.unsure = !errors.As(err, &refused) || isAway(err)
 		return lost(err)
 	}
 	b.end()

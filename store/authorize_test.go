@@ -42,6 +42,12 @@ func engine(t *testing.T, kind string, ledger func(context.Context, *store.DB) (
 	if kind == "postgres" {
 		dsn = pgtest.Open(t)
 	}
+	return engineAt(t, dsn, ledger)
+}
+
+// engineAt migrates the database at the address.
+func engineAt(t *testing.T, dsn string, ledger func(context.Context, *store.DB) (payment.Ledger, error)) storetest.Engine {
+	t.Helper()
 	e := storetest.Engine{DSN: dsn, Ledger: ledger, Open: func(t testing.TB) *store.DB {
 		t.Helper()
 		db, err := store.Open(context.WithoutCancel(t.Context()), dsn, store.Options{ConnsMax: 4, CacheKiB: 4096})

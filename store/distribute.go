@@ -14,12 +14,9 @@ import (
 	"github.com/mianmi/mianmi"
 )
 
-// ShardsDefault and ShardsMax are how many pieces Distribute cuts a table
-// into. More pieces than buckets would stay empty.
-const (
-	ShardsDefault = 64
-	ShardsMax     = mianmi.Buckets
-)
+// ShardsMax is the most pieces that Distribute cuts a table into: more than
+// there are buckets would stay empty.
+const ShardsMax = mianmi.Buckets
 
 // Distribution says what Distribute has done.
 type Distribution struct {
@@ -47,12 +44,6 @@ func (db *DB) Distribute(ctx context.Context, shards int) (Distribution, error) 
 		return done, unavailable("get a connection", err)
 	}
 	defer conn.Release()
-	if err := createCitus(ctx, conn.Conn()); err != nil {
-		return done, err
-	}
-	if err := checkCoordinator(ctx, conn); err != nil {
-		return done, err
-	}
 	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 		done, err = distribute(ctx, tx, shards)
 		return err
@@ -70,7 +61,8 @@ func (db *DB) Distribute(ctx context.Context, shards int) (Distribution, error) 
 }
 
 // Distributable reports, as a Conflict with the remedy, why this database
-// cannot be distributed. It changes nothing.
+// cannot be distributed. It creates the extension citus where it is installed
+// and may be created, and changes nothing else.
 func (db *DB) Distributable(ctx context.Context) error {
 	if db.pool == nil {
 		return undistributable("SQLite is one file: to distribute, use PostgreSQL with the extension citus")
@@ -84,13 +76,16 @@ func (db *DB) Distributable(ctx context.Context) error {
 		return undistributable("the extension citus is not installed on this server: install Citus 12 or newer for this PostgreSQL on every node, " +
 			"add citus to shared_preload_libraries, restart, and run this again; nothing was changed")
 	}
-	return nil
+	if err := db.createCitus(ctx); err != nil {
+		return err
+	}
+	return checkCoordinator(ctx, db.pool)
 }
 
 func undistributable(msg string) error { return mianmi.Conflicts("not_distributable", msg) }
 
-func createCitus(ctx context.Context, conn *pgx.Conn) error {
-	_, err := conn.Exec(ctx, `CREATE EXTENSION IF NOT EXISTS citus`)
+func (db *DB) createCitus(ctx context.Context) error {
+	_, err := db.pool.Exec(ctx, `CREATE EXTENSION IF NOT EXISTS citus`)
 	var pg *pgconn.PgError
 	switch {
 	case err == nil:
@@ -113,7 +108,7 @@ type rowQueryer interface {
 // committed change a moment later, and an OFF would not hold there meanwhile.
 func checkCoordinator(ctx context.Context, q rowQueryer) error {
 	var here, listed bool
-	const where = `SELECT citus_is_coordinator(), EXISTS (SELECT 1 FROM pg_dist_node WHERE groupid = 0) OR NOT EXISTS (SELECT 1 FROM pg_dist_node)`
+	const where = `SELECT (SELECT groupid FROM pg_dist_local_group) = 0, EXISTS (SELECT 1 FROM pg_dist_node WHERE groupid = 0) OR NOT EXISTS (SELECT 1 FROM pg_dist_node)`
 	if err := q.QueryRow(ctx, where).Scan(&here, &listed); err != nil {
 		return wrapDriver("look for the coordinator", err)
 	}
@@ -270,13 +265,15 @@ func (db *DB) checkCluster(ctx context.Context) error {
 	if err := checkCoordinator(ctx, db.pool); err != nil {
 		return err
 	}
-	const lazy = `SELECT count(*) FROM run_command_on_all_nodes('SHOW synchronous_commit') WHERE NOT success OR result IN ('off', 'local')`
+	const lazy = `SELECT count(*), coalesce(min(result), '') FROM run_command_on_all_nodes('SHOW synchronous_commit') WHERE NOT success OR result IN ('off', 'local')`
 	var nodes int
-	if err := db.pool.QueryRow(ctx, lazy).Scan(&nodes); err != nil {
+	var told string
+	if err := db.pool.QueryRow(ctx, lazy).Scan(&nodes, &told); err != nil {
 		return wrapDriver("ask the nodes for their settings", err)
 	}
 	if nodes > 0 {
-		return mianmi.Conflicts("not_durable", fmt.Sprintf("%d nodes of the cluster answer a commit before it is on disk, or do not answer: set synchronous_commit = on on every node", nodes))
+		return mianmi.Conflicts("not_durable", fmt.Sprintf("%d nodes of the cluster answer a commit before it is on disk, or do not answer (%q): set synchronous_commit = on on every node",
+			nodes, told))
 	}
 	return nil
 }

@@ -10,15 +10,32 @@ import (
 	"github.com/mianmi/mianmi/store"
 )
 
-type migrateCmd struct{}
+type migrateCmd struct {
+	Distribute bool `help:"Also spread the tables over the nodes of a Citus cluster, by bucket. Stop the servers first: they choose their way to pay when they start." zh:"同时按分桶把数据表分布到 Citus 集群的各节点。请先停止服务：服务在启动时决定付款的执行方式。"`
+	Shards     int  `placeholder:"N" default:"64" help:"With --distribute, at the first time: pieces of each table, 1 to 256." zh:"首次使用 --distribute 时，每张表分成的片数，1 到 256。"`
+}
 
-// Run migrates and tells each step. Several processes may do so at once.
-func (migrateCmd) Run(ctx context.Context, a *app) (err error) {
+// Validate is called by kong once every flag is set.
+func (c migrateCmd) Validate() error {
+	if c.Shards < 1 || c.Shards > store.ShardsMax {
+		return fmt.Errorf("--shards: want 1 to %d", store.ShardsMax)
+	}
+	return nil
+}
+
+// Run migrates and tells each step. Several processes may do so at once. A
+// database that is distributed already gets its new tables distributed too.
+func (c migrateCmd) Run(ctx context.Context, a *app) (err error) {
 	db, err := a.open(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
+	if c.Distribute { // before anything changes
+		if err := db.Distributable(ctx); err != nil {
+			return err
+		}
+	}
 	steps, err := db.Migrate(ctx)
 	for _, s := range steps {
 		_, _ = fmt.Fprintf(a.stdout, "%s\n", s)
@@ -31,7 +48,24 @@ func (migrateCmd) Run(ctx context.Context, a *app) (err error) {
 		return err
 	}
 	done := mianmi.Text{ZH: "数据库结构版本：%d，本次执行 %d 步\n", EN: "schema version %d, %d steps taken\n"}
-	_, err = fmt.Fprintf(a.stdout, done.In(a.lang), have, len(steps))
+	if _, err := fmt.Fprintf(a.stdout, done.In(a.lang), have, len(steps)); err != nil {
+		return err
+	}
+	distributed, err := db.Distributed(ctx)
+	if err != nil || !c.Distribute && !distributed {
+		return err
+	}
+	return c.distribute(ctx, a, db)
+}
+
+func (c migrateCmd) distribute(ctx context.Context, a *app, db *store.DB) error {
+	d, err := db.Distribute(ctx, c.Shards)
+	if err != nil {
+		return err
+	}
+	done := mianmi.Text{ZH: "本次分布 %d 张表（每张 %d 片），复制 %d 张设置表到各节点\n",
+		EN: "%d tables distributed in %d pieces each, %d settings tables copied to every node\n"}
+	_, err = fmt.Fprintf(a.stdout, done.In(a.lang), len(d.Spread), d.Shards, len(d.Copied))
 	return err
 }
 
