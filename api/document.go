@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -16,6 +17,7 @@ import (
 	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/mianmi/mianmi"
 	"github.com/mianmi/mianmi/idempotency"
 )
 
@@ -31,7 +33,7 @@ func problemResponses(schemas huma.Registry) map[string]*huma.Response {
 
 // newDocument is the framework with our errors, our JSON and our mux.
 func newDocument(s *Server) huma.API {
-	format := huma.Format{Marshal: encode, Unmarshal: decode}
+	format := huma.Format{Marshal: encode, Unmarshal: decodeForDocument}
 	schemas := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
 	return huma.NewAPI(huma.Config{
 		OpenAPI: &huma.OpenAPI{
@@ -90,6 +92,22 @@ var tags = []*huma.Tag{
 var decodeStrict = jsonv2.JoinOptions(jsonv2.RejectUnknownMembers(true))
 
 func decode(b []byte, v any) error { return jsonv2.Unmarshal(b, v, decodeStrict) }
+
+// decodeForDocument is decode for the framework, which takes the text of an
+// error alone: the field stands in it, apart by a character that is in neither.
+func decodeForDocument(b []byte, v any) error {
+	err := decode(b, v)
+	if err == nil {
+		return nil
+	}
+	var e *mianmi.Error
+	if !errors.As(bodyFault(err), &e) {
+		return errors.New("not JSON")
+	}
+	return errors.New(e.Field + fieldMark + e.Msg)
+}
+
+const fieldMark = "\x00"
 
 func encode(w io.Writer, v any) error {
 	return jsonv2.MarshalWrite(w, v, jsontext.EscapeForHTML(false))

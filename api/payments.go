@@ -33,7 +33,7 @@ func (s *Server) registerPayments() {
 	add(s, route{method: "POST", path: "/v1/payments/{payment}/pin", name: "confirmPIN", tag: "payments", may: rule{}.keys(mianmi.ScopePay),
 		summary: "Confirm with a PIN typed at the terminal",
 		about:   "The PIN is encrypted at the keypad to the key of /v1/host-key, with the payment's id as associated data. It is opened in memory, compared and forgotten."}, s.confirmPIN)
-	add(s, route{method: "POST", path: "/v1/payments/{payment}/cancel", name: "cancelPayment", tag: "payments", may: anyone,
+	add(s, route{method: "POST", path: "/v1/payments/{payment}/cancel", name: "cancelPayment", tag: "payments", may: only(shopPeople...).and(mianmi.RolePayer, mianmi.RoleSupport, mianmi.RoleOperator).keys(mianmi.ScopePay | mianmi.ScopeRefund),
 		summary: "Call off a payment that waits", about: "Nothing was taken, and nothing will be."}, s.cancelPayment)
 	add(s, route{method: "POST", path: "/v1/payments/{payment}/reverse", name: "reversePayment", tag: "payments", may: givesBack,
 		summary: "Undo an approved payment", about: "The whole amount goes back and the PIN-free counters are given back. After the time for reversals: refund it."}, s.reversePayment)

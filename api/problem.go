@@ -132,6 +132,15 @@ func (p *Problem) headers(h http.Header) {
 	}
 }
 
+// appendTo appends the problem as JSON.
+func (p *Problem) appendTo(b []byte) []byte {
+	text, err := json.Marshal(p)
+	if err != nil { // texts and a number: cannot happen
+		text = []byte(`{"code":"internal"}`)
+	}
+	return append(b, text...)
+}
+
 // fail answers a call with a problem.
 func (s *Server) fail(c *call, err error) {
 	p := problem(c, err)
@@ -139,10 +148,7 @@ func (s *Server) fail(c *call, err error) {
 	if c.status != 0 { // the answer has begun
 		return
 	}
-	body, merr := json.Marshal(p)
-	if merr != nil {
-		body = []byte(`{"code":"internal"}`)
-	}
+	body := p.appendTo(nil)
 	h := c.Header()
 	p.headers(h)
 	h.Set("Content-Type", p.ContentType(""))
@@ -172,7 +178,7 @@ func refined(c *call, status int, m *huma.ErrorModel) *Problem {
 	if status < http.StatusInternalServerError {
 		for _, e := range m.Errors {
 			if e != nil {
-				p.Errors = append(p.Errors, FieldError{Field: fieldName(e.Location), Message: e.Message})
+				p.Errors = append(p.Errors, fieldError(e))
 			}
 		}
 	}
@@ -181,6 +187,20 @@ func refined(c *call, status int, m *huma.ErrorModel) *Problem {
 	}
 	p.finish(c)
 	return p
+}
+
+// fieldError names the input at fault where the framework does not: a member
+// that is missing, a body that could not be decoded.
+func fieldError(e *huma.ErrorDetail) FieldError {
+	f := FieldError{Field: bounded(fieldName(e.Location)), Message: e.Message}
+	if field, msg, ok := strings.Cut(e.Message, fieldMark); ok {
+		return FieldError{Field: field, Message: msg}
+	}
+	if name, ok := strings.CutPrefix(e.Message, "expected required property "); ok {
+		name, _, _ = strings.Cut(name, " ")
+		f.Field, f.Message = strings.TrimPrefix(f.Field+"."+name, "."), "is missing"
+	}
+	return f
 }
 
 // fieldName drops where an input stood: "body.amount.minor" is "amount.minor".

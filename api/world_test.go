@@ -82,6 +82,9 @@ type parts struct {
 	metrics *prometheus.Registry
 	server  *api.Server
 	access  *access.Service
+
+	merchants *merchant.Service
+	payments  api.Payments
 }
 
 // noon is ten in the morning in Shanghai, on a day when every pack is in force.
@@ -106,7 +109,8 @@ func newWorld(t *testing.T, engine string) *world {
 // cheap is a hash that tests can afford.
 var cheap = secret.HasherConfig{Cost: secret.Cost{MemoryKiB: 64, Passes: 1, Lanes: 1}, AtOnce: 4}
 
-func newParts(t *testing.T, engine string, cfg api.Config) *parts {
+// newParts makes a server; instead takes the place of the payments behind it.
+func newParts(t testing.TB, engine string, cfg api.Config, instead ...api.Payments) *parts {
 	t.Helper()
 	ctx := t.Context()
 	p := &parts{clock: &clock{now: noon}, metrics: prometheus.NewRegistry()}
@@ -138,10 +142,17 @@ func newParts(t *testing.T, engine string, cfg api.Config) *parts {
 		Verifier: payers, Clock: p.clock, Random: rand.Reader, Log: log}, payment.Config{Lanes: 1})
 	must(t, err)
 	t.Cleanup(payments.Stop)
-	cfg.Metrics, cfg.LoginsMax = p.metrics, 1000
+	p.payments, p.merchants = payments, merchant.New(p.db, p.clock, rand.Reader)
+	if len(instead) > 0 {
+		p.payments = instead[0]
+	}
+	cfg.Metrics = p.metrics
+	if cfg.LoginsMax == 0 {
+		cfg.LoginsMax = 1000
+	}
 	p.server, err = api.New(api.Deps{
-		Payers: payers, Access: p.access, Merchants: merchant.New(p.db, p.clock, rand.Reader), Terminals: terminal.New(p.db, p.clock, rand.Reader),
-		Payments: payments, Once: &idempotency.Service{Store: p.db, Keys: p.keys, Clock: p.clock, Random: rand.Reader},
+		Payers: payers, Access: p.access, Merchants: p.merchants, Terminals: terminal.New(p.db, p.clock, rand.Reader),
+		Payments: p.payments, Once: &idempotency.Service{Store: p.db, Keys: p.keys, Clock: p.clock, Random: rand.Reader},
 		Rules: rules, Keys: p.keys, Clock: p.clock, Random: rand.Reader, Log: log,
 	}, cfg)
 	must(t, err)
@@ -253,4 +264,9 @@ func (w *world) scan(s *shop, p *person, order string, minor int64) client.Autho
 func (w *world) raw(method, path, token, body string, headers ...string) *http.Response {
 	w.t.Helper()
 	return rawTo(w.t, w.url, method, path, token, body, headers...)
+}
+
+// accessKey is a key that may do all that a merchant's software may.
+func accessKey(m mianmi.MerchantID) access.NewKey {
+	return access.NewKey{Name: "pos", Merchant: m, Scopes: mianmi.ScopePay | mianmi.ScopeRefund | mianmi.ScopeTighten | mianmi.ScopeManage | mianmi.ScopeRead}
 }

@@ -1,0 +1,332 @@
+package api_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/mianmi/mianmi"
+	"github.com/mianmi/mianmi/access"
+	"github.com/mianmi/mianmi/api/client"
+)
+
+// rightsOf says who may call each operation, for a thing that is theirs. It is
+// written down here once more on purpose: a route that nobody put here, or
+// whose rule has changed, is a failure.
+const rightsOf = `
+authorize                 @shop +pay
+authorizeBatch            @shop +pay
+cancelPayment             @shop payer support_agent operator +pay +refund
+confirmPIN                +pay
+confirmPayment            payer
+dryRun                    @readers payer +pay
+hostKey                   +pay
+payment                   @staff payer +pay +read +refund
+paymentByOrder            @staff payer +pay +read +refund
+refundPayment             store_manager merchant_admin support_agent operator +refund
+refunds                   @staff payer +pay +read +refund
+reversePayment            store_manager merchant_admin support_agent operator +refund
+
+confirmQROrder            payer
+openQROrder               @shop +pay
+qrOrder                   payer
+
+changeStaffPassword       @staff
+endPayerSessions          payer support_agent operator
+endSessions               @staff payer
+loginPayer                anybody
+loginStaff                anybody
+logout                    @staff payer
+me                        @staff payer +any
+redeemReset               anybody
+
+addInstrument             operator +payers
+agreements                @readers payer +payers
+changePassword            payer
+closeAgreement            @own payer +payers
+closePinFree              @own payer +payers
+createPayer               operator +payers
+events                    payer
+findPayer                 @own +payers
+grantAllowance            payer
+instruments               @readers payer +payers
+issueCode                 payer +payers
+liftLoss                  support_agent operator
+openAgreement             payer
+payer                     @readers payer +payers
+payerEntries              @readers payer +payers
+payerPayments             @readers payer
+reopenPinFree             payer
+reportLoss                @own payer +payers
+resetPassword             support_agent operator
+revokeAllowance           @own payer +payers
+setLimits                 payer
+setPassword               payer +payers
+stepUps                   payer
+texts                     anybody
+topUp                     operator +payers
+unlockPassword            support_agent operator
+
+changeStore               store_manager merchant_admin operator +manage
+createMerchant            operator
+createStore               merchant_admin operator +manage
+merchant                  @staff +manage +read +tighten
+merchants                 @readers
+renameMerchant            merchant_admin operator
+setMerchantFacts          operator
+store                     @staff +manage +read +tighten
+stores                    @staff +manage +read +tighten
+
+createModel               operator
+createTerminal            store_manager merchant_admin operator +manage
+merchantTerminals         @staff +manage +pay +read +tighten
+model                     @staff +any
+models                    @staff +any
+moveTerminal              store_manager merchant_admin operator +manage
+renameModel               operator
+renameTerminal            store_manager merchant_admin operator +manage
+storeTerminals            @staff +manage +pay +read +tighten
+terminal                  @staff +manage +pay +read +tighten
+
+approval                  @staff +manage +read +tighten
+approvals                 @readers merchant_admin +manage +read +tighten
+approve                   merchant_admin risk_analyst operator
+closePinFreeOfChannel     @own
+closePinFreeOfEverything  @own
+closePinFreeOfMerchant    @own merchant_admin +tighten
+closePinFreeOfModel       @own
+closePinFreeOfStore       @own store_manager merchant_admin +tighten
+closePinFreeOfTerminal    @own @shop +tighten
+liftStop                  @own store_manager merchant_admin +manage
+placeStop                 @own @shop +tighten
+policyOfChannel           @readers
+policyOfEverything        @readers
+policyOfMerchant          @readers merchant_admin +manage +read +tighten
+policyOfModel             @readers
+policyOfStore             @staff +manage +read +tighten
+policyOfTerminal          @staff +manage +read +tighten
+reject                    merchant_admin risk_analyst operator
+setPolicyOfChannel        @own
+setPolicyOfEverything     @own
+setPolicyOfMerchant       @own merchant_admin +manage +tighten
+setPolicyOfModel          @own
+setPolicyOfStore          @own store_manager merchant_admin +manage +tighten
+setPolicyOfTerminal       @own @shop +manage +tighten
+stops                     @staff +manage +read +tighten
+withdraw                  @own store_manager merchant_admin +manage
+
+apiKeys                   merchant_admin operator auditor
+createAPIKey              merchant_admin operator
+createStaff               store_manager merchant_admin operator
+deactivateStaff           store_manager merchant_admin operator
+resetStaff                store_manager merchant_admin operator
+revokeAPIKey              merchant_admin operator
+staff                     store_manager merchant_admin operator auditor
+
+rules                     @staff payer +any
+`
+
+var roleGroups = strings.NewReplacer(
+	"@own", "support_agent risk_analyst operator",
+	"@shop", "cashier store_manager merchant_admin",
+	"@readers", "support_agent risk_analyst operator auditor",
+	"@staff", "cashier store_manager merchant_admin support_agent risk_analyst operator auditor",
+	"+any", "+manage +pay +payers +read +refund +tighten")
+
+func rights() map[string][]string {
+	out := map[string][]string{}
+	for line := range strings.Lines(rightsOf) {
+		if f := strings.Fields(roleGroups.Replace(line)); len(f) > 0 {
+			slices.Sort(f[1:])
+			out[f[0]] = f[1:]
+		}
+	}
+	return out
+}
+
+// bodies are requests that reach the service; operations without one have none.
+// What is named in braces is the world's.
+var bodies = map[string]string{
+	"authorize":             `{"terminal":"{terminal}","order_no":"{n}","amount":{"minor":100,"currency":"CNY"},"method":"cash"}`,
+	"authorizeBatch":        `{"payments":[{"terminal":"{terminal}","order_no":"{n}","amount":{"minor":100,"currency":"CNY"},"method":"cash"}]}`,
+	"dryRun":                `{"payer":"{payer}","terminal":"{terminal}","amount":{"minor":100,"currency":"CNY"},"method":"payment_code","entry":"scanned"}`,
+	"confirmPIN":            `{"key_id":"pk0","enc":"AA==","ciphertext":"AA=="}`,
+	"confirmPayment":        `{"password":"` + pin + `"}`,
+	"refundPayment":         `{"refund_no":"{n}","amount":{"minor":1,"currency":"CNY"}}`,
+	"openQROrder":           `{"terminal":"{terminal}","order_no":"{n}","amount":{"minor":100,"currency":"CNY"}}`,
+	"confirmQROrder":        `{"password":"` + pin + `"}`,
+	"changeStaffPassword":   `{"password":"wrong","new_password":"quite-a-long-phrase","code":"000000"}`,
+	"createPayer":           `{"phone":"+861380000{n4}","name":"张三"}`,
+	"addInstrument":         `{"scheme":"unionpay","kind":"debit","last4":"1234"}`,
+	"findPayer":             `{"phone":"+8613800000001"}`,
+	"topUp":                 `{"key":"{n}","amount":{"minor":100,"currency":"CNY"}}`,
+	"reopenPinFree":         `{"password":"` + pin + `","risk_version":"risk-2026-01"}`,
+	"setLimits":             `{"day_count":5}`,
+	"grantAllowance":        `{"max":{"minor":100,"currency":"CNY"},"password":"` + pin + `"}`,
+	"openAgreement":         `{"merchant":"{merchant}","consent_version":"consent-2026-01","password":"` + pin + `"}`,
+	"liftLoss":              `{"basis":{"method":"video_call","ref":"N-1"}}`,
+	"unlockPassword":        `{"basis":{"method":"video_call","ref":"N-1"}}`,
+	"resetPassword":         `{"basis":{"method":"video_call","ref":"N-1"}}`,
+	"setPassword":           `{"password":"` + pin + `"}`,
+	"changePassword":        `{"password":"` + pin + `","new_password":"` + pin + `"}`,
+	"createMerchant":        `{"name":"甲","currency":"CNY","facts":{"country":"CN"}}`,
+	"renameMerchant":        `{"name":"乙"}`,
+	"setMerchantFacts":      `{"country":"CN","mcc":5411,"no_pin":true,"upgraded":true}`,
+	"createStore":           `{"name":"二店"}`,
+	"changeStore":           `{"name":"一店"}`,
+	"createModel":           `{"name":"N1","methods":["card_tap"]}`,
+	"renameModel":           `{"name":"N2"}`,
+	"createTerminal":        `{"name":"收银台 2","model":"{model}"}`,
+	"renameTerminal":        `{"name":"收银台 3"}`,
+	"moveTerminal":          `{"store":"{store}"}`,
+	"placeStop":             `{"scope":"terminal:{terminal}","reason":"试","seconds":60}`,
+	"createStaff":           `{"login":"c{n}","name":"李四","role":"cashier","merchant":"{merchant}","store":"{store}"}`,
+	"createAPIKey":          `{"name":"k","merchant":"{merchant}","scopes":["read"]}`,
+	"setPolicyOfChannel":    `{"pin_free":false}`,
+	"setPolicyOfModel":      `{"pin_free":false}`,
+	"setPolicyOfMerchant":   `{"pin_free":{open}}`,
+	"setPolicyOfStore":      `{"pin_free":{open}}`,
+	"setPolicyOfTerminal":   `{"pin_free":{open}}`,
+	"setPolicyOfEverything": `{"pin_free":false}`,
+}
+
+var queries = map[string]string{"approvals": "?merchant={merchant}", "stops": "?scope=terminal:{terminal}", "apiKeys": "?merchant={merchant}",
+	"staff": "?merchant={merchant}"}
+
+// Each role may do what the table says, and nothing else: at the first gate and
+// at the services behind it, for things that are the caller's own.
+func TestRolesAndRoutes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "sqlite")
+	s, p := w.shop("晨光超市"), w.person("+8613800000001")
+	paid := get[client.Payment](t)(s.pos.Authorize(t.Context(), w.scan(s, p, "A1", 18_00)))
+	for _, scope := range []client.Scope{client.OfMerchant(s.merchant.ID), client.OfStore(s.store.ID), client.OfTerminal(s.terminal.ID)} {
+		get[client.PolicyResult](t)(w.operator.CloseScope(t.Context(), scope))
+	}
+	d, table := readDocument(t, w.url), rights()
+	callers := w.callers(s, p)
+	number := 1000
+	for path, item := range d.Paths {
+		for method, op := range item {
+			want, known := table[op.ID]
+			if !known {
+				t.Errorf("%s %s (%s): add it to rightsOf", method, path, op.ID)
+				continue
+			}
+			delete(table, op.ID)
+			wantDocument(t, op, want)
+			if slices.Equal(want, []string{"anybody"}) {
+				continue
+			}
+			for name, caller := range callers {
+				number++
+				fill := strings.NewReplacer("{payer}", string(p.ID), "{payment}", string(paid.ID), "{merchant}", string(s.merchant.ID),
+					"{store}", string(s.store.ID), "{terminal}", string(s.terminal.ID), "{model}", string(s.model.ID), "{channel}", "wallet",
+					"{order_no}", "A1", "{n}", fmt.Sprint("n", number), "{n4}", fmt.Sprint(number), "{open}", fmt.Sprint(name == "+manage"),
+					"{approval}", "ap0", "{stop}", "es0", "{staff}", "sf0", "{key}", "ak0", "{token}", "t0", "{agreement}", "ag0")
+				status, code := w.try(caller(), strings.ToUpper(method), fill.Replace(path+queries[op.ID]), fill.Replace(bodies[op.ID]))
+				if may := slices.Contains(want, name); may == (code == "not_allowed") {
+					t.Errorf("%s %s (%s) by %s: %d %s; the table says that it may: %v", method, path, op.ID, name, status, code, may)
+				}
+				if code == "bearer_invalid" || code == "bearer_missing" || status == http.StatusInternalServerError {
+					t.Errorf("%s by %s: %d %s", op.ID, name, status, code)
+				}
+			}
+			if status, code := w.try("", strings.ToUpper(method), path, bodies[op.ID]); status != http.StatusUnauthorized || code != "bearer_missing" {
+				t.Errorf("%s without a bearer: %d %s", op.ID, status, code)
+			}
+		}
+	}
+	for op := range table {
+		t.Errorf("%s is in rightsOf, and there is no such route", op)
+	}
+}
+
+// wantDocument checks that the document says what the table says.
+func wantDocument(t *testing.T, op operation, want []string) {
+	t.Helper()
+	got := slices.Clone(op.Roles)
+	for _, scope := range op.Scopes {
+		got = append(got, "+"+scope)
+	}
+	if len(op.Security) == 0 {
+		got = append(got, "anybody")
+	}
+	slices.Sort(got)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("%s: who may call it (-table +document):\n%s", op.ID, diff)
+	}
+}
+
+// callers returns, for each role and scope, a way to a token. Sessions are
+// fresh each time: some routes end them.
+func (w *world) callers(s *shop, p *person) map[string]func() string {
+	w.t.Helper()
+	ctx, t := w.t.Context(), w.t
+	out := map[string]func() string{}
+	session := func(a mianmi.Actor) func() string {
+		return func() string {
+			t.Helper()
+			n, err := w.access.StartSession(ctx, a)
+			must(t, err)
+			return n.Token
+		}
+	}
+	out["payer"] = session(mianmi.Actor{Role: mianmi.RolePayer, ID: string(p.ID)})
+	for role := mianmi.RoleCashier; role <= mianmi.RoleAuditor; role++ {
+		n := client.NewStaff{Login: role.String() + ".of.test", Name: "员工", Role: role.String()}
+		if role <= mianmi.RoleMerchantAdmin {
+			n.Merchant = s.merchant.ID
+		}
+		if role <= mianmi.RoleStoreManager {
+			n.Store = s.store.ID
+		}
+		e := get[client.Enrolment](t)(w.operator.CreateStaff(ctx, n))
+		out[role.String()] = session(mianmi.Actor{Role: role, ID: string(e.Staff.ID)})
+	}
+	operator := mianmi.Actor{Role: mianmi.RoleOperator, ID: "test"}
+	for name, scope := range mianmi.ScopeNames {
+		n := access.NewKey{Name: name, Merchant: s.merchant.ID, Scopes: scope}
+		if scope == mianmi.ScopePayers {
+			n.Merchant = ""
+		}
+		_, token, err := w.access.CreateKey(ctx, operator, n)
+		must(t, err)
+		out["+"+name] = func() string { return token }
+	}
+	return out
+}
+
+// try sends a request and returns the status and the problem's code. It does
+// not wait for the end of a stream.
+func (w *world) try(token, method, path, body string) (int, string) {
+	w.t.Helper()
+	ctx, cancel := context.WithCancel(w.t.Context())
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, method, w.url+path, strings.NewReader(body))
+	must(w.t, err)
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	if token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	res, err := http.DefaultClient.Do(r)
+	must(w.t, err)
+	defer func() { must(w.t, res.Body.Close()) }()
+	if res.StatusCode < 400 {
+		return res.StatusCode, ""
+	}
+	var p client.Problem
+	if err := json.NewDecoder(res.Body).Decode(&p); err != nil {
+		w.t.Error(errors.Join(errors.New(method+" "+path), err))
+	}
+	return res.StatusCode, p.Code
+}
