@@ -143,6 +143,13 @@ func (noPasswords) Verify(context.Context, mianmi.PayerID, string) error {
 	return mianmi.Conflicts("password_missing", "none")
 }
 
+// noBooks has no payment; what lanes do does not ask it.
+type noBooks struct{ payment.Books }
+
+func (noBooks) Payment(context.Context, mianmi.PaymentID) (*payment.Payment, error) {
+	return nil, mianmi.Missing("payment")
+}
+
 func newCounter(t testing.TB, cfg payment.Config) *counter {
 	t.Helper()
 	methods := pinfree.Methods(0).Set(pinfree.CardTap).Set(pinfree.PaymentCode)
@@ -169,7 +176,7 @@ func newCounter(t testing.TB, cfg payment.Config) *counter {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.s, err = payment.New(t.Context(), payment.Deps{Ledger: c.m, Books: struct{ payment.Books }{}, Wallet: wallet.Wallet{}, Rules: rules, Keys: keys,
+	c.s, err = payment.New(t.Context(), payment.Deps{Ledger: c.m, Books: noBooks{}, Wallet: wallet.Wallet{}, Rules: rules, Keys: keys,
 		Verifier: noPasswords{}, Clock: mianmi.ClockFunc(today), Random: rand.Reader, Log: slog.New(slog.DiscardHandler)}, cfg)
 	if err != nil {
 		t.Fatal(err)

@@ -254,6 +254,9 @@ type Invariant struct{ Name, Query string }
 var Invariants = []Invariant{
 	{"a payment has not one message for each change", `SELECT count(*) FROM payment p WHERE p.version <>
 		(SELECT count(*) FROM outbox o WHERE o.bucket = p.bucket AND o.subject = p.id)`},
+	{"the newest message is not of the payment's state", `SELECT count(*) FROM payment p WHERE NOT EXISTS (
+		SELECT 1 FROM outbox o WHERE o.bucket = p.bucket AND o.subject = p.id AND o.seq = p.version AND o.at = p.state_at AND o.topic =
+		CASE p.state WHEN 2 THEN 2 WHEN 4 THEN 1 WHEN 5 THEN 4 WHEN 6 THEN 5 WHEN 9 THEN 3 WHEN 10 THEN 6 WHEN 11 THEN 7 WHEN 12 THEN 7 END)`},
 	{"a top-up has not one message", `SELECT count(*) FROM top_up u WHERE 1 <> (SELECT count(*) FROM outbox o WHERE o.bucket = u.bucket AND o.subject = u.id)`},
 	{"a message tells of nothing", `SELECT count(*) FROM outbox o WHERE NOT EXISTS (SELECT 1 FROM payment p WHERE p.bucket = o.bucket AND p.id = o.subject)
 		AND NOT EXISTS (SELECT 1 FROM top_up u WHERE u.bucket = o.bucket AND u.id = o.subject)`},
