@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -17,7 +16,7 @@ import (
 // takes none twice, and a switch that it has thrown stays thrown.
 func TestKill(t *testing.T) {
 	t.Parallel()
-	for _, engine := range engines {
+	for _, engine := range ledgers {
 		t.Run(engine, func(t *testing.T) {
 			t.Parallel()
 			k := newKilled(t, engine)
@@ -65,10 +64,10 @@ const (
 
 func newKilled(t *testing.T, engine string) *killed {
 	t.Helper()
-	dsn := database(t, engine)
-	k := &killed{t: t, rows: dsn, rnd: rand.New(rand.NewPCG(7, 7)), known: map[string]mianmi.PaymentID{}, states: map[string]string{},
+	given := setupOf(t, engine)
+	k := &killed{t: t, rows: given.DSN, rnd: rand.New(rand.NewPCG(7, 7)), known: map[string]mianmi.PaymentID{}, states: map[string]string{},
 		payer: on, terminal: on}
-	s, err := newSite(context.WithoutCancel(t.Context()), open(t, dsn), setup{DSN: dsn, KeysFile: filepath.Join(t.TempDir(), "keys")}, nil)
+	s, err := newSite(context.WithoutCancel(t.Context()), open(t, given.DSN), given, nil)
 	if err == nil {
 		err = s.populate(t.Context(), killPeople+1)
 	}

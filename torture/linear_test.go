@@ -24,7 +24,7 @@ type asker func(context.Context, op) (reply, bool)
 // a PIN that needs none.
 func TestSwitchesAreLinearizable(t *testing.T) {
 	t.Parallel()
-	for _, engine := range engines {
+	for _, engine := range ledgers {
 		t.Run(engine+", one process", func(t *testing.T) {
 			t.Parallel()
 			s := linearSite(t, engine, nil)
@@ -101,8 +101,8 @@ func TestLinearizabilityCheckCanFail(t *testing.T) {
 
 func linearSite(t *testing.T, engine string, wrap func(payment.Ledger) payment.Ledger) *site {
 	t.Helper()
-	dsn := database(t, engine)
-	s, err := newSite(context.WithoutCancel(t.Context()), open(t, dsn), setup{DSN: dsn, KeysFile: filepath.Join(t.TempDir(), "keys")}, wrap)
+	given := setupOf(t, engine)
+	s, err := newSite(context.WithoutCancel(t.Context()), open(t, given.DSN), given, wrap)
 	if err == nil {
 		t.Cleanup(s.Payments.Stop)
 		err = s.populate(t.Context(), linearPeople)

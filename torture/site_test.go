@@ -18,6 +18,7 @@ import (
 // setup is what several processes know of one world.
 type setup struct {
 	DSN, KeysFile string
+	OneBucket     bool // each transaction keeps to one bucket, as on a distributed database
 	Shop          storetest.Shop
 	People        []storetest.Person
 	Agreements    []mianmi.AgreementID // of each person with the shop
@@ -60,6 +61,9 @@ func newSite(ctx context.Context, db *store.DB, s setup, wrap func(payment.Ledge
 		return nil, err
 	}
 	ledger, err := db.Ledger(ctx)
+	if s.OneBucket {
+		ledger, err = db.OneBucketLedger(ctx)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -28,6 +28,22 @@ func rounds(short, long int) int {
 
 var engines = []string{"sqlite", "postgres"}
 
+// ledgers are the engines, and PostgreSQL as a distributed one is used.
+var ledgers = append([]string{oneBucket}, engines...)
+
+const oneBucket = "postgres, one bucket a transaction"
+
+// setupOf is a new world, not populated yet.
+func setupOf(t *testing.T, ledger string) setup {
+	t.Helper()
+	s := setup{KeysFile: filepath.Join(t.TempDir(), "keys"), OneBucket: ledger == oneBucket}
+	if s.OneBucket {
+		ledger = "postgres"
+	}
+	s.DSN = database(t, ledger)
+	return s
+}
+
 // database makes an empty, migrated database and returns its address.
 func database(t *testing.T, engine string) string {
 	t.Helper()
