@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"runtime/debug"
 	"strconv"
@@ -99,7 +100,7 @@ func (s *Server) handle(rt *route, w http.ResponseWriter, r *http.Request) {
 // finish counts and logs a call, also one that panicked.
 func (s *Server) finish(c *call) {
 	if p := recover(); p != nil {
-		if p == http.ErrAbortHandler {
+		if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 			panic(p)
 		}
 		s.Log.Error("a request panicked", "request", c.id, "route", c.route.name, "panic", p, "stack", string(debug.Stack()))

@@ -83,7 +83,7 @@ var tags = []*huma.Tag{
 	{Name: "payers", Description: "The people who pay: PIN-free switch, limits, agreements, password · 付款人"},
 	{Name: "merchants", Description: "Merchants and stores · 商户与门店"},
 	{Name: "terminals", Description: "Models and terminals · 机型与终端"},
-	{Name: "policies", Description: "PIN-free policies, approvals, emergency stops · 策略、审批与紧急停用"},
+	{Name: "policies", Description: "PIN-free policies, approvals, emergency stops · 策略、复核与紧急停用"},
 	{Name: "staff", Description: "Staff and API keys · 员工与密钥"},
 	{Name: "rules", Description: "Rule packs in force, keys, health · 规则与运行状态"},
 }
@@ -138,7 +138,7 @@ func (rt *route) operation() *huma.Operation {
 	for _, status := range rt.failures() {
 		op.Responses[strconv.Itoa(status)] = &huma.Response{Ref: "#/components/responses/" + strconv.Itoa(status)}
 	}
-	if rt.method == http.MethodPost && rt.repeat == firstAnswer {
+	if rt.repeat == firstAnswer {
 		op.Parameters = append(op.Parameters, &huma.Param{Name: "Idempotency-Key", In: "header",
 			Description: "1 to 64 letters, digits, '.', '_', '-', ':'. For 24 hours the same request with it gets the first answer; another request is a conflict.",
 			Schema:      &huma.Schema{Type: huma.TypeString, MaxLength: new(idempotency.KeyMax), Pattern: `^[A-Za-z0-9._:-]+$`}})
@@ -173,6 +173,9 @@ func (rt *route) failures() []int {
 	}
 	if rt.login {
 		out = append(out, http.StatusUnauthorized, http.StatusTooManyRequests)
+	}
+	if rt.measured {
+		out = append(out, http.StatusTooManyRequests)
 	}
 	if rt.method == http.MethodPost || rt.method == http.MethodPut {
 		out = append(out, http.StatusBadRequest, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)

@@ -25,8 +25,15 @@ func wantProblem(t *testing.T, err error, status int, code, field string) {
 	}
 }
 
-// rawTo sends a request as it stands and reads the answer whole.
-func rawTo(t testing.TB, url, method, path, token, body string, headers ...string) *http.Response {
+// answer is an answer that has been read whole.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+// rawTo sends a request as it stands.
+func rawTo(t testing.TB, url, method, path, token, body string, headers ...string) answer {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, url+path, strings.NewReader(body))
 	must(t, err)
@@ -43,6 +50,5 @@ func rawTo(t testing.TB, url, method, path, token, body string, headers ...strin
 	must(t, err)
 	text, err := io.ReadAll(res.Body)
 	must(t, errors.Join(err, res.Body.Close()))
-	res.Body = io.NopCloser(strings.NewReader(string(text)))
-	return res
+	return answer{res.StatusCode, res.Header, text}
 }

@@ -3,7 +3,6 @@ package api_test
 import (
 	"encoding/json"
 	"flag"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -24,8 +23,7 @@ func TestOpenAPICommitted(t *testing.T) {
 	t.Parallel()
 	front := httptest.NewServer(newParts(t, "sqlite", api.Config{}).server)
 	defer front.Close()
-	text, err := io.ReadAll(rawTo(t, front.URL, "GET", "/openapi.yaml", "", "").Body)
-	must(t, err)
+	text := rawTo(t, front.URL, "GET", "/openapi.yaml", "", "").body
 	if *update {
 		must(t, os.WriteFile("openapi.yaml", text, 0o644))
 	}
@@ -61,7 +59,7 @@ type operation struct {
 func readDocument(t *testing.T, url string) document {
 	t.Helper()
 	var d document
-	must(t, json.NewDecoder(rawTo(t, url, "GET", "/openapi.json", "", "").Body).Decode(&d))
+	must(t, json.Unmarshal(rawTo(t, url, "GET", "/openapi.json", "", "").body, &d))
 	return d
 }
 
@@ -136,12 +134,10 @@ func TestPages(t *testing.T) {
 		{"/openapi.yaml", "application/openapi+yaml", "openapi: 3.1.0"},
 	} {
 		res := rawTo(t, front.URL, "GET", tt.path, "", "")
-		text, err := io.ReadAll(res.Body)
-		must(t, err)
-		if res.StatusCode != http.StatusOK || res.Header.Get("Content-Type") != tt.contentType || !strings.Contains(string(text), tt.has) {
-			t.Errorf("%s: status %d, type %q, or without %q", tt.path, res.StatusCode, res.Header.Get("Content-Type"), tt.has)
+		if res.status != http.StatusOK || res.header.Get("Content-Type") != tt.contentType || !strings.Contains(string(res.body), tt.has) {
+			t.Errorf("%s: status %d, type %q, or without %q", tt.path, res.status, res.header.Get("Content-Type"), tt.has)
 		}
-		if strings.HasPrefix(tt.contentType, "text/html") && regexp.MustCompile(`(src|href)="(https?:)?//`).Match(text) {
+		if strings.HasPrefix(tt.contentType, "text/html") && regexp.MustCompile(`(src|href)="(https?:)?//`).Match(res.body) {
 			t.Errorf("%s asks another host", tt.path)
 		}
 	}

@@ -66,6 +66,7 @@ var transportStatus = map[string]int{
 	"body_too_large":         http.StatusRequestEntityTooLarge,
 	"content_type":           http.StatusUnsupportedMediaType,
 	"too_many_requests":      http.StatusTooManyRequests,
+	"too_many_wrong_codes":   http.StatusTooManyRequests,
 	"method_not_allowed":     http.StatusMethodNotAllowed,
 	"body_timeout":           http.StatusRequestTimeout,
 	"not_acceptable":         http.StatusNotAcceptable,
@@ -92,7 +93,7 @@ func problem(c *call, err error) *Problem {
 	}
 	e := &mianmi.Error{Kind: mianmi.KindOf(err), Err: err}
 	if !errors.As(err, &e) && (errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)) {
-		e = &mianmi.Error{Kind: mianmi.Unavailable, Code: "deadline", Msg: "no answer in time", RetryAfter: time.Second}
+		e = &mianmi.Error{Kind: mianmi.Unavailable, Msg: "no answer in time", RetryAfter: time.Second}
 	}
 	k := kinds[mianmi.Internal]
 	if int(e.Kind) < len(kinds) {

@@ -146,7 +146,7 @@ func (s *Server) prepare(rt route) *route {
 // mount puts the route on the mux.
 func (s *Server) mount(rt *route, serve func(*call)) {
 	rt.serve = serve
-	if rt.method == http.MethodPost && rt.repeat == firstAnswer {
+	if rt.repeat != runsAgain {
 		rt.serve = func(c *call) { s.once(c, serve) }
 	}
 	s.mux.HandleFunc(rt.method+" "+rt.path, func(w http.ResponseWriter, r *http.Request) { s.handle(rt, w, r) })

@@ -47,8 +47,8 @@ func TestIdempotencyKeys(t *testing.T) {
 		get[client.Terminal](t)(s.admin.Once("key-3").CreateTerminal(ctx, s.store.ID, bad))
 
 		res := w.raw("POST", "/v1/payers", "", "{}", "Idempotency-Key", "a b")
-		if res.StatusCode != http.StatusUnauthorized {
-			t.Errorf("who is calling comes before the key: %d", res.StatusCode)
+		if res.status != http.StatusUnauthorized {
+			t.Errorf("who is calling comes before the key: %d", res.status)
 		}
 		wantProblem(t, failed(s.admin.Once("a b").CreateAPIKey(ctx, ask)), 422, "invalid", "Idempotency-Key")
 
@@ -74,27 +74,27 @@ func TestLoginsAreCounted(t *testing.T) {
 	p := newParts(t, "sqlite", api.Config{LoginsMax: 3, TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
 	front := httptest.NewServer(p.server)
 	defer front.Close()
-	try := func(from string) *http.Response {
+	try := func(from string) answer {
 		return rawTo(t, front.URL, "POST", "/v1/logins/staff", "", `{"login":"nobody","password":"x","code":"000000"}`, "X-Forwarded-For", from)
 	}
 	for range 3 {
-		if res := try("203.0.113.7"); res.StatusCode != http.StatusUnauthorized {
-			t.Fatalf("status %d", res.StatusCode)
+		if res := try("203.0.113.7"); res.status != http.StatusUnauthorized {
+			t.Fatalf("status %d", res.status)
 		}
 	}
 	res := try("203.0.113.7")
-	if res.StatusCode != http.StatusTooManyRequests || res.Header.Get("Retry-After") != "20" {
-		t.Errorf("the fourth login: %d, Retry-After %q", res.StatusCode, res.Header.Get("Retry-After"))
+	if res.status != http.StatusTooManyRequests || res.header.Get("Retry-After") != "20" {
+		t.Errorf("the fourth login: %d, Retry-After %q", res.status, res.header.Get("Retry-After"))
 	}
-	if res := try("198.51.100.1, 203.0.113.7"); res.StatusCode != http.StatusTooManyRequests {
-		t.Errorf("a forged hop in front makes it another address: %d", res.StatusCode)
+	if res := try("198.51.100.1, 203.0.113.7"); res.status != http.StatusTooManyRequests {
+		t.Errorf("a forged hop in front makes it another address: %d", res.status)
 	}
-	if res := try("203.0.113.8"); res.StatusCode != http.StatusUnauthorized {
-		t.Errorf("another address: %d", res.StatusCode)
+	if res := try("203.0.113.8"); res.status != http.StatusUnauthorized {
+		t.Errorf("another address: %d", res.status)
 	}
 	p.clock.step(20 * time.Second)
-	if res := try("203.0.113.7"); res.StatusCode != http.StatusUnauthorized {
-		t.Errorf("after the wait: %d", res.StatusCode)
+	if res := try("203.0.113.7"); res.status != http.StatusUnauthorized {
+		t.Errorf("after the wait: %d", res.status)
 	}
 }
 
@@ -105,19 +105,19 @@ func TestHeaders(t *testing.T) {
 	res := w.raw("GET", "/v1/texts", "", "", "X-Request-Id", "from-the-caller")
 	for name, want := range map[string]string{"X-Request-Id": "from-the-caller", "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store",
 		"Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'", "Content-Type": "application/json"} {
-		if got := res.Header.Get(name); got != want {
+		if got := res.header.Get(name); got != want {
 			t.Errorf("%s: %q, want %q", name, got, want)
 		}
 	}
 	one, two := w.raw("GET", "/v1/texts", "", "", "X-Request-Id", "two words"), w.raw("GET", "/v1/texts", "", "")
-	if a, b := one.Header.Get("X-Request-Id"), two.Header.Get("X-Request-Id"); a == "two words" || a == "" || a == b {
+	if a, b := one.header.Get("X-Request-Id"), two.header.Get("X-Request-Id"); a == "two words" || a == "" || a == b {
 		t.Errorf("request ids %q and %q", a, b)
 	}
-	if res := w.raw("GET", "/v1/me", "", ""); res.Header.Get("WWW-Authenticate") == "" {
+	if res := w.raw("GET", "/v1/me", "", ""); res.header.Get("WWW-Authenticate") == "" {
 		t.Error("401 without WWW-Authenticate")
 	}
-	if res := w.raw("PUT", "/v1/texts", "", ""); res.Header.Get("Allow") != "GET" {
-		t.Errorf("405 with Allow %q", res.Header.Get("Allow"))
+	if res := w.raw("PUT", "/v1/texts", "", ""); res.header.Get("Allow") != "GET" {
+		t.Errorf("405 with Allow %q", res.header.Get("Allow"))
 	}
 	zh, en := w.raw("GET", "/v1/me", "", ""), w.raw("GET", "/v1/me", "", "", "Accept-Language", "en-GB,en;q=0.9")
 	if a, b := titleOf(t, zh), titleOf(t, en); a != "请先登录，或提供有效的密钥" || b != "Log in first, or send a valid API key" {
@@ -125,10 +125,10 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
-func titleOf(t *testing.T, res *http.Response) string {
+func titleOf(t *testing.T, res answer) string {
 	t.Helper()
 	var p client.Problem
-	must(t, json.NewDecoder(res.Body).Decode(&p))
+	must(t, json.Unmarshal(res.body, &p))
 	return p.Title
 }
 

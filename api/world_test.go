@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"io"
 	"log/slog"
-	"net/http"
 	"net/http/httptest"
 	"path/filepath"
 	"sync"
@@ -261,7 +260,7 @@ func (w *world) scan(s *shop, p *person, order string, minor int64) client.Autho
 }
 
 // raw sends a request as it stands.
-func (w *world) raw(method, path, token, body string, headers ...string) *http.Response {
+func (w *world) raw(method, path, token, body string, headers ...string) answer {
 	w.t.Helper()
 	return rawTo(w.t, w.url, method, path, token, body, headers...)
 }

@@ -131,7 +131,10 @@ func call[T any](ctx context.Context, c *Client, method, path string, in any) (o
 	if err != nil {
 		return out, err
 	}
-	defer drain(res.Body)
+	defer func() {
+		_, _ = io.CopyN(io.Discard, res.Body, problemMax) // so that the connection can be used again
+		_ = res.Body.Close()
+	}()
 	if res.StatusCode < 200 || res.StatusCode > 299 {
 		return out, problem(res)
 	}
@@ -170,12 +173,6 @@ func (c *Client) send(ctx context.Context, method, path string, in any) (*http.R
 		r.Header["Accept-Language"] = []string{"en"}
 	}
 	return c.http.Do(r)
-}
-
-// drain reads what is left, so that the connection can be used again.
-func drain(body io.ReadCloser) {
-	_, _ = io.CopyN(io.Discard, body, problemMax) // what matters has been read
-	_ = body.Close()
 }
 
 func problem(res *http.Response) error {
