@@ -58,8 +58,9 @@ var problemTitles = map[string]mianmi.Text{
 	// Payments.
 	"order_conflict":       {ZH: "这个订单号已用于内容不同的付款，请换一个", EN: "This order number was used for a different payment"},
 	"outcome_unknown":      {ZH: "结果未知，请按订单号查询或原样重发", EN: "The outcome is not known; ask by order number or send the same again"},
-	"deadline":             {ZH: "未能及时处理，没有扣款，请重试", EN: "There was no answer in time; nothing was begun"},
-	"overloaded":           {ZH: "系统繁忙，没有扣款，请重试", EN: "Too many are waiting; nothing was begun"},
+	"deadline":             {ZH: "未能及时处理，本次请求未处理，请原样重发", EN: "There was no answer in time; this request did nothing, send the same again"},
+	"overloaded":           {ZH: "系统繁忙，本次请求未处理，请原样重发", EN: "Too many are waiting; this request did nothing, send the same again"},
+	"payer_busy":           {ZH: "该付款人的另一项操作尚未完成，本次请求未处理，请稍后原样重发", EN: "Another change of this payer is under way; this request did nothing, send the same again"},
 	"busy":                 {ZH: "系统繁忙，请稍后再试", EN: "Too busy right now; try again"},
 	"lost":                 {ZH: "处理时发生冲突，请重试", EN: "It lost against another change; try again"},
 	"stopping":             {ZH: "服务正在停止，请稍后再试", EN: "The server is stopping; try again"},

@@ -47,7 +47,7 @@ func (j *judge) batch(ctx context.Context, calls []*call) error {
 	}
 	if err := b.Commit(ctx, j.writes); err != nil {
 		b.Rollback()
-		if mianmi.KindOf(err) == mianmi.Unavailable {
+		if mianmi.KindOf(err) == mianmi.Unavailable && !isBusy(err) {
 			return &mianmi.Error{Kind: mianmi.Unavailable, Code: ErrUnknownOutcome.Code, Msg: ErrUnknownOutcome.Msg, Err: err}
 		}
 		return err

@@ -64,6 +64,7 @@ type lane struct {
 	s     *Service
 	queue chan *call
 	held  []*call // OneBucket: taken from the queue, for a later batch
+	busy  busy
 	judge judge
 }
 
@@ -156,18 +157,33 @@ func others(firsts []*call) []*call {
 }
 
 func (l *lane) serveFirsts(ctx context.Context, firsts []*call) {
-	err := l.tryAll(ctx, firsts)
-	if err != nil && len(firsts) > 1 && mianmi.KindOf(err) != mianmi.Unavailable {
-		l.s.Log.Error("a batch of payments failed and is taken apart", "payments", len(firsts), "error", err)
-		for _, c := range firsts {
-			if err := l.tryAll(ctx, []*call{c}); err != nil {
-				fail([]*call{c}, err)
-			}
-		}
+	firsts = l.busy.without(firsts, l.s.Clock.Now())
+	if len(firsts) == 0 {
 		return
 	}
-	if err != nil {
+	err := l.tryAll(ctx, firsts)
+	switch {
+	case err == nil:
+	case len(firsts) > 1 && (isBusy(err) || mianmi.KindOf(err) != mianmi.Unavailable):
+		l.s.Log.Error("a batch of payments failed and is taken apart", "payments", len(firsts), "error", err)
+		for _, c := range firsts {
+			l.serveAlone(ctx, c)
+		}
+	default:
+		l.busy.note(firsts, err, l.s.Clock.Now())
 		fail(firsts, err)
+	}
+}
+
+// serveAlone answers a call of a batch that was taken apart.
+func (l *lane) serveAlone(ctx context.Context, c *call) {
+	one := l.busy.without([]*call{c}, l.s.Clock.Now())
+	if len(one) == 0 {
+		return
+	}
+	if err := l.tryAll(ctx, one); err != nil {
+		l.busy.note(one, err, l.s.Clock.Now())
+		fail(one, err)
 	}
 }
 

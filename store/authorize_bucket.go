@@ -52,13 +52,18 @@ func (db *DB) OneBucketLedger(ctx context.Context) (payment.Ledger, error) {
 	return l, err
 }
 
+// lockWait bounds how long a batch of payments waits for a row that another
+// transaction holds. Ours hold a payer for milliseconds; one that hangs, or a
+// person at a prompt, must not stop the payments of everybody else.
+const lockWait = "SET lock_timeout = '1s'"
+
 // openPool opens lanesMax connections that are set up by the statements. They
 // are closed with the database.
 func (db *DB) openPool(ctx context.Context, setup []string) (*pgxpool.Pool, error) {
 	cfg := db.pool.Config()
 	cfg.MaxConns, cfg.MinConns = lanesMax, 0
 	cfg.AfterConnect = func(ctx context.Context, c *pgx.Conn) error {
-		for _, set := range setup {
+		for _, set := range append([]string{lockWait}, setup...) {
 			if _, err := c.Exec(ctx, set); err != nil {
 				return err
 			}

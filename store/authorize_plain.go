@@ -125,6 +125,11 @@ func (l *plainLedger) Begin(ctx context.Context, asks []payment.Ask) (payment.Ba
 // lost turns a transaction that lost against another into a Conflict, which
 // tells the lane to run the batch again.
 func lost(err error) error {
+	if isLocked(err) {
+		busy := *payment.ErrBusy
+		busy.Err = fmt.Errorf("authorize: %w", err)
+		return &busy
+	}
 	if isTransient(err) || isUnique(err) {
 		return &mianmi.Error{Kind: mianmi.Conflict, Code: "lost", Msg: "another transaction came between", Err: err}
 	}

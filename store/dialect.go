@@ -55,6 +55,13 @@ func isForeign(err error) bool {
 	return errors.As(err, &lite) && lite.Code() == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY
 }
 
+// isLocked reports a lock that another transaction held for longer than
+// lock_timeout allows.
+func isLocked(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == "55P03"
+}
+
 // isTransient reports a transaction that lost against another and may be run
 // again from its start: deadlock, serialization, a busy file.
 func isTransient(err error) bool {
@@ -77,7 +84,7 @@ func isAway(err error) bool {
 	var net net.Error
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) { // 08 connection, 53 resources, 57P shutdown
-		return len(pg.Code) == 5 && (pg.Code[:2] == "08" || pg.Code[:2] == "53" || pg.Code[:3] == "57P")
+		return isLocked(err) || len(pg.Code) == 5 && (pg.Code[:2] == "08" || pg.Code[:2] == "53" || pg.Code[:3] == "57P")
 	}
 	return errors.As(err, &connect) || errors.As(err, &net) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF)
 }
