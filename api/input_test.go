@@ -46,7 +46,6 @@ var badInputs = []badInput{
 	{"no terminal", "POST", "/v1/payments", with(`"terminal":"{terminal}",`, ``), 422, "invalid", "terminal"},
 	{"another's terminal", "POST", "/v1/payments", with(`{terminal}`, `{other terminal}`), 422, "invalid", "terminal"},
 	{"no order number", "POST", "/v1/payments", with(`"order_no":"B1",`, ``), 422, "invalid", "order_no"},
-	{"a card number as order number", "POST", "/v1/payments", with(`B1`, `4111111111111111`), 422, "invalid", "order_no"},
 	{"an unknown method", "POST", "/v1/payments", with(`"payment_code"`, `"cheque"`), 422, "invalid", "method"},
 	{"no method", "POST", "/v1/payments", with(`"method":"payment_code",`, ``), 422, "invalid", "method"},
 	{"an unknown way to read a code", "POST", "/v1/payments", with(`"scanned"`, `"guessed"`), 422, "invalid", "entry"},

@@ -21,7 +21,7 @@ func (s *Server) registerPayments() {
 	anyone := only(allStaff...).and(mianmi.RolePayer).keys(mianmi.ScopePay | mianmi.ScopeRead | mianmi.ScopeRefund)
 	givesBack := only(mianmi.RoleStoreManager, mianmi.RoleMerchantAdmin, mianmi.RoleSupport, mianmi.RoleOperator).keys(mianmi.ScopeRefund)
 	add(s, route{method: "POST", path: "/v1/dry-runs", name: "dryRun", tag: "payments", summary: "Would this payment need a PIN, and why?",
-		may:   only(readers...).and(mianmi.RolePayer).keys(mianmi.ScopePay),
+		may:   only(readers...).and(mianmi.RolePayer).keys(mianmi.ScopePayers),
 		about: "Decides as a payment at this moment would be decided, and writes nothing."}, s.dryRun)
 	add(s, route{method: "GET", path: "/v1/payments/{payment}", name: "payment", tag: "payments", summary: "Show a payment", may: anyone,
 		about: "Any payment that the caller may see; others are not found."}, s.payment)

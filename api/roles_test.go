@@ -26,7 +26,7 @@ authorizeBatch            @shop +pay
 cancelPayment             @shop payer support_agent operator +pay +refund
 confirmPIN                +pay
 confirmPayment            payer
-dryRun                    @readers payer +pay
+dryRun                    @readers payer +payers
 hostKey                   +pay
 payment                   @staff payer +pay +read +refund
 paymentByOrder            @staff payer +pay +read +refund

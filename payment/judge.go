@@ -84,12 +84,14 @@ var errOrderConflict = mianmi.Conflicts("order_conflict",
 // one decides one call. An error writes nothing and frees the order number.
 func (j *judge) one(now time.Time, c *call, f *Facts, snap *settings.Snapshot) (Write, error) {
 	switch {
+	case c.actor.Role == mianmi.RoleAPIClient && !keyLive(snap, c.actor, now):
+		return Write{}, &mianmi.Error{Kind: mianmi.Unauthenticated, Code: "key_revoked", Msg: "the API key is not valid any more"}
 	case f.PriorDigest != Hash16{} && f.PriorDigest != c.ask.Digest:
 		return Write{}, errOrderConflict
 	case f.Prior != nil:
 		return Write{}, nil
 	}
-	site, err := j.site(now, c, snap)
+	site, err := j.site(c, snap)
 	if err != nil {
 		return Write{}, err
 	}
@@ -135,10 +137,7 @@ func (j *judge) one(now time.Time, c *call, f *Facts, snap *settings.Snapshot) (
 }
 
 // site finds the terminal and checks that the caller may use it.
-func (j *judge) site(now time.Time, c *call, snap *settings.Snapshot) (settings.Site, error) {
-	if c.actor.Role == mianmi.RoleAPIClient && !keyLive(snap, c.actor, now) {
-		return settings.Site{}, &mianmi.Error{Kind: mianmi.Unauthenticated, Code: "key_revoked", Msg: "the API key is not valid any more"}
-	}
+func (j *judge) site(c *call, snap *settings.Snapshot) (settings.Site, error) {
 	site, ok := snap.Site(c.req.Terminal)
 	if !ok || site.Merchant.ID != c.ask.Merchant || c.actor.Store != "" && c.actor.Store != site.Store.ID {
 		return settings.Site{}, mianmi.InvalidField("terminal", "no such terminal of this merchant")

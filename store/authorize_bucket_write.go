@@ -17,10 +17,11 @@ import (
 // INSERT … SELECT of arrays goes through the coordinator of a cluster. The
 // bucket of every row is the one parameter $1.
 const (
-	sqlBucketAccountWrite = `UPDATE payer SET balance = u.balance, counters = u.counters, allowance = u.allowance
+	// As in the batch: a payer or code that is not there ends the transaction.
+	sqlBucketAccountWrite = `WITH written AS (UPDATE payer SET balance = u.balance, counters = u.counters, allowance = u.allowance
 		FROM unnest($2::text[], $3::bigint[], $4::text[], $5::text[]) AS u (id, balance, counters, allowance)
-		WHERE payer.bucket = $1 AND payer.id = u.id`
-	// As in sqlBatchUseCodes: a code that another used ends the transaction.
+		WHERE payer.bucket = $1 AND payer.id = u.id RETURNING 1)
+		SELECT 1 / (count(*) = $6)::int FROM written`
 	sqlBucketUseCodes = `WITH used AS (DELETE FROM payment_code WHERE bucket = $1 AND digest = ANY($2) RETURNING 1)
 		SELECT 1 / (count(*) = $3)::int FROM used`
 	// A request that is an error here, while somebody else completed the same
@@ -137,6 +138,6 @@ func (b *bucketBatch) queueAccounts(q *pgx.Batch) error {
 			return err
 		}
 	}
-	q.Queue(sqlBucketAccountWrite, b.bucket, id, balance, counters, allowance).Exec(exactly(n))
+	q.Queue(sqlBucketAccountWrite, b.bucket, id, balance, counters, allowance, n)
 	return nil
 }

@@ -205,6 +205,9 @@ func (k *killed) check() {
 	}
 	rows := storetest.Inspect(t, k.rows)
 	for _, c := range storetest.Invariants {
+		if c.Name == storetest.OrphanedClaim && k.setup.OneBucket {
+			continue // a kill between claim and decision leaves one, for the repeat to complete (docs/adr/0002)
+		}
 		var n int
 		if err := rows.QueryRowContext(t.Context(), c.Query).Scan(&n); err != nil || n != 0 {
 			t.Errorf("%s: %d rows, %v", c.Name, n, err)
