@@ -113,7 +113,12 @@ func openPostgres(ctx context.Context, dsn string, opts Options) (*DB, error) {
 	cfg.MaxConns = int32(min(opts.ConnsMax, 1<<15)) //nolint:gosec // bounded
 	cfg.ConnConfig.RuntimeParams["application_name"] = "mianmi"
 	cfg.ConnConfig.RuntimeParams["timezone"] = "UTC"
-	cfg.AfterConnect = durableCommit
+	cfg.AfterConnect = func(ctx context.Context, c *pgx.Conn) error {
+		if _, err := c.Exec(ctx, lockWaitMax); err != nil {
+			return err
+		}
+		return durableCommit(ctx, c)
+	}
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return nil, unavailable("open postgres", err)
@@ -126,6 +131,10 @@ func openPostgres(ctx context.Context, dsn string, opts Options) (*DB, error) {
 	std.SetMaxIdleConns(0) // the pool keeps them
 	return &DB{write: std, read: std, pool: pool, dialect: postgresDialect, opts: opts}, nil
 }
+
+// lockWaitMax bounds the wait for a row that another transaction holds, so that
+// one which hangs does not use up the connections. The answer is Unavailable.
+const lockWaitMax = "SET lock_timeout = '3s'"
 
 // durableCommit makes sure that no commit on this connection is answered
 // before it is on disk, whatever the server's default is. A stronger setting

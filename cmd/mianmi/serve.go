@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"time"
 
+	"golang.org/x/net/netutil" // a bound on connections
+
 	"github.com/mianmi/mianmi/store"
 )
 
@@ -16,6 +18,8 @@ type serveCmd struct {
 	Metrics string `placeholder:"HOST:PORT" help:"Address of the Prometheus metrics; none by default." zh:"Prometheus 指标的监听地址；默认不开启。"`
 	TLSCert string `name:"tls-cert" placeholder:"FILE" help:"Certificate chain (PEM); with tls-key the API speaks TLS." zh:"证书链（PEM）；与 tls-key 同时设置后 API 启用 TLS。"`
 	TLSKey  string `name:"tls-key" placeholder:"FILE" help:"Private key of tls-cert (PEM)." zh:"tls-cert 对应的私钥（PEM）。"`
+
+	ConnsMax int `placeholder:"N" default:"10000" help:"Most connections to the API at once; further ones wait." zh:"API 同时连接数上限，超出的连接排队等待。"`
 
 	Migrate bool `help:"Migrate a PostgreSQL database at start, as mianmi migrate does; an SQLite file is always migrated." zh:"启动时升级 PostgreSQL 数据库结构（同 mianmi migrate）；SQLite 文件总会自动升级。"`
 
@@ -44,6 +48,9 @@ func (c *serveCmd) Validate() error {
 		if d <= 0 || d > time.Hour {
 			return fmt.Errorf("--%s: want above 0 and at most 1h", flag)
 		}
+	}
+	if c.ConnsMax < 1 || c.ConnsMax > 1_000_000 {
+		return errors.New("--conns-max: want 1 to 1000000")
 	}
 	if c.DrainTime < 0 || c.DrainTime > time.Hour {
 		return errors.New("--drain-time: want 0 to 1h")
@@ -84,6 +91,7 @@ func (c *serveCmd) open(ctx context.Context, a *app) (n *node, err error) {
 	if n.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", c.Listen); err != nil {
 		return nil, errors.Join(fmt.Errorf("listen: %w", err), n.close())
 	}
+	n.listener = netutil.LimitListener(n.listener, c.ConnsMax)
 	if n.stopMetrics, err = c.serveMetrics(ctx, a, n.services.metrics); err != nil {
 		return nil, errors.Join(err, n.listener.Close(), n.close())
 	}

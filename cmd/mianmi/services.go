@@ -2,6 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -83,7 +87,7 @@ func (s *services) stop() {
 // access is who is calling: with it the subcommands that make staff work on
 // the database without a server.
 func (a *app) access(ctx context.Context, db *store.DB) (*access.Service, error) {
-	keys, err := a.keys(ctx)
+	keys, err := a.keys(ctx, db)
 	if err != nil {
 		return nil, err
 	}
@@ -94,11 +98,29 @@ func (a *app) access(ctx context.Context, db *store.DB) (*access.Service, error)
 	return access.New(access.Parts{Store: db, Keys: keys, Hasher: hasher, Clock: a.clock, Random: a.random}, access.Config{}), nil
 }
 
-// keys loads the server's secrets, or makes them at the very first start.
-func (a *app) keys(ctx context.Context) (*secret.Keys, error) {
-	keys, made, err := secret.LoadOrCreate(a.shared.keysFile(), a.random)
-	if made {
-		a.log.WarnContext(ctx, "made a new keys file: back it up, for what is sealed with it is lost without it", "file", a.shared.keysFile())
+// keys loads the server's secrets, or makes them at the very first start. A
+// database that was filled with other keys is refused: with new ones nobody
+// could log in, and it would look as if the passwords were wrong.
+func (a *app) keys(ctx context.Context, db *store.DB) (*secret.Keys, error) {
+	file := a.shared.keysFile()
+	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
+		known, err := db.Installed(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if known {
+			return nil, fmt.Errorf("the keys file %s is missing, and this database was filled with it: restore it from the backup", file)
+		}
 	}
-	return keys, err
+	keys, made, err := secret.LoadOrCreate(file, a.random)
+	if err != nil {
+		return nil, err
+	}
+	if made {
+		a.log.WarnContext(ctx, "made a new keys file: back it up, for what is sealed with it is lost without it", "file", file)
+	}
+	if err := db.Install(ctx, keys.Digest("installation", "server keys")); err != nil {
+		return nil, fmt.Errorf("keys file %s: %w", file, err)
+	}
+	return keys, nil
 }

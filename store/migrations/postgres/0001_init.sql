@@ -261,6 +261,12 @@ CREATE TABLE settings_epoch (
 );
 INSERT INTO settings_epoch (id, epoch) VALUES (1, 1);
 
+-- Which server keys this database was filled with: a digest made with them.
+CREATE TABLE installation (
+  id    smallint NOT NULL PRIMARY KEY CHECK (id = 1),
+  keys  bytea    NOT NULL
+);
+
 CREATE TABLE merchant (
   id                 text COLLATE "C" NOT NULL PRIMARY KEY,
   name               text COLLATE "C" NOT NULL,
@@ -402,6 +408,7 @@ DROP TABLE terminal;
 DROP TABLE model;
 DROP TABLE store;
 DROP TABLE merchant;
+DROP TABLE installation;
 DROP TABLE settings_epoch;
 DROP TABLE idempotency;
 DROP TABLE session;

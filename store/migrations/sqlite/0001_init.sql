@@ -257,6 +257,12 @@ CREATE TABLE settings_epoch (
 );
 INSERT INTO settings_epoch (id, epoch) VALUES (1, 1);
 
+-- Which server keys this database was filled with: a digest made with them.
+CREATE TABLE installation (
+  id    integer  NOT NULL PRIMARY KEY CHECK (id = 1),
+  keys  blob     NOT NULL
+);
+
 CREATE TABLE merchant (
   id                 text     NOT NULL PRIMARY KEY,
   name               text     NOT NULL,
@@ -398,6 +404,7 @@ DROP TABLE terminal;
 DROP TABLE model;
 DROP TABLE store;
 DROP TABLE merchant;
+DROP TABLE installation;
 DROP TABLE settings_epoch;
 DROP TABLE idempotency;
 DROP TABLE session;
