@@ -25,6 +25,8 @@ type Staff struct {
 	Store     mianmi.StoreID    // cashiers, store managers
 	Active    bool
 	CreatedAt time.Time
+	CreatedBy string // mianmi.Actor.String()
+	ResetBy   string // who else gave out the password last, after the account was made; empty: nobody
 }
 
 // Actor is the member as a caller.
@@ -147,7 +149,7 @@ func (s *Service) insertStaff(ctx context.Context, actor mianmi.Actor, n NewStaf
 		return Enrolment{}, err
 	}
 	m := Staff{ID: mianmi.StaffID(id), Login: n.Login, Name: n.Name, Role: n.Role, Merchant: n.Merchant, Store: n.Store,
-		Active: true, CreatedAt: now}
+		Active: true, CreatedAt: now, CreatedBy: actor.String()}
 	e, c, err := s.enrol(ctx, m)
 	if err != nil {
 		return Enrolment{}, err
@@ -231,7 +233,9 @@ func (s *Service) DeactivateStaff(ctx context.Context, actor mianmi.Actor, id mi
 }
 
 // ResetStaff gives a member a new password and one-time-password secret,
-// lifts a lock and ends the sessions. It also activates a member again.
+// lifts a lock and ends the sessions. It also activates a member again. Whoever
+// resets sees the password, so from then on the two do not count as two
+// persons.
 func (s *Service) ResetStaff(ctx context.Context, actor mianmi.Actor, id mianmi.StaffID) (Enrolment, error) {
 	m, err := s.Store.StaffByID(ctx, id)
 	if err != nil {
@@ -246,6 +250,9 @@ func (s *Service) ResetStaff(ctx context.Context, actor mianmi.Actor, id mianmi.
 	}
 	err = s.changeStaff(ctx, actor, id, func(now time.Time, c *StaffChange) error {
 		c.Credential, c.Staff.Active, c.EndSessions = fresh, true, true
+		if actor.ID != string(id) { // one's own reset hides nobody else's
+			c.Staff.ResetBy = actor.String()
+		}
 		e.Staff = c.Staff
 		return s.recordStaff(now, actor, "staff.reset", c)
 	})

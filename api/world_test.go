@@ -101,7 +101,11 @@ func newWorld(t *testing.T, engine string) *world {
 	e, err := p.access.Bootstrap(t.Context(), "root.operator", "First Operator")
 	must(t, err)
 	w.operator = w.login(client.Enrolment{Staff: client.Staff{Login: e.Staff.Login}, Password: e.Password, TOTP: e.TOTP})
-	w.second = w.staff(client.NewStaff{Login: "second.operator", Name: "Second Operator", Role: "operator"})
+	// As on the command line: an operator whom the first one made would not count as a second person.
+	e, err = p.access.CreateStaff(t.Context(), mianmi.System("command-line"),
+		access.NewStaff{Login: "second.operator", Name: "Second Operator", Role: mianmi.RoleOperator})
+	must(t, err)
+	w.second = w.login(client.Enrolment{Staff: client.Staff{Login: e.Staff.Login}, Password: e.Password, TOTP: e.TOTP})
 	return w
 }
 

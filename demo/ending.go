@@ -93,8 +93,8 @@ func (s *story) books(ctx context.Context) error {
 // prepare opens the places of the story, should an earlier run have left them
 // closed.
 func (s *story) prepare(ctx context.Context) error {
-	if err := openPinFree(ctx, s.office, s.operator, client.OfStore(s.yuyuan.ID)); err != nil {
+	if err := openPinFree(ctx, s.office, s.approver, client.OfStore(s.yuyuan.ID)); err != nil {
 		return err
 	}
-	return openPinFree(ctx, s.office, s.operator, client.OfTerminal(s.yongkang.Terminals[0].ID))
+	return openPinFree(ctx, s.office, s.approver, client.OfTerminal(s.yongkang.Terminals[0].ID))
 }

@@ -20,20 +20,23 @@ const weeks = 3
 type loader struct {
 	Stage
 	api      *client.Client // without a token
-	login    Operator
+	logins   [2]Operator
 	operator *client.Client
-	session  string // the operator's token
+	approver *client.Client // the second person: another operator
+	session  string         // the operator's token
 	wallet   *client.Client
 	world    *World
 	texts    client.Texts
 	models   []mianmi.ModelID
 }
 
-// enter makes an operator and logs in.
+// enter makes two operators and logs in.
 func (l *loader) enter(ctx context.Context) error {
 	var err error
-	if l.login, err = l.Operator(ctx); err != nil {
-		return fmt.Errorf("make an operator: %w", err)
+	for i := range l.logins {
+		if l.logins[i], err = l.Operator(ctx); err != nil {
+			return fmt.Errorf("make an operator: %w", err)
+		}
 	}
 	if l.texts, err = l.api.Texts(ctx); err != nil {
 		return err
@@ -41,19 +44,24 @@ func (l *loader) enter(ctx context.Context) error {
 	return l.logIn(ctx)
 }
 
-// logIn starts a session of the operator. A code of the one-time-password app
-// is good once, and the session ends after half an hour of rest: after the
-// clock has moved, the operator logs in again.
+// logIn starts the operators' sessions. A code of the one-time-password app
+// is good once, and a session ends after half an hour of rest: after the
+// clock has moved, the operators log in again.
 func (l *loader) logIn(ctx context.Context) error {
-	code, err := totp.GenerateCode(l.login.TOTP, l.Clock.Now())
-	if err != nil {
-		return err
+	var tokens [len(l.logins)]string
+	for i, who := range l.logins {
+		code, err := totp.GenerateCode(who.TOTP, l.Clock.Now())
+		if err != nil {
+			return err
+		}
+		s, err := l.api.LoginStaff(ctx, who.Login, who.Password, code)
+		if err != nil {
+			return fmt.Errorf("log in as an operator: %w", err)
+		}
+		tokens[i] = s.Token
 	}
-	s, err := l.api.LoginStaff(ctx, l.login.Login, l.login.Password, code)
-	if err != nil {
-		return fmt.Errorf("log in as the operator: %w", err)
-	}
-	l.operator, l.session = l.api.As(s.Token), s.Token
+	l.session = tokens[0]
+	l.operator, l.approver = l.api.As(tokens[0]), l.api.As(tokens[1])
 	return nil
 }
 
@@ -85,7 +93,7 @@ func (l *loader) load(ctx context.Context) error {
 }
 
 // merchant makes a merchant with its keys and stores, and opens PIN-free
-// payment there: the merchant asks, the operator agrees.
+// payment there: the merchant asks, the other operator agrees.
 func (l *loader) merchant(ctx context.Context, cast *merchantCast) error {
 	m, err := l.operator.CreateMerchant(ctx, client.NewMerchant{Name: cast.name, Currency: "CNY",
 		Facts: client.Facts{Country: "CN", MCC: cast.mcc, NoPIN: true, Upgraded: true, AgreementRequired: cast.agreement}})
@@ -108,7 +116,7 @@ func (l *loader) merchant(ctx context.Context, cast *merchantCast) error {
 		out.Stores = append(out.Stores, s)
 	}
 	l.world.Merchants = append(l.world.Merchants, out)
-	return openPinFree(ctx, office, l.operator, client.OfMerchant(m.ID))
+	return openPinFree(ctx, office, l.approver, client.OfMerchant(m.ID))
 }
 
 func (l *loader) key(ctx context.Context, merchant mianmi.MerchantID, name string, scopes ...string) (string, error) {
@@ -134,14 +142,15 @@ func (l *loader) store(ctx context.Context, office *client.Client, merchant mian
 	return out, nil
 }
 
-// openPinFree opens a scope as the rules want it: one asks, another agrees.
+// openPinFree opens a scope as the rules want it: one asks, another agrees,
+// who did not make the key of the one who asks.
 // When it is open already nothing happens.
-func openPinFree(ctx context.Context, office, operator *client.Client, scope client.Scope) error {
+func openPinFree(ctx context.Context, office, approver *client.Client, scope client.Scope) error {
 	r, err := office.SetPolicy(ctx, scope, client.Terms{PinFree: true}, nil)
 	if err != nil || r.Proposal == nil {
 		return err
 	}
-	_, err = operator.Approve(ctx, r.Proposal.ID)
+	_, err = approver.Approve(ctx, r.Proposal.ID)
 	return err
 }
 

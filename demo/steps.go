@@ -99,13 +99,13 @@ func (s *story) openPlaces(ctx context.Context) error {
 		if r.Proposal == nil {
 			return nil
 		}
-		a, err := s.operator.Approve(ctx, r.Proposal.ID)
+		a, err := s.approver.Approve(ctx, r.Proposal.ID)
 		if err != nil {
 			return err
 		}
-		o.saw = tf("商户的申请 %s 已由运营人员批准", "an operator approved the merchant's proposal %s", a.ID)
+		o.saw = tf("商户的申请 %s 已由另一位运营人员批准", "another operator approved the merchant's proposal %s", a.ID)
 		o.must(a.State == "approved", t("应已审批", "should be approved"))
-		return openPinFree(ctx, s.office, s.operator, client.OfTerminal(s.yongkang.Terminals[0].ID))
+		return openPinFree(ctx, s.office, s.approver, client.OfTerminal(s.yongkang.Terminals[0].ID))
 	}()
 	s.step(t("门店和终端重新开启：商户申请，运营人员审批", "Store and terminal open again: the merchant asks, an operator approves"),
 		t("须由第二个人审批后才生效", "in force only after a second person approved"), o, err)

@@ -8,15 +8,15 @@ import (
 )
 
 // Approve brings a proposal into force. It takes another person than the one
-// who proposed it, who does not owe the account to that person; a proposal whose basis has changed, or that nobody decided
-// in time, is a Conflict.
+// who proposed it, and one whose account is not in that person's hands; a
+// proposal whose basis has changed, or that nobody decided in time, is a
+// Conflict.
 func (s *Service) Approve(ctx context.Context, actor mianmi.Actor, id mianmi.ApprovalID) (Approval, error) {
 	return s.decide(ctx, actor, id, func(d *decision, a Approval) Approval {
 		d.fail(d.check(actApprove))
-		if samePerson(actor, a.ProposedBy) {
-			d.fail(mianmi.Forbidden("same_person", "a second person has to approve it"))
+		if d.err == nil {
+			d.fail(d.twoPersons(a.ProposedBy))
 		}
-		d.fail(independent(actor, a.ProposedBy))
 		if d.err != nil {
 			return a
 		}
@@ -135,16 +135,77 @@ func (d *decision) approveTerms(a Approval) {
 	d.putPolicy(*a.Proposal.Terms, "merchant.policy.loosened", a)
 }
 
-// independent makes sure that the two persons are two: a merchant's admin
-// makes the accounts of its store managers and its API keys, so what those
-// propose is approved by mianmi's own people.
-func independent(approver mianmi.Actor, proposedBy string) error {
-	role, _, _ := strings.Cut(proposedBy, ":")
-	proposer := mianmi.ParseRole(role)
-	if ownPeople(approver.Role) || ownPeople(proposer) || proposer == mianmi.RoleMerchantAdmin {
-		return nil
+// makersMax bounds how many makers of one account are looked at. An account
+// with more of them is nobody's second person: what is not known to be
+// independent is not.
+const makersMax = 64
+
+// twoPersons makes sure that whoever approves is neither who proposed it nor
+// somebody whose account is in that person's hands. A merchant's admin makes
+// the accounts of its store managers and its API keys, so what those propose is
+// approved by mianmi's own people; of those, two are two only when neither made
+// the other and nobody made both.
+func (d *decision) twoPersons(proposedBy string) error {
+	role, proposer, _ := strings.Cut(proposedBy, ":")
+	if samePerson(d.actor, proposedBy) {
+		return mianmi.Forbidden("same_person", "a second person has to approve it")
 	}
-	return mianmi.Forbidden("not_independent", "this proposal has to be approved by whoever runs this system")
+	proposes := mianmi.ParseRole(role)
+	own := ownPeople(d.actor.Role) || ownPeople(proposes)
+	if !own && proposes != mianmi.RoleMerchantAdmin {
+		return mianmi.Forbidden("not_independent", "this proposal has to be approved by whoever runs this system")
+	}
+	theirs, err := d.makers(proposer)
+	if err != nil {
+		return err
+	}
+	mine, err := d.makers(d.actor.ID)
+	if err != nil {
+		return err
+	}
+	switch {
+	case theirs[d.actor.ID]:
+		return mianmi.Forbidden("not_independent", "the account or key that proposed this was made or reset by you")
+	case mine[proposer]:
+		return mianmi.Forbidden("not_independent", "your account was made or reset by who proposed this")
+	case own && overlap(theirs, mine):
+		return mianmi.Forbidden("not_independent", "one person made or reset both your account and the account or key that proposed this")
+	}
+	return nil
+}
+
+// makers are all who made or reset an account or key, and who made or reset
+// theirs, and so on. The command line is nobody: it takes the database itself,
+// and is the way to make accounts that are independent.
+func (d *decision) makers(id string) (map[string]bool, error) {
+	found, open := map[string]bool{}, []string{id}
+	for len(open) > 0 {
+		list, err := d.held.Makers(open[0])
+		if err != nil {
+			return nil, err
+		}
+		open = open[1:]
+		for _, recorded := range list {
+			role, maker, _ := strings.Cut(recorded, ":")
+			if mianmi.ParseRole(role) == mianmi.RoleSystem || maker == id || found[maker] {
+				continue
+			}
+			if len(found) == makersMax {
+				return nil, mianmi.Forbidden("not_independent", "too many persons made this account: have it made on the command line")
+			}
+			found[maker], open = true, append(open, maker)
+		}
+	}
+	return found, nil
+}
+
+func overlap(a, b map[string]bool) bool {
+	for id := range a {
+		if b[id] {
+			return true
+		}
+	}
+	return false
 }
 
 // samePerson compares with a recorded Actor.String(). Roles are left out: one

@@ -46,6 +46,10 @@ type Held struct {
 	Policy   Policy
 	Stops    []Stop     // not lifted, expired ones among them
 	Waiting  []Approval // undecided, expired ones among them
+	// Makers reads, in the same transaction, who made an account of staff or an
+	// API key and who reset it last, as mianmi.Actor.String(); nobody for one
+	// that is not known.
+	Makers func(id string) ([]string, error)
 }
 
 // currency is the merchant's; empty where the scope spans merchants.

@@ -13,10 +13,10 @@ import (
 var _ access.Store = (*DB)(nil)
 
 const (
-	staffColumns = `id, login, name, role, merchant, store, active, created_at`
+	staffColumns = `id, login, name, role, merchant, store, active, created_at, created_by, reset_by`
 
-	insertStaff = `INSERT INTO staff (id, login, name, role, merchant, store, active, created_at, hash, tries, locked_until, totp, totp_step, epoch)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`
+	insertStaff = `INSERT INTO staff (id, login, name, role, merchant, store, active, created_at, created_by, reset_by, hash, tries, locked_until, totp, totp_step, epoch)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`
 
 	anyStaff    = `SELECT count(*) FROM staff`
 	storeExists = `SELECT count(*) FROM store WHERE id = $1 AND merchant = $2`
@@ -39,7 +39,7 @@ func (db *DB) InsertStaff(ctx context.Context, n access.StaffInsert) error {
 			return err
 		}
 		_, err := tx.ExecContext(ctx, insertStaff, string(m.ID), m.Login, m.Name, m.Role.String(), string(m.Merchant), string(m.Store),
-			truth(m.Active), micros(m.CreatedAt), c.Hash, c.Tries, nullMicros(c.LockedUntil), c.TOTP, c.TOTPStep, epoch)
+			truth(m.Active), micros(m.CreatedAt), m.CreatedBy, m.ResetBy, c.Hash, c.Tries, nullMicros(c.LockedUntil), c.TOTP, c.TOTPStep, epoch)
 		if isUnique(err) {
 			return mianmi.Conflicts("login_taken", "there is a member of staff with this login")
 		}
@@ -95,7 +95,8 @@ type staffRow struct {
 }
 
 func (r *staffRow) dest() []any {
-	return []any{(*string)(&r.ID), &r.Login, &r.Name, &r.role, (*string)(&r.Merchant), (*string)(&r.Store), &r.Active, &r.created}
+	return []any{(*string)(&r.ID), &r.Login, &r.Name, &r.role, (*string)(&r.Merchant), (*string)(&r.Store), &r.Active, &r.created,
+		&r.CreatedBy, &r.ResetBy}
 }
 
 func (r *staffRow) staff() access.Staff {
@@ -151,7 +152,7 @@ func (db *DB) ListStaff(ctx context.Context, q access.StaffQuery) (_ []access.St
 }
 
 const (
-	updateStaff = `UPDATE staff SET name = $2, active = $3, epoch = $4 WHERE id = $1`
+	updateStaff = `UPDATE staff SET name = $2, active = $3, reset_by = $4, epoch = $5 WHERE id = $1`
 
 	updateCredential = `UPDATE staff SET hash = $2, tries = $3, locked_until = $4, totp = $5, totp_step = $6 WHERE id = $1`
 )
@@ -166,7 +167,7 @@ func (db *DB) ChangeStaff(ctx context.Context, id mianmi.StaffID, fn func(*acces
 			if err := fn(c); err != nil {
 				return err
 			}
-			_, err := tx.ExecContext(ctx, updateStaff, string(id), c.Staff.Name, truth(c.Staff.Active), epoch)
+			_, err := tx.ExecContext(ctx, updateStaff, string(id), c.Staff.Name, truth(c.Staff.Active), c.Staff.ResetBy, epoch)
 			return wrapDriver("write staff", err)
 		})
 	})

@@ -105,12 +105,24 @@ func (db *DB) ChangeScope(ctx context.Context, s merchant.Scope, decide func(mer
 		if err != nil {
 			return err
 		}
+		held.Makers = func(id string) ([]string, error) { return readMakers(ctx, tx, id) }
 		out, err := decide(held)
 		if err != nil {
 			return err
 		}
 		return writeOutcome(ctx, tx, epoch, out)
 	})
+}
+
+const selectMakers = `SELECT created_by FROM staff WHERE id = $1
+UNION ALL SELECT reset_by FROM staff WHERE id = $1 AND reset_by <> ''
+UNION ALL SELECT created_by FROM api_key WHERE id = $1`
+
+func readMakers(ctx context.Context, tx *sql.Tx, id string) ([]string, error) {
+	return readAll(ctx, tx, func(scan scanner) (by string, err error) {
+		err = scan(&by)
+		return by, err
+	}, selectMakers, id)
 }
 
 func writeOutcome(ctx context.Context, tx *sql.Tx, epoch int64, o merchant.Outcome) error {

@@ -10,12 +10,13 @@ import (
 )
 
 type staffCmd struct {
-	Create staffCreateCmd `cmd:"" help:"Create a member of staff on the database itself, the first operator above all; prints the password and the one-time-password secret once." zh:"直接在数据库中创建员工账户（首先是第一位运营人员）；密码和动态口令密钥只显示这一次。"`
+	Create staffCreateCmd `cmd:"" help:"Create a member of staff on the database itself, the first two operators above all (accounts made here count as independent persons); prints the password and the one-time-password secret once." zh:"直接在数据库中创建员工账户（首先是前两位运营人员；此处创建的账户互相独立，可互相复核）；密码和动态口令密钥只显示这一次。"`
 }
 
 // staffCreateCmd works without a server and without a session: whoever has the
 // database and the keys is trusted anyway. That is how the first operator
-// comes to be; there is no default login and no web page to take over first.
+// comes to be, and the second, who approves what the first one proposes; there
+// is no default login and no web page to take over first.
 type staffCreateCmd struct {
 	Login    string `arg:"" placeholder:"LOGIN" help:"Login name: 3 to 64 of a-z, 0-9, '.', '_', '-', '@'." zh:"登录名：3 至 64 个字符，可用 a-z、0-9、'.'、'_'、'-'、'@'。"`
 	Role     string `placeholder:"ROLE" default:"operator" help:"Role: operator, support, risk, auditor, merchant_admin, store_manager or cashier." zh:"角色：operator（运营）、support（客服）、risk（风控）、auditor（审计）、merchant_admin（商户管理员）、store_manager（店长）或 cashier（收银员）。"`

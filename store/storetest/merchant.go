@@ -21,6 +21,8 @@ func Merchants(t *testing.T, nodes func(*testing.T) Nodes) {
 		"bad input names its field and writes nothing":       badInputWritesNothing,
 		"a tightening is in force at once on every node":     tighteningAtOnce,
 		"a loosening takes two persons":                      looseningTakesTwo,
+		"two accounts of one person are not two persons":     twoAccountsAreOnePerson,
+		"a chain of makers without end is not followed":      tooManyMakers,
 		"a mixed order is half in force and half proposed":   mixedOrder,
 		"a proposal lapses, expires, is rejected, withdrawn": proposalEnds,
 		"an emergency stop holds until it is over":           stopHolds,

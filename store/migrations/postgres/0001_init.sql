@@ -370,6 +370,8 @@ CREATE TABLE staff (
   totp_step    bigint   NOT NULL,
   active       smallint NOT NULL,
   created_at   bigint   NOT NULL,
+  created_by   text COLLATE "C" NOT NULL,
+  reset_by     text COLLATE "C" NOT NULL,
   epoch        bigint   NOT NULL
 );
 

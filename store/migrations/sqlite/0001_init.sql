@@ -366,6 +366,8 @@ CREATE TABLE staff (
   totp_step    integer  NOT NULL,
   active       integer  NOT NULL,
   created_at   integer  NOT NULL,
+  created_by   text     NOT NULL,
+  reset_by     text     NOT NULL,
   epoch        integer  NOT NULL
 ) WITHOUT ROWID;
 
