@@ -26,7 +26,7 @@ import (
 // DB is an open database.
 type DB struct {
 	write   *sql.DB       // SQLite: one connection, transactions begin immediate
-	read    *sql.DB       // SQLite: several connections, read only; PostgreSQL: the same as write
+	read    *sql.DB       // several connections; SQLite: read only
 	pool    *pgxpool.Pool // PostgreSQL only
 	dialect dialect
 	opts    Options
@@ -37,7 +37,7 @@ type DB struct {
 
 // Options tune a DB. Zero values mean the defaults.
 type Options struct {
-	ConnsMax    int           // PostgreSQL connections, default 32
+	ConnsMax    int           // PostgreSQL connections that write, default 32; half as many read, and payments have lanesMax
 	WriteLimit  time.Duration // longest time of a write that has begun, default 10 s
 	BusyTimeout time.Duration // SQLite: wait for another process's write, default 5 s
 	CacheKiB    int           // SQLite page cache a connection, default 262,144 (256 MiB)
@@ -123,13 +123,30 @@ func openPostgres(ctx context.Context, dsn string, opts Options) (*DB, error) {
 	if err != nil {
 		return nil, unavailable("open postgres", err)
 	}
-	if err := pool.Ping(ctx); err != nil {
+	// Reads have connections of their own: a transaction that holds a lock and
+	// reads the settings must not wait for those who wait for its lock.
+	cfg = cfg.Copy()
+	cfg.MaxConns = max(4, cfg.MaxConns/2)
+	reads, err := pgxpool.NewWithConfig(ctx, cfg)
+	if err == nil {
+		err = errors.Join(pool.Ping(ctx), reads.Ping(ctx))
+	}
+	if err != nil {
 		pool.Close()
+		if reads != nil {
+			reads.Close()
+		}
 		return nil, unavailable("reach postgres", err)
 	}
+	return &DB{write: overPool(pool), read: overPool(reads), pool: pool, dialect: postgresDialect, opts: opts,
+		onClose: []func(){reads.Close}}, nil
+}
+
+// overPool is database/sql over a pool, which keeps the connections.
+func overPool(pool *pgxpool.Pool) *sql.DB {
 	std := stdlib.OpenDBFromPool(pool)
-	std.SetMaxIdleConns(0) // the pool keeps them
-	return &DB{write: std, read: std, pool: pool, dialect: postgresDialect, opts: opts}, nil
+	std.SetMaxIdleConns(0)
+	return std
 }
 
 // lockWaitMax bounds the wait for a row that another transaction holds, so that
@@ -153,12 +170,9 @@ func durableCommit(ctx context.Context, c *pgx.Conn) error {
 
 // Close closes every connection.
 func (db *DB) Close() error {
+	err := errors.Join(db.write.Close(), db.read.Close())
 	for _, fn := range db.onClose {
 		fn()
-	}
-	err := db.write.Close()
-	if db.read != db.write {
-		err = errors.Join(err, db.read.Close())
 	}
 	if db.pool != nil {
 		db.pool.Close()

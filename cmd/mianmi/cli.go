@@ -57,7 +57,7 @@ type shared struct {
 	DB     string `name:"db" placeholder:"ADDRESS" help:"Database: sqlite:FILE or postgres://user:password@host/name; default is the file mianmi.db in the data folder." zh:"数据库：sqlite:文件 或 postgres://用户:密码@主机/库名；默认为数据目录中的 mianmi.db。"`
 	Data   string `placeholder:"DIR" default:"mianmi-data" help:"Folder of the keys file and of the default database." zh:"数据目录，存放密钥文件和默认数据库。"`
 
-	DBConns      int           `name:"db-conns" placeholder:"N" default:"32" help:"Most connections to PostgreSQL." zh:"PostgreSQL 最大连接数。"`
+	DBConns      int           `name:"db-conns" placeholder:"N" default:"32" help:"Most connections to PostgreSQL for changes; half as many more are for reading and 16 for payments." zh:"用于写入的 PostgreSQL 连接数上限；另有一半数量用于读取，16 个用于支付。"`
 	DBWriteLimit time.Duration `name:"db-write-limit" placeholder:"TIME" default:"10s" help:"Longest time of a write that has begun." zh:"已开始的写操作的最长时间。"`
 
 	LogLevel  string `placeholder:"LEVEL" enum:"debug,info,warn,error" default:"info" help:"Least level that is logged: debug, info, warn or error." zh:"日志级别下限：debug、info、warn 或 error。"`
