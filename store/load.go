@@ -71,8 +71,13 @@ func (db *DB) load(ctx context.Context, table string, columns []string, rows [][
 	})
 }
 
-// Analyze tells PostgreSQL the size of what was loaded.
+// Analyze tells PostgreSQL the size of what was loaded. SQLite is left without
+// statistics, as in service: with samples of its indexes it compiles a prepared
+// statement anew for each new value, which took a third of a payment's time.
 func (db *DB) Analyze(ctx context.Context) error {
+	if db.pool == nil {
+		return nil
+	}
 	_, err := db.write.ExecContext(ctx, "ANALYZE")
 	return wrapDriver("analyze", err)
 }
