@@ -212,7 +212,13 @@ func (l *lane) tryAll(ctx context.Context, calls []*call) error {
 	return err
 }
 
+// fail answers calls that nothing was written for. One that lost every try is
+// told to come again: a Conflict would read as if the request were at fault.
 func fail(calls []*call, err error) {
+	if errors.Is(err, mianmi.Conflict) {
+		err = &mianmi.Error{Kind: mianmi.Unavailable, Code: "lost", RetryAfter: time.Second, Err: err,
+			Msg: "other changes came between each time; send the same request again"}
+	}
 	for _, c := range calls {
 		c.answer(nil, err)
 		for _, later := range c.same {

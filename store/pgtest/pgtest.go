@@ -174,9 +174,6 @@ func (c *Cluster) NewDatabase(ctx context.Context) (string, error) {
 	return c.URL(name), nil
 }
 
-// PID is the process that holds the server: the server's parent.
-func (c *Cluster) PID() int { return c.cmd.Process.Pid }
-
 // Dir is the cluster's folder: data and log.
 func (c *Cluster) Dir() string { return c.dir }
 

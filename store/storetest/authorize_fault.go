@@ -76,7 +76,7 @@ func failedCommit(t *testing.T, d *desk) {
 	}{
 		"a fault of ours":                {errors.New("broken"), mianmi.Internal, ""},
 		"a database that is away":        {ErrLost, mianmi.Unavailable, "outcome_unknown"},
-		"a loss that comes every time":   {&mianmi.Error{Kind: mianmi.Conflict, Code: "lost"}, mianmi.Conflict, "lost"},
+		"a loss that comes every time":   {&mianmi.Error{Kind: mianmi.Conflict, Code: "lost"}, mianmi.Unavailable, "lost"},
 		"a context that is at its end":   {context.Canceled, mianmi.Internal, ""},
 		"a write that the store refuses": {nil, mianmi.Internal, ""},
 	} {
