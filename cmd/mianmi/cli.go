@@ -47,6 +47,7 @@ type cli struct {
 	Migrate migrateCmd `cmd:"" help:"Bring the database's schema up to this program's version." zh:"把数据库结构升级到本程序的版本。"`
 	Doctor  doctorCmd  `cmd:"" help:"Check this deployment; exit status 1 when a check fails." zh:"检查部署情况；有检查未通过时退出码为 1。"`
 	Staff   staffCmd   `cmd:"" help:"Create members of staff." zh:"创建员工账户。"`
+	Rules   rulesCmd   `cmd:"" help:"Rule packs: try them, put them in force." zh:"规则包：试算与启用。"`
 	Bench   benchCmd   `cmd:"" help:"Measure payments on a database made for it." zh:"在专用数据库上测量支付性能。"`
 	Version versionCmd `cmd:"" help:"Print the version." zh:"显示版本。"`
 }
