@@ -30,12 +30,14 @@ type RuleSet struct {
 // rules is a compiled Pack.
 type rules struct {
 	id        string
+	version   int64
 	layer     LayerKind
 	permits   bool
 	unlimited bool
 	from, to  int64 // Unix milliseconds; from is included, to is not
 	when      matcher
 	limits    []rule
+	attempt   attempts
 }
 
 // rule is a compiled Limit.
@@ -48,6 +50,8 @@ type rule struct {
 	previous bool // the amount is that of the payments before this one
 	amount   Bound
 	number   Bound // this payment included
+	figured  bool  // the amount's bound is figure; amount says with which operator
+	figure   Figure
 	currency money.Currency
 }
 
@@ -58,6 +62,7 @@ const (
 	perPayer bucket = iota
 	perInstrument
 	perFunding
+	perAccount
 )
 
 // reset is a set of what empties a counter.
@@ -68,6 +73,7 @@ const (
 	resetSCANonRemote
 	resetSCAAny
 	resetSCAOutOfBand
+	resetTopUp
 )
 
 // counter is a compiled Counter.

@@ -12,9 +12,9 @@ import (
 
 var (
 	qualities   = []string{"primary", "primary_partial", "secondary", "vendor", "code", "unverified"}
-	bucketNames = []string{"payer", "instrument", "funding"}
+	bucketNames = []string{"payer", "instrument", "funding", "account"}
 	countsNames = []string{"executed_unauthenticated", "executed_all"}
-	resetNames  = []string{"calendar_day", "sca_non_remote", "sca_any", "sca_out_of_band"} // by bit
+	resetNames  = []string{"calendar_day", "sca_non_remote", "sca_any", "sca_out_of_band", "top_up_with_authentication"} // by bit
 	scopeNames  = []string{"previous", "including_current"}
 	aboveNames  = []string{"step_up", "refuse"}
 )
@@ -36,15 +36,18 @@ func (f *faults) text(path string, t mianmi.Text) {
 
 func (f *faults) compilePack(s *RuleSet) rules {
 	p := f.pack
-	out := rules{id: p.ID, permits: p.Permits, unlimited: p.Unlimited}
+	out := rules{id: p.ID, version: p.Version, permits: p.Permits, unlimited: p.Unlimited}
 	if !isWord(p.ID) {
 		f.add("id", "%q is not an identifier; write a-z, 0-9, _ and -", p.ID)
+	}
+	if p.Version < 1 {
+		f.add("version", "%d is not a version; write 1, and one more at each change of the pack", p.Version)
 	}
 	if p.Edition == "" {
 		f.add("edition", "is missing; write the year or name of the text's edition")
 	}
 	f.text("title", p.Title)
-	out.layer = [...]LayerKind{LayerRegulation, LayerScheme}[f.choose("layer", p.Layer, []string{"regulation", "scheme"})]
+	out.layer = [...]LayerKind{LayerRegulation, LayerScheme, LayerIssuer}[f.choose("layer", p.Layer, []string{"regulation", "scheme", "issuer"})]
 	for i, t := range p.Assumes {
 		f.text(at("", "assumes", i), t)
 	}
@@ -52,6 +55,14 @@ func (f *faults) compilePack(s *RuleSet) rules {
 	f.readings(p)
 	out.from, out.to = f.period(p)
 	out.when = f.compileCondition("when", &p.When)
+	for i, id := range p.Beside {
+		if !isWord(id) || id == p.ID {
+			f.add(at("", "beside", i), "%q is not another pack's identifier", id)
+		}
+	}
+	out.attempt = f.compileAuthentication(p)
+	f.answers(p)
+	f.compensation(p)
 	byID := f.compileCounters(s, p, out.when)
 	if len(p.Limits) == 0 && p.Permits && !p.Unlimited {
 		f.add("limits", "are missing; a pack that permits has limits, or says unlimited: true")
@@ -224,9 +235,13 @@ func (f *faults) compileLimit(path string, l *Limit, counters map[string]int) ru
 	}
 	if l.Amount != nil {
 		out.amount, out.previous = f.bound(path+".amount", l.Amount, l.Counter != "")
+		out.figure, out.figured = f.figure(path+".amount", l.Amount)
 		out.currency = f.currency(path, l)
 	}
 	if l.Number != nil {
+		if l.Number.AtMostOf != "" || l.Number.BelowOf != "" {
+			f.add(path+".number", "needs a number; figures are amounts")
+		}
 		b, previous := f.bound(path+".number", l.Number, true)
 		out.number = wholeNumber(b, previous)
 	}
@@ -250,13 +265,23 @@ func wholeNumber(b Bound, previous bool) Bound {
 const boundMax = math.MaxInt64 / 2
 
 func (f *faults) bound(path string, r *Range, counted bool) (b Bound, previous bool) {
+	given := 0
+	for _, there := range [...]bool{r.AtMost != nil, r.Below != nil, r.AtMostOf != "", r.BelowOf != ""} {
+		if there {
+			given++
+		}
+	}
 	switch {
-	case (r.AtMost == nil) == (r.Below == nil):
-		f.add(path, "needs exactly one of at_most (<=) and below (<)")
+	case given != 1:
+		f.add(path, "needs exactly one of at_most (<=), below (<), at_most_of and below_of")
 	case r.AtMost != nil:
 		b = AtMost(*r.AtMost)
-	default:
+	case r.Below != nil:
 		b = Below(*r.Below)
+	case r.AtMostOf != "":
+		b.Op = OpAtMost
+	default:
+		b.Op = OpBelow
 	}
 	if b.N < 0 || b.N > boundMax {
 		f.add(path, "%d is out of range; write 0 or more", b.N)
@@ -268,6 +293,18 @@ func (f *faults) bound(path string, r *Range, counted bool) (b Bound, previous b
 		return b, false
 	}
 	return b, f.choose(path+".scope", r.Scope, scopeNames) == 0
+}
+
+// figure returns the figure that bounds the amount; false when a number does.
+func (f *faults) figure(path string, r *Range) (Figure, bool) {
+	name, field := r.AtMostOf, ".at_most_of"
+	if name == "" {
+		name, field = r.BelowOf, ".below_of"
+	}
+	if name == "" {
+		return 0, false
+	}
+	return Figure(f.choose(path+field, name, figureNames)), true //nolint:gosec // a table index
 }
 
 // currency is the one that the limit's amounts are in.

@@ -30,13 +30,16 @@ func (t tri) not() tri { return yes - t }
 type facts struct {
 	method   Method
 	entry    Entry
+	cvm      CVM
 	currency money.Currency
+	minor    int64 // 0: unknown
 	card     *Card
 	place    *Place
+	more     *Facts // nil: unknown
 }
 
-// matcher is a compiled Condition. Compiled expressions will be one more part
-// of it: a program that is asked last.
+// matcher is a compiled Condition. The expression is asked last, when nothing
+// else has settled the matter.
 type matcher struct {
 	methods                                           Methods
 	entries                                           uint8 // bit per Entry
@@ -44,6 +47,7 @@ type matcher struct {
 	mcc, notMCC                                       []mccRange
 	domestic, unattended, noPINMerchant, upgradedOnly flag
 	except                                            []matcher
+	expression                                        *expression // nil: none
 }
 
 type mccRange struct{ from, to uint16 }
@@ -90,6 +94,9 @@ func (m *matcher) match(f *facts) tri {
 			return no
 		}
 		out = min(out, m.except[i].match(f).not())
+	}
+	if m.expression != nil && out != no {
+		out = min(out, m.expression.eval(f))
 	}
 	return out
 }
@@ -162,6 +169,9 @@ func (f *faults) compileCondition(path string, c *Condition) matcher {
 	m.notMCC = f.mccRanges(path, "not_mcc", c.NotMCC)
 	for i := range c.Except {
 		m.except = append(m.except, f.compileCondition(at(path, "except", i), &c.Except[i]))
+	}
+	if c.CEL != "" {
+		m.expression = f.compileExpression(path+".cel", c.CEL)
 	}
 	return m
 }

@@ -23,7 +23,7 @@ func number(n int64) *int64 { return &n }
 // counterPack is a pack with one counter of each kind that matters here.
 func counterPack(resets []string, bucket, counts string) Pack {
 	return Pack{
-		ID: "p", Edition: "1", Layer: "scheme", Title: mianmi.Text{ZH: "试", EN: "try"}, Zone: "Asia/Shanghai", Permits: true,
+		ID: "p", Version: 1, Edition: "1", Layer: "scheme", Title: mianmi.Text{ZH: "试", EN: "try"}, Zone: "Asia/Shanghai", Permits: true,
 		Sources:  []Source{{Title: "t", URL: "https://example.org/", Read: "2026-01-01", Quality: "primary"}},
 		When:     Condition{Methods: []string{"payment_code", "card_tap"}, Currencies: []string{"CNY"}},
 		Counters: []Counter{{ID: "c", Bucket: bucket, Counts: counts, Resets: resets}},

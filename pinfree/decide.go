@@ -174,16 +174,18 @@ func (v *verdict) method(in *Input) {
 		if in.Entry != Scanned {
 			v.stepUp(Why{Reason: CodeTyped})
 		}
-	case CardInsert, CardSwipe, DynamicQR:
+	case CardInsert, CardSwipe, DynamicQR, ATM:
 		if !in.verified() {
 			v.stepUp(Why{Reason: MethodNeedsPIN})
 		}
-	case MethodUnknown, CardTap, Cash, StaticQR:
+	case MethodUnknown, CardTap, Cash, StaticQR, Remote, MandateDebit, DeviceWallet:
 	}
 }
 
 // alwaysVerified reports whether no rule could let the method go without a PIN.
-func (m Method) alwaysVerified() bool { return m == CardInsert || m == CardSwipe || m == DynamicQR }
+func (m Method) alwaysVerified() bool {
+	return m == CardInsert || m == CardSwipe || m == DynamicQR || m == ATM
+}
 
 // possible is how a payer can authenticate, by method.
 func (m Method) possible() StepUpMethods {
@@ -192,6 +194,10 @@ func (m Method) possible() StepUpMethods {
 		return ByTerminalPIN | ByPhonePassword | ByDynamicQR
 	case DynamicQR, StaticQR: // the payer holds the phone that scanned
 		return ByPhonePassword | ByDynamicQR
+	case Remote, MandateDebit, DeviceWallet:
+		return ByPhonePassword
+	case ATM:
+		return ByTerminalPIN
 	case MethodUnknown, Cash:
 	}
 	return 0

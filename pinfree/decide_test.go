@@ -232,12 +232,12 @@ func TestWhyCarriesFigures(t *testing.T) {
 			Minor: 100, Currency: "CNY", Decided: noon, At: noon})
 	}
 	in.Counts, in.Own = rs.Roll(nil, stored, pinfree.Subject{}, noon), rs.Own(stored, noon)
-	want := []pinfree.Why{{Reason: pinfree.WithinLimits, Layer: pinfree.LayerScheme, Rule: "cn-wechat-paycode-2025/day-number", Limit: 10, Actual: 8}}
+	want := []pinfree.Why{{Reason: pinfree.WithinLimits, Layer: pinfree.LayerScheme, Version: 1, Rule: "cn-wechat-paycode-2025/day-number", Limit: 10, Actual: 8}}
 	if diff := cmp.Diff(want, pinfree.Decide(in).Reasons); diff != "" {
 		t.Errorf("eight of ten is tighter than ¥25 of ¥1,000 (-want +got):\n%s", diff)
 	}
 	in.Amount = money.Of(90000, "CNY")
-	want = []pinfree.Why{{Reason: pinfree.WithinLimits, Layer: pinfree.LayerRegulation, Rule: "cn-pboc-barcode-2018/grade-c-day",
+	want = []pinfree.Why{{Reason: pinfree.WithinLimits, Layer: pinfree.LayerRegulation, Version: 1, Rule: "cn-pboc-barcode-2018/grade-c-day",
 		Limit: 100000, Actual: 90700, Currency: "CNY"}}
 	if diff := cmp.Diff(want, pinfree.Decide(in).Reasons); diff != "" {
 		t.Errorf("¥907 of ¥1,000 is tighter than eight of ten (-want +got):\n%s", diff)

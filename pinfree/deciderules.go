@@ -5,7 +5,8 @@ func (v *verdict) rules(in *Input) {
 	covered := false
 	concerned := "" // a pack that concerns the payment, should none permit it
 	if in.Rules != nil {
-		f := facts{in.Method, in.Entry, in.Amount.Currency(), &in.Card, &in.Place}
+		f := facts{method: in.Method, entry: in.Entry, cvm: in.CVM, currency: in.Amount.Currency(), minor: in.Amount.Minor(),
+			card: &in.Card, place: &in.Place, more: in.Facts}
 		for i := range in.Rules.rules {
 			p := &in.Rules.rules[i]
 			applies := min(p.when.match(&f), p.inForce(in))
@@ -55,7 +56,7 @@ func (v *verdict) pack(in *Input, p *rules, f *facts) (limited bool) {
 // permitted names a pack without limits, should no limit be the tightest.
 func (v *verdict) permitted(p *rules) {
 	if v.tightest.Rule == "" {
-		v.tightest = Why{Layer: p.layer, Rule: p.id}
+		v.tightest = Why{Layer: p.layer, Rule: p.id, Version: p.version}
 	}
 }
 
@@ -67,15 +68,24 @@ func (v *verdict) rule(in *Input, p *rules, l *rule) {
 	}
 	minor := in.Amount.Minor()
 	if l.counter < 0 {
-		v.compare(p, l, measure{RulePerPaymentLimit, l.amount, 0, minor})
+		v.compare(p, l, measure{RulePerPaymentLimit, l.bound(in), 0, minor})
 		return
 	}
 	c := in.Counts[l.counter]
 	if l.previous {
 		minor = 0
 	}
-	v.compare(p, l, measure{RuleCumulativeLimit, l.amount, c.Minor, minor})
+	v.compare(p, l, measure{RuleCumulativeLimit, l.bound(in), c.Minor, minor})
 	v.compare(p, l, measure{RuleCountLimit, l.number, c.Number, 1})
+}
+
+// bound is the limit's bound on amounts, from the pack or from a figure that
+// comes with the payment.
+func (l *rule) bound(in *Input) Bound {
+	if l.figured {
+		return in.Facts.bound(l.amount.Op, l.figure)
+	}
+	return l.amount
 }
 
 // measure is a figure to hold against a bound: what was counted before, and
@@ -93,7 +103,7 @@ func (v *verdict) compare(p *rules, l *rule, m measure) {
 		return
 	}
 	x, inside := within(m.bound, m.counted, m.now)
-	w := Why{Reason: m.reason, Layer: p.layer, Rule: l.name, Limit: m.bound.N, Actual: x}
+	w := Why{Reason: m.reason, Layer: p.layer, Rule: l.name, Version: p.version, Limit: m.bound.N, Actual: x}
 	if m.reason != RuleCountLimit {
 		w.Currency = l.currency
 	}
@@ -111,7 +121,7 @@ func (v *verdict) compare(p *rules, l *rule, m measure) {
 
 // exceeds adds the reason, as a refusal when the limit refuses above it.
 func (v *verdict) exceeds(p *rules, l *rule, w Why) {
-	w.Layer, w.Rule = p.layer, l.name
+	w.Layer, w.Rule, w.Version = p.layer, l.name, p.version
 	if l.refuse {
 		w.Reason = RuleRefuses
 		v.refuse(w)

@@ -41,6 +41,10 @@ const (
 	DynamicQR            // shown by the terminal, scanned by the payer, who confirms on the phone
 	Cash                 // recorded, never decided
 	StaticQR             // printed at the merchant, scanned by the payer
+	Remote               // away from the merchant: in an app or on a page
+	MandateDebit         // a debit that the merchant starts under the payer's mandate (代扣)
+	DeviceWallet         // a balance kept on the payer's phone (UPI Lite)
+	ATM                  // cash withdrawal; always with the PIN
 )
 
 // Methods is a set of Method.
@@ -109,6 +113,7 @@ type Input struct {
 	CVM    CVM   // already performed
 	Card   Card  // cards and devices
 	Place  Place
+	Facts  *Facts // what else packs may ask about; nil: unknown
 
 	// At is when the payment is decided: a pack outside its effective dates
 	// does not apply. With the zero time no dated pack permits anything.

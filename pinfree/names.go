@@ -7,11 +7,12 @@ import "strings"
 
 var (
 	outcomeNames = []string{"refused", "step_up", "pin_free", "authenticated"}
-	methodNames  = []string{"", "payment_code", "card_tap", "card_insert", "card_swipe", "dynamic_qr", "cash", "static_qr"}
-	entryNames   = []string{"", "scanned", "typed"}
-	cvmNames     = []string{"none", "online_pin", "offline_pin", "cdcvm", "phone_password"}
-	stateNames   = []string{"unknown", "on", "off"}
-	layerNames   = []string{"", "regulation", "scheme", "channel", "issuer", "payer", "agreement", "emergency_stop",
+	methodNames  = []string{"", "payment_code", "card_tap", "card_insert", "card_swipe", "dynamic_qr", "cash", "static_qr",
+		"remote", "mandate_debit", "device_wallet", "atm"}
+	entryNames = []string{"", "scanned", "typed"}
+	cvmNames   = []string{"none", "online_pin", "offline_pin", "cdcvm", "phone_password"}
+	stateNames = []string{"unknown", "on", "off"}
+	layerNames = []string{"", "regulation", "scheme", "channel", "issuer", "payer", "agreement", "emergency_stop",
 		"merchant", "store", "model", "terminal", "posture", "risk"}
 	stepUpNames = []string{"terminal_pin", "phone_password", "dynamic_qr"} // by bit
 )
@@ -165,6 +166,8 @@ var reasonNames = [...]struct {
 	{MethodNotAccepted, "method_not_accepted"},
 	{RuleRefuses, "rule_refuses"},
 	{NoStepUpPossible, "no_step_up_possible"},
+	{TooManyFailures, "too_many_failures"},
+	{CodeUsed, "code_used"},
 	{PayerFrozen, "payer_frozen"},
 	{EmergencyStopped, "emergency_stopped"},
 	{PayerClosed, "payer_closed"},

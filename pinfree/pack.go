@@ -14,8 +14,9 @@ import (
 // must permit the payment, or nobody has allowed it to go without a PIN.
 type Pack struct {
 	ID           string      `json:"id" yaml:"id"`           // "cn-unionpay-2018": a-z, 0-9, hyphen
+	Version      int64       `json:"version" yaml:"version"` // of this encoding: 1, and one more at each change
 	Edition      string      `json:"edition" yaml:"edition"` // of the text that it encodes
-	Layer        string      `json:"layer" yaml:"layer"`     // "regulation" or "scheme"
+	Layer        string      `json:"layer" yaml:"layer"`     // "regulation", "scheme" or "issuer"
 	Jurisdiction string      `json:"jurisdiction" yaml:"jurisdiction"`
 	Title        mianmi.Text `json:"title" yaml:"title"`
 	Effective    Period      `json:"effective" yaml:"effective"`
@@ -26,6 +27,9 @@ type Pack struct {
 	// Unlimited must be set on a pack that permits without any limit (unattended
 	// transport fares); otherwise a payment that no limit of it reaches is not covered.
 	Unlimited bool `json:"unlimited,omitempty" yaml:"unlimited"`
+	// Beside names packs that this one is meant to stand beside, for it builds on
+	// their counters or their permission.
+	Beside []string `json:"beside,omitempty" yaml:"beside"`
 	// Readings are the ways in which the text can be read; Reading is the one taken.
 	Readings []Reading `json:"readings,omitempty" yaml:"readings"`
 	Reading  string    `json:"reading,omitempty" yaml:"reading"`
@@ -34,7 +38,13 @@ type Pack struct {
 	Sources  []Source      `json:"sources" yaml:"sources"`
 	When     Condition     `json:"when" yaml:"when"`
 	Counters []Counter     `json:"counters,omitempty" yaml:"counters"`
-	Limits   []Limit       `json:"limits" yaml:"limits"`
+	Limits   []Limit       `json:"limits,omitempty" yaml:"limits"`
+
+	// Authentication, Answers and Compensation are what the text says beyond the
+	// decision on a payment.
+	Authentication *Authentication `json:"authentication,omitempty" yaml:"authentication"`
+	Answers        []Answer        `json:"answers,omitempty" yaml:"answers"`
+	Compensation   []Compensation  `json:"compensation,omitempty" yaml:"compensation"`
 
 	Origin Origin `json:"-" yaml:"-"`
 }
@@ -82,14 +92,15 @@ type Condition struct {
 	NoPINMerchant    *bool       `json:"no_pin_merchant,omitempty" yaml:"no_pin_merchant"`
 	UpgradedMerchant *bool       `json:"upgraded_merchant,omitempty" yaml:"upgraded_merchant"`
 	Except           []Condition `json:"except,omitempty" yaml:"except"` // and none of these
+	CEL              string      `json:"cel,omitempty" yaml:"cel"`       // and this expression is true
 }
 
 // Counter is what a pack adds up over several payments.
 type Counter struct {
 	ID     string   `json:"id" yaml:"id"`
-	Bucket string   `json:"bucket" yaml:"bucket"` // payer, instrument, funding
+	Bucket string   `json:"bucket" yaml:"bucket"` // payer, instrument, funding, account
 	Counts string   `json:"counts" yaml:"counts"` // executed_unauthenticated, executed_all
-	Resets []string `json:"resets" yaml:"resets"` // calendar_day, sca_non_remote, sca_any, sca_out_of_band
+	Resets []string `json:"resets" yaml:"resets"` // calendar_day, sca_non_remote, sca_any, sca_out_of_band, top_up_with_authentication
 	Zone   string   `json:"zone,omitempty" yaml:"zone"`
 	// When says which payments count; left out, those of the pack.
 	When *Condition `json:"when,omitempty" yaml:"when"`
@@ -109,13 +120,18 @@ type Limit struct {
 	Above    string      `json:"above" yaml:"above"`               // step_up, refuse
 }
 
-// Range is a bound in a pack: exactly one of AtMost (<=) and Below (<).
+// Range is a bound in a pack: exactly one of AtMost (<=), Below (<)
+// and the two that name a figure.
 type Range struct {
 	// Scope, for counters: previous (payments before this one) or
 	// including_current.
 	Scope  string `json:"scope,omitempty" yaml:"scope"`
 	AtMost *int64 `json:"at_most,omitempty" yaml:"at_most"`
 	Below  *int64 `json:"below,omitempty" yaml:"below"`
+	// AtMostOf and BelowOf name a Figure in place of a number. A figure that is
+	// not known allows nothing.
+	AtMostOf string `json:"at_most_of,omitempty" yaml:"at_most_of"`
+	BelowOf  string `json:"below_of,omitempty" yaml:"below_of"`
 }
 
 // Origin is where a pack was read, for error messages.

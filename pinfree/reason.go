@@ -16,6 +16,8 @@ const (
 	MethodNotAccepted Reason = 11 // the terminal, store or merchant does not take this method
 	RuleRefuses       Reason = 12 // a rule pack refuses above its limit, a PIN does not help
 	NoStepUpPossible  Reason = 13 // a PIN is needed and nobody here can ask for one
+	TooManyFailures   Reason = 14 // authentication failed too often in a row (RTS Article 4(3)(b))
+	CodeUsed          Reason = 15 // an authentication code was used before (RTS Article 4(1))
 
 	// Step-ups, most telling first.
 	PayerFrozen         Reason = 100 // loss report

@@ -82,6 +82,8 @@ func (c *counter) bucketOf(s Subject) (bucket string, ok bool) {
 			return defaultFunding, true
 		}
 		return s.Funding, true
+	case perAccount:
+		return s.Account, s.Account != "" || s.Instrument == ""
 	case perPayer:
 	}
 	return "", true
@@ -205,6 +207,8 @@ func (w *recorder) resets(c *counter) bool {
 		return c.resets&resetSCAAny != 0
 	case SCAOutOfBand:
 		return c.resets&(resetSCAOutOfBand|resetSCAAny) != 0
+	case ToppedUpAuthenticated:
+		return c.resets&(resetTopUp|resetSCAAny) != 0
 	case ExecutedPinFree, ReversedPinFree, ReversedAuthenticated:
 	}
 	return false
@@ -231,7 +235,7 @@ func (w *recorder) move(c *counter) {
 		} else if c.all {
 			w.count(c, name)
 		}
-	case SCAOutOfBand:
+	case SCAOutOfBand, ToppedUpAuthenticated:
 		w.mark(c, name)
 	case ReversedPinFree:
 		w.giveBack(c, name)
@@ -245,7 +249,8 @@ func (w *recorder) move(c *counter) {
 // matches reports whether the event's payment is one that the counter counts;
 // when it cannot be told, it does.
 func (w *recorder) matches(c *counter) bool {
-	f := facts{w.ev.Method, w.ev.Entry, w.ev.Currency, &w.ev.Card, &w.ev.Place}
+	f := facts{method: w.ev.Method, entry: w.ev.Entry, currency: w.ev.Currency, minor: w.ev.Minor,
+		card: &w.ev.Card, place: &w.ev.Place, more: w.ev.Facts}
 	return c.when.match(&f) != no
 }
 

@@ -10,6 +10,7 @@ import (
 type Subject struct {
 	Instrument string // card token; empty for payment codes
 	Funding    string // funding source ("balance", "card"); empty: balance
+	Account    string // account behind the card; empty with a card: unknown, without: the payer's wallet
 }
 
 // Event is what happened to a payment, for the counters.
@@ -20,6 +21,7 @@ type Event struct {
 	Subject Subject
 	Place   Place
 	Card    Card
+	Facts   *Facts
 	Minor   int64 // minor units, of Currency
 	// Currency of Minor. Left out, the payment counts in every pack that it
 	// could belong to: too high rather than too low.
@@ -38,4 +40,5 @@ const (
 	SCAOutOfBand                               // the payer authenticated elsewhere (issuer's app)
 	ExecutedRemote                             // approved after SCA, remotely: resets sca_any, not sca_non_remote
 	ReversedAuthenticated                      // an authenticated payment was undone before settlement
+	ToppedUpAuthenticated                      // money was added online, with authentication
 )

@@ -25,6 +25,16 @@ var wordsOf = map[Reason][3]mianmi.Text{
 		{ZH: "需要验证密码，但本终端和顾客都无法验证，请改用其他付款方式。", EN: "A password or PIN is needed, but neither this terminal nor the customer can give one; please use another method."},
 		{ZH: "需要验证，但终端没有密码键盘或动态二维码，付款人也没有可用的支付密码。", EN: "Authentication was needed, but the terminal has neither keypad nor dynamic QR code and the payer no usable password."},
 	},
+	TooManyFailures: {
+		{ZH: "密码连续输错次数过多，已暂停验证，请按提示解锁后再试。", EN: "The password was wrong too often in a row and checking is paused; please unlock it first."},
+		{ZH: "顾客密码连续输错次数过多，暂时无法验证，请换一种付款方式。", EN: "The customer's password was wrong too often in a row; please use another method."},
+		{ZH: "规则 {rule}：连续验证失败，不再接受验证。", EN: "Rule {rule}: authentication failed too often in a row; no further attempt is accepted."},
+	},
+	CodeUsed: {
+		{ZH: "这个验证码已经用过，请重新获取。", EN: "This authentication code was used before; please get a new one."},
+		{ZH: "顾客的验证码已经用过，请顾客重新获取。", EN: "The customer's code was used before; please ask for a new one."},
+		{ZH: "规则 {rule}：验证码只能使用一次。", EN: "Rule {rule}: an authentication code is accepted only once."},
+	},
 	PayerFrozen: {
 		{ZH: "您已挂失，免密支付全部冻结，{ask}。", EN: "You reported a loss and all PIN-free payment is frozen; {ask}."},
 		{ZH: "这笔付款不能免密，{ask}。", EN: "This payment cannot go without a PIN; {ask}."},
