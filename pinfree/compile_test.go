@@ -163,7 +163,7 @@ func TestConditions(t *testing.T) {
 		{"another entry", Condition{Entries: []string{"scanned"}}, func(f *facts) { f.entry = Typed }, no},
 		{"an unknown entry", Condition{Entries: []string{"scanned"}}, func(*facts) {}, perhaps},
 		{"another currency", Condition{Currencies: []string{"EUR"}}, func(*facts) {}, no},
-		{"an unknown currency", Condition{Currencies: []string{"EUR"}}, func(f *facts) { f.currency = "" }, perhaps},
+		{"an unknown currency", Condition{Currencies: []string{"EUR"}}, func(f *facts) { f.currency = new(money.Currency) }, perhaps},
 		{"an unknown country", Condition{Countries: []string{"DE"}}, func(f *facts) { f.place.Country = "" }, perhaps},
 		{"another country", Condition{Countries: []string{"DE"}}, func(*facts) {}, no},
 		{"the kind of card", Condition{Kinds: []string{"credit", "debit"}}, func(*facts) {}, yes},
@@ -194,7 +194,7 @@ func TestConditions(t *testing.T) {
 			if err := flaws.err(); err != nil {
 				t.Fatal(err)
 			}
-			f := facts{method: CardTap, currency: "CNY", card: &Card{Scheme: "unionpay", Kind: "debit", Domestic: true}, place: &Place{MCC: 5411, Country: "CN"}}
+			f := facts{method: CardTap, currency: &yuan, card: &Card{Scheme: "unionpay", Kind: "debit", Domestic: true}, place: &Place{MCC: 5411, Country: "CN"}}
 			tt.change(&f)
 			if got := m.match(&f); got != tt.want {
 				t.Errorf("want %d, got %d", tt.want, got)

@@ -31,8 +31,8 @@ type facts struct {
 	method   Method
 	entry    Entry
 	cvm      CVM
-	currency money.Currency
-	minor    int64 // 0: unknown
+	currency *money.Currency // a pointer, like the rest: else asking an expression would put the Input on the heap
+	minor    int64           // 0: unknown
 	card     *Card
 	place    *Place
 	more     *Facts // nil: unknown
@@ -75,7 +75,7 @@ func (m *matcher) match(f *facts) tri {
 	if len(m.purposes) > 0 && !slices.Contains(m.purposes, f.place.Purpose) {
 		return no
 	}
-	out := among(m.currencies, string(f.currency))
+	out := among(m.currencies, string(*f.currency))
 	if m.methods != 0 && f.method == MethodUnknown {
 		out = min(out, perhaps)
 	}

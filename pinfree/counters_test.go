@@ -11,12 +11,16 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/mianmi/mianmi"
+	"github.com/mianmi/mianmi/money"
 )
 
 var (
 	shanghaiNoon = time.Date(2026, 1, 5, 4, 0, 0, 0, time.UTC)
 	sameCounters = cmp.AllowUnexported(Counters{}, entry{})
 )
+
+// yuan is a currency that has an address.
+var yuan = money.Currency("CNY")
 
 func number(n int64) *int64 { return &n }
 

@@ -5,7 +5,8 @@ func (v *verdict) rules(in *Input) {
 	covered := false
 	concerned := "" // a pack that concerns the payment, should none permit it
 	if in.Rules != nil {
-		f := facts{method: in.Method, entry: in.Entry, cvm: in.CVM, currency: in.Amount.Currency(), minor: in.Amount.Minor(),
+		currency := in.Amount.Currency()
+		f := facts{method: in.Method, entry: in.Entry, cvm: in.CVM, currency: &currency, minor: in.Amount.Minor(),
 			card: &in.Card, place: &in.Place, more: in.Facts}
 		for i := range in.Rules.rules {
 			p := &in.Rules.rules[i]

@@ -10,6 +10,8 @@ import (
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 	"cel.dev/cel-go/interpreter"
+
+	"github.com/mianmi/mianmi/money"
 )
 
 // variable is a name that expressions may use. A value that is not known is
@@ -24,7 +26,7 @@ type variable struct {
 
 var variables = []variable{
 	{"amount", cel.IntType, nil, func(a *activation) ref.Val { return a.number(a.facts.minor, a.facts.minor > 0) }},
-	{"currency", cel.StringType, nil, func(a *activation) ref.Val { return word(string(a.facts.currency)) }},
+	{"currency", cel.StringType, nil, func(a *activation) ref.Val { return word(string(a.currency)) }},
 	{"method", cel.StringType, methodNames[1:], func(a *activation) ref.Val { return word(a.facts.method.String()) }},
 	{"entry", cel.StringType, entryNames[1:], func(a *activation) ref.Val { return word(a.facts.entry.String()) }},
 	{"cvm", cel.StringType, cvmNames, func(a *activation) ref.Val { return word(a.facts.cvm.String()) }},
@@ -105,10 +107,11 @@ var boxed = func() map[string]ref.Val {
 // activation lends the facts of one payment to expressions. It is used again,
 // so that evaluating does not put the Input on the heap.
 type activation struct {
-	facts facts // its pointers are not set: card, place and more are copies
-	card  Card
-	place Place
-	more  Facts
+	facts    facts // its pointers are not set: the rest are copies
+	currency money.Currency
+	card     Card
+	place    Place
+	more     Facts
 }
 
 // ResolveName returns the value of a variable.
@@ -149,8 +152,8 @@ var noFacts Facts
 func (e *expression) eval(f *facts) tri {
 	a, _ := activations.Get().(*activation)
 	defer activations.Put(a)
-	a.facts = facts{method: f.method, entry: f.entry, cvm: f.cvm, currency: f.currency, minor: f.minor}
-	a.card, a.place = *f.card, *f.place
+	a.facts = facts{method: f.method, entry: f.entry, cvm: f.cvm, minor: f.minor}
+	a.currency, a.card, a.place = *f.currency, *f.card, *f.place
 	if f.more != nil {
 		a.more = *f.more
 	} else {

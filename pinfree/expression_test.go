@@ -48,7 +48,7 @@ func TestExpressionTruth(t *testing.T) {
 			if err := flaws.err(); err != nil {
 				t.Fatal(err)
 			}
-			f := facts{method: CardTap, currency: "CNY", minor: 6000, card: &Card{Scheme: "unionpay", Kind: "debit", Domestic: true},
+			f := facts{method: CardTap, currency: &yuan, minor: 6000, card: &Card{Scheme: "unionpay", Kind: "debit", Domestic: true},
 				place: &Place{MCC: 5411, Country: "CN"}, more: tt.more}
 			if got := m.match(&f); got != tt.want {
 				t.Errorf("want %d, got %d", tt.want, got)
