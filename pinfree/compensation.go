@@ -1,6 +1,8 @@
 package pinfree
 
 import (
+	"slices"
+
 	"github.com/mianmi/mianmi"
 	"github.com/mianmi/mianmi/money"
 )
@@ -22,5 +24,160 @@ type Compensation struct {
 	AfterWindow string `json:"after_window" yaml:"after_window"`
 }
 
-// TODO(rules): checked in the next commit.
-func (f *faults) compensation(*Pack) {}
+const fullIfConfirmed = "full_if_confirmed"
+
+var afterWindowNames = []string{"nothing", fullIfConfirmed}
+
+// windowHoursMax keeps a slip of the pen from being a rule: a year.
+const windowHoursMax = 366 * 24
+
+// compensation checks what a pack promises to a holder.
+func (f *faults) compensation(p *Pack) {
+	for i := range p.Compensation {
+		c := &p.Compensation[i]
+		path := at("", "compensation", i)
+		if !isWord(c.ID) || slices.ContainsFunc(p.Compensation[:i], func(o Compensation) bool { return o.ID == c.ID }) {
+			f.add(path+".id", "%q is empty, there twice, or not a name; write a-z, 0-9, _ and -", c.ID)
+		}
+		f.text(path+".title", c.Title)
+		for j, r := range c.Readings {
+			if !slices.ContainsFunc(p.Readings, func(o Reading) bool { return o.ID == r }) {
+				f.add(at(path, "readings", j), "%q is not one of the pack's readings; define it under readings", r)
+			}
+		}
+		if !c.Currency.Valid() {
+			f.add(path+".currency", "%q is not a currency; write three upper-case letters (ISO 4217)", c.Currency)
+		}
+		if c.WindowHours < 1 || c.WindowHours > windowHoursMax {
+			f.add(path+".window_hours", "%d is out of range; write 1 to %d", c.WindowHours, windowHoursMax)
+		}
+		f.cap(path+".case_cap", c.CaseCap)
+		f.cap(path+".annual_cap", c.AnnualCap)
+		f.choose(path+".after_window", c.AfterWindow, afterWindowNames)
+	}
+}
+
+func (f *faults) cap(path string, n *int64) {
+	if n != nil && (*n < 1 || *n > boundMax) {
+		f.add(path, "%d is out of range; write minor units above 0, or leave it out when there is no cap", *n)
+	}
+}
+
+// CompensationRule is a Compensation with the pack that promises it.
+type CompensationRule struct {
+	Pack    string // "cn-unionpay-compensation"
+	Version int64
+	Compensation
+}
+
+// Compensations lists what the packs promise to holders, of the readings taken,
+// in order of the packs' IDs.
+func (s *RuleSet) Compensations() []CompensationRule {
+	var out []CompensationRule
+	for _, p := range s.Packs() {
+		for _, c := range p.Compensation {
+			if len(c.Readings) == 0 || slices.Contains(c.Readings, p.Reading) {
+				out = append(out, CompensationRule{p.ID, p.Version, c})
+			}
+		}
+	}
+	return out
+}
+
+// Claim is one payment for which the holder of a lost or stolen card asks
+// compensation.
+type Claim struct {
+	// HoursBefore is how many hours before the loss report the payment was made,
+	// rounded up; negative: after the report, or not known.
+	HoursBefore int64
+	Minor       int64 // the loss, in minor units of the rule's currency; 0 or less: not known
+	// PaidThisYear is what the holder has been paid under the rule in the year of
+	// the claim, in minor units; negative: not known.
+	PaidThisYear int64
+	Confirmed    bool // the theft has been confirmed
+}
+
+// AwardReason says why an Award is what it is. The zero reason is that the
+// claim is not known well enough.
+type AwardReason uint8
+
+const (
+	ClaimUnknown         AwardReason = iota // something that must be known is not; nothing is covered
+	AfterReport                             // made after the loss report; nothing is covered
+	AfterWindow                             // too old, and no promise beyond the window; nothing is covered
+	NotConfirmed                            // too old, and the theft is not confirmed; nothing is covered
+	AnnualCapUsed                           // the year's cap has been paid out; nothing is covered
+	AnnualCapLeft                           // covered up to what is left of the year's cap
+	CaseCapReached                          // covered up to the cap of one case
+	WithinWindow                            // covered in full
+	ConfirmedAfterWindow                    // covered in full, for the theft is confirmed
+)
+
+var awardReasonNames = []string{"claim_unknown", "after_report", "after_window", "not_confirmed", "annual_cap_used",
+	"annual_cap_left", "case_cap_reached", "within_window", "confirmed_after_window"}
+
+// String returns the reason's name ("within_window").
+func (r AwardReason) String() string { return nameOf(awardReasonNames, int(r)) }
+
+// Award is what a holder gets for a Claim. The zero Award is nothing.
+type Award struct {
+	Covered int64 // minor units: 0 to the loss
+	Reason  AwardReason
+
+	claim Claim
+	rule  Compensation
+}
+
+// Award says what the promise gives for a claim. Caps hold for payments inside
+// and outside the window. It never covers more than the loss, and nothing that
+// is not known.
+func (c Compensation) Award(claim Claim) Award {
+	a := Award{claim: claim, rule: c}
+	if a.Reason = c.entitles(claim); a.Reason < WithinWindow {
+		return a
+	}
+	a.Covered = claim.Minor
+	if c.CaseCap != nil && a.Covered > *c.CaseCap {
+		a.Covered, a.Reason = max(*c.CaseCap, 0), CaseCapReached
+	}
+	if c.AnnualCap == nil {
+		return a
+	}
+	// Neither is negative, so that the difference fits.
+	left := max(*c.AnnualCap, 0) - claim.PaidThisYear
+	switch {
+	case left <= 0:
+		a.Covered, a.Reason = 0, AnnualCapUsed
+	case a.Covered > left:
+		a.Covered, a.Reason = left, AnnualCapLeft
+	}
+	return a
+}
+
+// entitles says why the claim is covered, caps apart, or why it is not.
+func (c Compensation) entitles(claim Claim) AwardReason {
+	switch {
+	case claim.Minor <= 0 || claim.PaidThisYear < 0:
+		return ClaimUnknown
+	case claim.HoursBefore < 0:
+		return AfterReport
+	case claim.HoursBefore <= c.WindowHours:
+		return WithinWindow
+	case c.AfterWindow != fullIfConfirmed:
+		return AfterWindow
+	case !claim.Confirmed:
+		return NotConfirmed
+	}
+	return ConfirmedAfterWindow
+}
+
+// Outcome returns "covered", "covered_partially" or "not_covered".
+func (a Award) Outcome() string {
+	switch {
+	case a.Covered <= 0:
+		return "not_covered"
+	case a.Covered < a.claim.Minor:
+		return "covered_partially"
+	}
+	return "covered"
+}

@@ -112,6 +112,9 @@ type walker struct {
 	line  int // of the node last visited
 }
 
+// numbers are the keys that hold figures of a rule.
+var numbers = []string{"at_most", "below", "window_hours", "case_cap", "annual_cap"}
+
 // depthMax bounds nesting; the language needs six levels.
 const depthMax = 20
 
@@ -139,8 +142,8 @@ func (w *walker) walk(at string, n ast.Node, depth int) error {
 		}
 		w.line = n.Key.GetToken().Position.Line
 		w.lines[key] = w.line
-		if name := n.Key.GetToken().Value; (name == "at_most" || name == "below") && !wholeNumber(n.Value) {
-			return fmt.Errorf("%s: %s is not a whole number; write minor units in plain digits (50.00 is 5000)", key, n.Value.String())
+		if name := n.Key.GetToken().Value; slices.Contains(numbers, name) && !wholeNumber(n.Value) {
+			return fmt.Errorf("%s: %s is not a whole number; write it in plain digits, amounts in minor units (50.00 is 5000)", key, n.Value.String())
 		}
 		return w.walk(key, n.Value, depth+1)
 	case *ast.SequenceNode:

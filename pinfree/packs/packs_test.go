@@ -56,6 +56,8 @@ func TestParseNamesTheLine(t *testing.T) {
 		{"a fraction of a minor unit", "limits:\n  - amount: {below: 1.5}\n", "x.yaml:2", "1.5"},
 		{"a fraction in quotes", "limits:\n  - amount: {at_most: \"1.5\"}\n", "x.yaml:2", "1.5"},
 		{"an octal number", "limits:\n  - amount: {below: 010}\n", "x.yaml:2", "plain digits"},
+		{"a fraction of a cap", "compensation:\n  - annual_cap: 30000.5\n", "x.yaml:2", "30000.5"},
+		{"an octal window", "compensation:\n  - window_hours: 072\n", "x.yaml:2", "plain digits"},
 		{"a number with an exponent", "limits:\n  - amount: {below: 1e3}\n", "x.yaml:2", "plain digits"},
 		{"a number past 64 bits", "limits:\n  - amount: {below: 99999999999999999999}\n", "x.yaml:2", "plain digits"},
 		{"a bracket that is not closed", "id: [\n", "x.yaml:1", "]"},
