@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/mianmi/mianmi"
+	"github.com/mianmi/mianmi/access"
 )
 
 // Approve brings a proposal into force. It takes another person than the one
@@ -47,7 +48,7 @@ func (s *Service) Reject(ctx context.Context, actor mianmi.Actor, id mianmi.Appr
 // Withdraw ends one's own proposal.
 func (s *Service) Withdraw(ctx context.Context, actor mianmi.Actor, id mianmi.ApprovalID) (Approval, error) {
 	return s.decide(ctx, actor, id, func(d *decision, a Approval) Approval {
-		if !samePerson(actor, a.ProposedBy) {
+		if !access.SamePerson(actor, a.ProposedBy) {
 			d.fail(mianmi.Forbidden("not_allowed", "only who proposed it may withdraw it"))
 		}
 		d.record("merchant.approval.withdrawn", scopeNote{Approval: a.ID, ProposedBy: a.ProposedBy})
@@ -135,82 +136,17 @@ func (d *decision) approveTerms(a Approval) {
 	d.putPolicy(*a.Proposal.Terms, "merchant.policy.loosened", a)
 }
 
-// makersMax bounds how many makers of one account are looked at. An account
-// with more of them is nobody's second person: what is not known to be
-// independent is not.
-const makersMax = 64
-
 // twoPersons makes sure that whoever approves is neither who proposed it nor
 // somebody whose account is in that person's hands. A merchant's admin makes
 // the accounts of its store managers and its API keys, so what those propose is
 // approved by mianmi's own people; of those, two are two only when neither made
 // the other and nobody made both.
 func (d *decision) twoPersons(proposedBy string) error {
-	role, proposer, _ := strings.Cut(proposedBy, ":")
-	if samePerson(d.actor, proposedBy) {
-		return mianmi.Forbidden("same_person", "a second person has to approve it")
-	}
+	role, _, _ := strings.Cut(proposedBy, ":")
 	proposes := mianmi.ParseRole(role)
 	own := ownPeople(d.actor.Role) || ownPeople(proposes)
-	if !own && proposes != mianmi.RoleMerchantAdmin {
+	if !own && proposes != mianmi.RoleMerchantAdmin && !access.SamePerson(d.actor, proposedBy) {
 		return mianmi.Forbidden("not_independent", "this proposal has to be approved by whoever runs this system")
 	}
-	theirs, err := d.makers(proposer)
-	if err != nil {
-		return err
-	}
-	mine, err := d.makers(d.actor.ID)
-	if err != nil {
-		return err
-	}
-	switch {
-	case theirs[d.actor.ID]:
-		return mianmi.Forbidden("not_independent", "the account or key that proposed this was made or reset by you")
-	case mine[proposer]:
-		return mianmi.Forbidden("not_independent", "your account was made or reset by who proposed this")
-	case own && overlap(theirs, mine):
-		return mianmi.Forbidden("not_independent", "one person made or reset both your account and the account or key that proposed this")
-	}
-	return nil
-}
-
-// makers are all who made or reset an account or key, and who made or reset
-// theirs, and so on. The command line is nobody: it takes the database itself,
-// and is the way to make accounts that are independent.
-func (d *decision) makers(id string) (map[string]bool, error) {
-	found, open := map[string]bool{}, []string{id}
-	for len(open) > 0 {
-		list, err := d.held.Makers(open[0])
-		if err != nil {
-			return nil, err
-		}
-		open = open[1:]
-		for _, recorded := range list {
-			role, maker, _ := strings.Cut(recorded, ":")
-			if mianmi.ParseRole(role) == mianmi.RoleSystem || maker == id || found[maker] {
-				continue
-			}
-			if len(found) == makersMax {
-				return nil, mianmi.Forbidden("not_independent", "too many persons made this account: have it made on the command line")
-			}
-			found[maker], open = true, append(open, maker)
-		}
-	}
-	return found, nil
-}
-
-func overlap(a, b map[string]bool) bool {
-	for id := range a {
-		if b[id] {
-			return true
-		}
-	}
-	return false
-}
-
-// samePerson compares with a recorded Actor.String(). Roles are left out: one
-// person with two roles is still one person.
-func samePerson(a mianmi.Actor, recorded string) bool {
-	_, id, _ := strings.Cut(recorded, ":")
-	return id == a.ID
+	return access.TwoPersons(d.held.Makers, d.actor, proposedBy, own)
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/mianmi/mianmi"
+	"github.com/mianmi/mianmi/access"
 	"github.com/mianmi/mianmi/evidence"
 	"github.com/mianmi/mianmi/money"
 )
@@ -49,7 +50,7 @@ type Held struct {
 	// Makers reads, in the same transaction, who made an account of staff or an
 	// API key and who reset it last, as mianmi.Actor.String(); nobody for one
 	// that is not known.
-	Makers func(id string) ([]string, error)
+	Makers access.Makers
 }
 
 // currency is the merchant's; empty where the scope spans merchants.
