@@ -25,6 +25,7 @@ type (
 	AllowanceID  string // "al…"
 	StopID       string // "es…", an emergency stop
 	ApprovalID   string // "ap…", a change that waits for a second person
+	RuleChangeID string // "rc…", a change of the rule packs in force
 	StaffID      string // "sf…"
 	KeyID        string // "ak…", an API key (its name, not its secret)
 	SessionID    string // "se…" (its name, not its secret)

@@ -13,7 +13,7 @@ const module = "github.com/mianmi/mianmi"
 
 // domain is who holds the business: transports and the store speak to these.
 var domain = []string{"mianmi", "money", "pinfree", "evidence", "secret", "access", "idempotency", "payer", "merchant",
-	"terminal", "settings", "payment", "support", "risk", "notice"}
+	"terminal", "rules", "settings", "payment", "support", "risk", "notice"}
 
 // mayImport says which packages of this module a package may import, tests
 // apart. "mianmi" is the root, "*" everything. A package that is not here may
@@ -30,7 +30,8 @@ var mayImport = map[string][]string{
 	"payer":               {"mianmi", "money", "pinfree", "evidence", "secret", "access"},
 	"merchant":            {"mianmi", "money", "pinfree", "evidence", "secret", "access"},
 	"terminal":            {"mianmi", "money", "pinfree", "evidence"},
-	"settings":            {"mianmi", "money", "pinfree", "merchant", "terminal"},
+	"rules":               {"mianmi", "money", "pinfree", "pinfree/packs", "evidence", "access"}, // the life of rule packs
+	"settings":            {"mianmi", "money", "pinfree", "merchant", "terminal", "rules"},
 	"channel":             {"mianmi", "money"},
 	"channel/channeltest": {"mianmi", "money", "channel"},
 	"channel/wallet":      {"mianmi", "money", "channel"},

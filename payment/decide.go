@@ -14,10 +14,10 @@ func (j *judge) decide(now time.Time, req *Request, f *Facts, site *settings.Sit
 	a := f.Account
 	in := pinfree.Input{
 		Amount: req.Amount, Method: req.Method, Entry: req.Entry, CVM: req.CVM, Card: card(f.Instrument), Place: site.Place(),
-		Minute: j.s.Rules.LocalMinute(now), At: now, Rules: j.s.Rules, Can: canStepUp(now, a, site),
+		Minute: j.rules.LocalMinute(now), At: now, Rules: j.rules, Can: canStepUp(now, a, site),
 	}
-	j.counts = j.s.Rules.Roll(j.counts[:0], a.Counters, pinfree.Subject{Instrument: string(req.Instrument)}, now)
-	in.Counts, in.Own = j.counts, j.s.Rules.Own(a.Counters, now)
+	j.counts = j.rules.Roll(j.counts[:0], a.Counters, pinfree.Subject{Instrument: string(req.Instrument)}, now)
+	in.Counts, in.Own = j.counts, j.rules.Own(a.Counters, now)
 
 	j.layers = append(j.layers[:0], payerLayer(now, a))
 	if l, ok := agreementLayer(f, site); ok {

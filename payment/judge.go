@@ -20,6 +20,7 @@ type judge struct {
 	writes []Write
 	layers []pinfree.Layer
 	counts []pinfree.Count
+	rules  *pinfree.RuleSet // of the batch
 }
 
 // batch decides all calls in one transaction and answers them after its
@@ -35,7 +36,7 @@ func (j *judge) batch(ctx context.Context, calls []*call) error {
 	}
 	now := j.s.Clock.Now().UTC().Truncate(time.Microsecond)
 	facts, snap := b.Facts(), b.Settings()
-	j.s.latest.Store(snap)
+	j.rules = j.s.seen(ctx, snap)
 	results := make([]Result, len(calls))
 	for i, c := range calls {
 		w, err := j.one(now, c, &facts[i], snap)
@@ -107,7 +108,7 @@ func (j *judge) one(now time.Time, c *call, f *Facts, snap *settings.Snapshot) (
 		p.State, p.Channel = Approved, "cash"
 		return Write{Payment: p}, nil
 	}
-	p.Rules, p.PayerVersion = j.s.Rules.Version(), f.Account.Version
+	p.Rules, p.PayerVersion = j.rules.Version(), f.Account.Version
 	d, allowance := j.decide(now, &c.req, f, &site)
 	if d.Outcome == pinfree.Authenticated && f.Account.Unreadable {
 		// Taking it would write counters anew and so forget those that nobody can read.
@@ -124,7 +125,7 @@ func (j *judge) one(now time.Time, c *call, f *Facts, snap *settings.Snapshot) (
 		if d.Outcome == pinfree.Authenticated {
 			kind = pinfree.ExecutedAuthenticated
 		}
-		w.Posting = j.s.capture(p, f.Account, p.event(kind, now, site.Place(), f.Instrument))
+		w.Posting = j.s.capture(j.rules, p, f.Account, p.event(kind, now, site.Place(), f.Instrument))
 		if allowance && w.Posting != nil {
 			f.Account.Allowance = nil
 		}
@@ -192,7 +193,7 @@ func newPayment(now time.Time, c *call, f *Facts, site *settings.Site) *Payment 
 }
 
 // capture moves the money and the counters; it sets the payment's state.
-func (s *Service) capture(p *Payment, a *Account, ev pinfree.Event) *channel.Posting {
+func (s *Service) capture(rules *pinfree.RuleSet, p *Payment, a *Account, ev pinfree.Event) *channel.Posting {
 	posting, left, failure := s.Wallet.Capture(a.ID, p.Merchant, a.Balance, p.Amount)
 	if failure != channel.NoFailure {
 		p.State, p.Failure = Declined, failure
@@ -200,7 +201,7 @@ func (s *Service) capture(p *Payment, a *Account, ev pinfree.Event) *channel.Pos
 	}
 	p.State = Approved
 	a.Balance, a.Dirty = left, true
-	a.Counters = s.Rules.Record(a.Counters, ev)
+	a.Counters = rules.Record(a.Counters, ev)
 	return &posting
 }
 

@@ -114,10 +114,13 @@ type Change struct {
 	Payment    *Payment
 	Account    *Account
 	Instrument *payer.Instrument // nil: none
-	Refunds    []Refund          // those that exist
-	Refund     *Refund           // one to add
-	Postings   []channel.Posting
-	Topic      Topic
+	// Settings are as new as the payer's lock, when there is a payer: counters
+	// are moved by the rules that are in force.
+	Settings *settings.Snapshot
+	Refunds  []Refund // those that exist
+	Refund   *Refund  // one to add
+	Postings []channel.Posting
+	Topic    Topic
 }
 
 // TopUp is money that a payer's balance got from outside, once for each key.

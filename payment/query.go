@@ -143,9 +143,9 @@ func (s *Service) DryRun(ctx context.Context, actor mianmi.Actor, id mianmi.Paye
 	if site, ok = snap.Site(req.Terminal); !ok {
 		return Preview{}, mianmi.InvalidField("terminal", "no such terminal")
 	}
-	j := judge{s: s}
+	j := judge{s: s, rules: s.seen(ctx, snap)}
 	d, _ := j.decide(s.now(), &req, &f, &site)
-	return Preview{Decision: d, Rules: s.Rules.Version(), Epoch: snap.Epoch()}, nil
+	return Preview{Decision: d, Rules: j.rules.Version(), Epoch: snap.Epoch()}, nil
 }
 
 // validateDry is validate for a question that has no code and no order yet.

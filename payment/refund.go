@@ -66,7 +66,7 @@ func (s *Service) reverse(ctx context.Context, c *Change) error {
 		if p.PinFree() {
 			kind = pinfree.ReversedPinFree
 		}
-		c.Account.Counters = s.Rules.Record(c.Account.Counters, s.event(ctx, c, kind, now))
+		c.Account.Counters = s.seen(ctx, c.Settings).Record(c.Account.Counters, c.event(kind, now))
 	}
 	p.State = Reversed
 	s.settle(now, c)

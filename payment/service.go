@@ -58,11 +58,14 @@ type Verifier interface {
 	Verify(ctx context.Context, id mianmi.PayerID, password string) error
 }
 
-// Deps are the parts that a Service needs; all are required.
+// Deps are the parts that a Service needs; all but Rules are required.
 type Deps struct {
-	Ledger   Ledger
-	Books    Books
-	Wallet   channel.Books
+	Ledger Ledger
+	Books  Books
+	Wallet channel.Books
+	// Rules are those of a database that has never held a pack; nil: nothing
+	// passes there without a PIN. Otherwise the packs in force count, which come
+	// with the settings.
 	Rules    *pinfree.RuleSet
 	Keys     *secret.Keys
 	Verifier Verifier
@@ -88,7 +91,7 @@ type Service struct {
 // New returns a Service whose lanes run until Stop. The lanes' transactions run
 // under ctx, for a batch outlives its callers.
 func New(ctx context.Context, d Deps, cfg Config) (*Service, error) {
-	if d.Ledger == nil || d.Books == nil || d.Wallet == nil || d.Rules == nil || d.Keys == nil ||
+	if d.Ledger == nil || d.Books == nil || d.Wallet == nil || d.Keys == nil ||
 		d.Verifier == nil || d.Clock == nil || d.Random == nil || d.Log == nil {
 		return nil, errors.New("payment: a required part is missing")
 	}

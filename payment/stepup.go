@@ -72,7 +72,7 @@ func (s *Service) verify(ctx context.Context, actor mianmi.Actor, p *Payment, pa
 		}
 		now := s.now()
 		c.Payment.CVM, c.Payment.Actor = cvm, c.Payment.Actor+" "+actor.String()
-		posting := s.capture(c.Payment, c.Account, s.event(ctx, c, pinfree.ExecutedAuthenticated, now))
+		posting := s.capture(s.seen(ctx, c.Settings), c.Payment, c.Account, c.event(pinfree.ExecutedAuthenticated, now))
 		if posting != nil {
 			c.Postings = append(c.Postings, *posting)
 		}
@@ -89,9 +89,9 @@ func (s *Service) verify(ctx context.Context, actor mianmi.Actor, p *Payment, pa
 // event is what happened to a payment under change. Where it took place is
 // read from the settings for the rules' conditions alone: a terminal that is
 // gone leaves the place unknown.
-func (s *Service) event(ctx context.Context, c *Change, kind pinfree.EventKind, now time.Time) pinfree.Event {
+func (c *Change) event(kind pinfree.EventKind, now time.Time) pinfree.Event {
 	var place pinfree.Place
-	if site, ok := s.Site(ctx, c.Payment.Terminal); ok {
+	if site, ok := c.Settings.Site(c.Payment.Terminal); ok {
 		place = site.Place()
 	}
 	return c.Payment.event(kind, now, place, c.Instrument)

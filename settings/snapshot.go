@@ -1,6 +1,6 @@
 // Package settings is what payments read of merchants, terminals, policies,
-// emergency stops and API keys: one immutable Snapshot with its epoch, made
-// from the one before and the rows that changed since.
+// emergency stops, API keys and rule packs: one immutable Snapshot with its
+// epoch, made from the one before and the rows that changed since.
 //
 // It is pure. Reading the rows, and knowing which epoch is the newest, is left
 // to store; deciding to pinfree.
@@ -13,6 +13,7 @@ import (
 
 	"github.com/mianmi/mianmi"
 	"github.com/mianmi/mianmi/merchant"
+	rulepacks "github.com/mianmi/mianmi/rules"
 	"github.com/mianmi/mianmi/terminal"
 )
 
@@ -27,6 +28,7 @@ type Snapshot struct {
 	models     table[modelRow]
 	terminals  table[terminalRow]
 	keys       table[Key]
+	packs      *rulepacks.Set
 }
 
 // rules are what is set for one thing. They lie with the thing, so that a
@@ -83,6 +85,7 @@ type Changes struct {
 	Policies  []merchant.Policy
 	Stops     []merchant.Stop
 	Keys      []Key
+	Packs     []rulepacks.Pack // that have been in force
 }
 
 // Epoch is the number of the change that this snapshot is as new as.
@@ -131,7 +134,7 @@ func (s *Snapshot) With(c Changes) *Snapshot {
 		return new(rules) // a level of a later version: it concerns nothing here
 	})
 	return &Snapshot{epoch: c.Epoch, everything: everything, channels: channels.table, merchants: merchants.table,
-		stores: stores.table, models: models.table, terminals: terminals.table, keys: keys.table}
+		stores: stores.table, models: models.table, terminals: terminals.table, keys: keys.table, packs: s.packs.With(c.Packs)}
 }
 
 // rules files policies and stops with what they are about.
@@ -171,6 +174,10 @@ func (s *Snapshot) Key(id mianmi.KeyID) (Key, bool) {
 	}
 	return *k, true
 }
+
+// RulePacks are the rule packs in force, compiled when one of them changed
+// last; of a database that has never held one, when Known says so.
+func (s *Snapshot) RulePacks() *rulepacks.Set { return s.packs }
 
 // Merchant returns a merchant by its identifier.
 func (s *Snapshot) Merchant(id mianmi.MerchantID) (merchant.Merchant, bool) {

@@ -38,6 +38,11 @@ func (db *DB) Change(ctx context.Context, id mianmi.PaymentID, fn func(*payment.
 		if err != nil {
 			return err
 		}
+		if c.Account != nil {
+			if c.Settings, err = db.settingsIn(ctx, tx); err != nil {
+				return err
+			}
+		}
 		version := c.Payment.Version
 		if err := fn(c); err != nil {
 			return err

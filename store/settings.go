@@ -71,6 +71,15 @@ func (db *DB) Settings(ctx context.Context) (*settings.Snapshot, error) {
 	return db.settingsAt(ctx, epoch)
 }
 
+// settingsIn returns a snapshot that is as new as this point of the transaction.
+func (db *DB) settingsIn(ctx context.Context, tx *sql.Tx) (*settings.Snapshot, error) {
+	var epoch int64
+	if err := tx.QueryRowContext(ctx, ReadEpoch).Scan(&epoch); err != nil {
+		return nil, wrapDriver("read the settings epoch", err)
+	}
+	return db.settingsAt(ctx, epoch)
+}
+
 // loadSettings joins the reading that runs, or begins one unless it came too
 // late and epoch has been read. A reading does not end with the caller who
 // began it, for others wait for it too.
@@ -135,6 +144,10 @@ const (
 	// Stops that are lifted matter only to a snapshot that may hold them.
 	newerStops = `SELECT ` + stopColumns + ` FROM emergency_stop WHERE epoch > $1 AND (lifted_at IS NULL OR $1 > 0)`
 	newerKeys  = `SELECT id, merchant, scopes, expires_at, revoked_at FROM api_key WHERE epoch > $1`
+	// The text of a pack that is over is of no use to payments; that there was
+	// one is.
+	newerPacks = `SELECT change, pack, version, withdraws, CASE WHEN until_epoch IS NULL THEN yaml ELSE '' END, digest, source,
+from_epoch, from_at, until_epoch, until_at, withdrawn FROM rule_pack WHERE epoch > $1 AND from_epoch IS NOT NULL AND withdraws = 0`
 )
 
 // readChanges reads the epoch and every row that is marked with a newer one
@@ -143,7 +156,7 @@ func readChanges(ctx context.Context, tx *sql.Tx, since int64) (c settings.Chang
 	if err := tx.QueryRowContext(ctx, ReadEpoch).Scan(&c.Epoch); err != nil {
 		return c, wrapDriver("read the settings epoch", err)
 	}
-	var errs [7]error
+	var errs [8]error
 	c.Merchants, errs[0] = readAll(ctx, tx, scanMerchant, newerMerchants, since)
 	c.Stores, errs[1] = readAll(ctx, tx, scanStore, newerStores, since)
 	c.Models, errs[2] = readAll(ctx, tx, scanModel, newerModels, since)
@@ -151,6 +164,7 @@ func readChanges(ctx context.Context, tx *sql.Tx, since int64) (c settings.Chang
 	c.Policies, errs[4] = readAll(ctx, tx, scanPolicy, newerPolicies, since)
 	c.Stops, errs[5] = readAll(ctx, tx, scanStop, newerStops, since)
 	c.Keys, errs[6] = readAll(ctx, tx, scanKey, newerKeys, since)
+	c.Packs, errs[7] = readAll(ctx, tx, scanRulePack, newerPacks, since)
 	return c, errors.Join(errs[:]...)
 }
 

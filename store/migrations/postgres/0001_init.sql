@@ -356,6 +356,40 @@ CREATE TABLE approval (
   decided_at  bigint
 );
 
+-- A change of the rule packs in force and its life. state: 1 proposed, 2 in
+-- force, 3 rejected, 4 taken back, 5 lapsed.
+CREATE TABLE rule_change (
+  id          text COLLATE "C" NOT NULL PRIMARY KEY,
+  tightening  smallint NOT NULL,
+  based_on    text COLLATE "C" NOT NULL,
+  note        text COLLATE "C" NOT NULL,
+  state       smallint NOT NULL,
+  proposed_by text COLLATE "C" NOT NULL,
+  proposed_at bigint   NOT NULL,
+  expires_at  bigint   NOT NULL,
+  decided_by  text COLLATE "C",
+  decided_at  bigint
+);
+
+-- The packs of each change, as text. A pack is in force from from_epoch until
+-- until_epoch; withdrawn says that no other version took its place.
+CREATE TABLE rule_pack (
+  change      text COLLATE "C" NOT NULL REFERENCES rule_change (id),
+  pack        text COLLATE "C" NOT NULL,
+  version     bigint   NOT NULL,
+  withdraws   smallint NOT NULL,
+  yaml        text COLLATE "C" NOT NULL,
+  digest      text COLLATE "C" NOT NULL,
+  source      text COLLATE "C" NOT NULL,
+  from_epoch  bigint,
+  from_at     bigint,
+  until_epoch bigint,
+  until_at    bigint,
+  withdrawn   smallint NOT NULL,
+  epoch       bigint   NOT NULL,
+  PRIMARY KEY (change, pack)
+);
+
 CREATE TABLE staff (
   id           text COLLATE "C" NOT NULL PRIMARY KEY,
   login        text COLLATE "C" NOT NULL UNIQUE,
@@ -399,10 +433,17 @@ CREATE INDEX api_key_epoch ON api_key (epoch);
 CREATE INDEX emergency_stop_scope ON emergency_stop (scope, subject, id);
 CREATE INDEX approval_scope ON approval (scope, subject, state);
 CREATE INDEX approval_merchant ON approval (merchant, state, id);
+CREATE INDEX rule_change_state ON rule_change (state, id);
+CREATE INDEX rule_pack_epoch ON rule_pack (epoch);
+CREATE INDEX rule_pack_pack ON rule_pack (pack, version);
+-- One version of a pack is in force.
+CREATE UNIQUE INDEX rule_pack_live ON rule_pack (pack) WHERE from_epoch IS NOT NULL AND until_epoch IS NULL AND withdraws = 0;
 
 -- +goose Down
 DROP TABLE api_key;
 DROP TABLE staff;
+DROP TABLE rule_pack;
+DROP TABLE rule_change;
 DROP TABLE approval;
 DROP TABLE emergency_stop;
 DROP TABLE policy;

@@ -352,6 +352,40 @@ CREATE TABLE approval (
   decided_at  integer
 ) WITHOUT ROWID;
 
+-- A change of the rule packs in force and its life. state: 1 proposed, 2 in
+-- force, 3 rejected, 4 taken back, 5 lapsed.
+CREATE TABLE rule_change (
+  id          text     NOT NULL PRIMARY KEY,
+  tightening  integer  NOT NULL,
+  based_on    text     NOT NULL,
+  note        text     NOT NULL,
+  state       integer  NOT NULL,
+  proposed_by text     NOT NULL,
+  proposed_at integer  NOT NULL,
+  expires_at  integer  NOT NULL,
+  decided_by  text,
+  decided_at  integer
+) WITHOUT ROWID;
+
+-- The packs of each change, as text. A pack is in force from from_epoch until
+-- until_epoch; withdrawn says that no other version took its place.
+CREATE TABLE rule_pack (
+  change      text     NOT NULL REFERENCES rule_change (id),
+  pack        text     NOT NULL,
+  version     integer  NOT NULL,
+  withdraws   integer  NOT NULL,
+  yaml        text     NOT NULL,
+  digest      text     NOT NULL,
+  source      text     NOT NULL,
+  from_epoch  integer,
+  from_at     integer,
+  until_epoch integer,
+  until_at    integer,
+  withdrawn   integer  NOT NULL,
+  epoch       integer  NOT NULL,
+  PRIMARY KEY (change, pack)
+) WITHOUT ROWID;
+
 CREATE TABLE staff (
   id           text     NOT NULL PRIMARY KEY,
   login        text     NOT NULL UNIQUE,
@@ -395,10 +429,17 @@ CREATE INDEX api_key_epoch ON api_key (epoch);
 CREATE INDEX emergency_stop_scope ON emergency_stop (scope, subject, id);
 CREATE INDEX approval_scope ON approval (scope, subject, state);
 CREATE INDEX approval_merchant ON approval (merchant, state, id);
+CREATE INDEX rule_change_state ON rule_change (state, id);
+CREATE INDEX rule_pack_epoch ON rule_pack (epoch);
+CREATE INDEX rule_pack_pack ON rule_pack (pack, version);
+-- One version of a pack is in force.
+CREATE UNIQUE INDEX rule_pack_live ON rule_pack (pack) WHERE from_epoch IS NOT NULL AND until_epoch IS NULL AND withdraws = 0;
 
 -- +goose Down
 DROP TABLE api_key;
 DROP TABLE staff;
+DROP TABLE rule_pack;
+DROP TABLE rule_change;
 DROP TABLE approval;
 DROP TABLE emergency_stop;
 DROP TABLE policy;
