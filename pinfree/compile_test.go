@@ -38,6 +38,7 @@ func TestCompileNamesTheFault(t *testing.T) {
 		{"no edition", func(p *Pack) { p.Edition = "" }, "pack p: edition"},
 		{"a title in one language", func(p *Pack) { p.Title.EN = "" }, "pack p: title"},
 		{"a layer that is none", func(p *Pack) { p.Layer = "law" }, "pack p: layer"},
+		{"an open point in one language", func(p *Pack) { p.Open = []mianmi.Text{{EN: "x"}} }, "pack p: open[0]"},
 		{"no sources", func(p *Pack) { p.Sources = nil }, "pack p: sources"},
 		{"a source without a date", func(p *Pack) { p.Sources[0].Read = "yesterday" }, "pack p: sources[0].read"},
 		{"a source of no known quality", func(p *Pack) { p.Sources[0].Quality = "good" }, "pack p: sources[0].quality"},

@@ -51,6 +51,9 @@ func (f *faults) compilePack(s *RuleSet) rules {
 	for i, t := range p.Assumes {
 		f.text(at("", "assumes", i), t)
 	}
+	for i, t := range p.Open {
+		f.text(at("", "open", i), t)
+	}
 	f.sources(p)
 	f.readings(p)
 	out.from, out.to = f.period(p)

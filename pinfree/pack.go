@@ -34,7 +34,10 @@ type Pack struct {
 	Readings []Reading `json:"readings,omitempty" yaml:"readings"`
 	Reading  string    `json:"reading,omitempty" yaml:"reading"`
 	// Assumes lists what the operator vouches for by putting the pack in force.
-	Assumes  []mianmi.Text `json:"assumes,omitempty" yaml:"assumes"`
+	Assumes []mianmi.Text `json:"assumes,omitempty" yaml:"assumes"`
+	// Open lists what the sources leave open, and what of the text the pack
+	// does not encode.
+	Open     []mianmi.Text `json:"open,omitempty" yaml:"open"`
 	Sources  []Source      `json:"sources" yaml:"sources"`
 	When     Condition     `json:"when" yaml:"when"`
 	Counters []Counter     `json:"counters,omitempty" yaml:"counters"`
