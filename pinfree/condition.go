@@ -32,7 +32,6 @@ type facts struct {
 	entry    Entry
 	cvm      CVM
 	currency *money.Currency // a pointer, like the rest: else asking an expression would put the Input on the heap
-	minor    int64           // 0: unknown
 	card     *Card
 	place    *Place
 	more     *Facts // nil: unknown

@@ -6,7 +6,7 @@ func (v *verdict) rules(in *Input) {
 	concerned := "" // a pack that concerns the payment, should none permit it
 	if in.Rules != nil {
 		currency := in.Amount.Currency()
-		f := facts{method: in.Method, entry: in.Entry, cvm: in.CVM, currency: &currency, minor: in.Amount.Minor(),
+		f := facts{method: in.Method, entry: in.Entry, cvm: in.CVM, currency: &currency,
 			card: &in.Card, place: &in.Place, more: in.Facts}
 		for i := range in.Rules.rules {
 			p := &in.Rules.rules[i]

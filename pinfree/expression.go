@@ -16,7 +16,8 @@ import (
 
 // variable is a name that expressions may use. A value that is not known is
 // CEL's own unknown, which makes the expression unknown unless the rest of it
-// settles the matter.
+// settles the matter. The amount is not among them: it is bounded by limits
+// alone, so that more money is never less careful whatever a pack says.
 type variable struct {
 	name  string
 	kind  *cel.Type
@@ -25,7 +26,6 @@ type variable struct {
 }
 
 var variables = []variable{
-	{"amount", cel.IntType, nil, func(a *activation) ref.Val { return a.number(a.facts.minor, a.facts.minor > 0) }},
 	{"currency", cel.StringType, nil, func(a *activation) ref.Val { return word(string(a.currency)) }},
 	{"method", cel.StringType, methodNames[1:], func(a *activation) ref.Val { return word(a.facts.method.String()) }},
 	{"entry", cel.StringType, entryNames[1:], func(a *activation) ref.Val { return word(a.facts.entry.String()) }},
@@ -152,7 +152,7 @@ var noFacts Facts
 func (e *expression) eval(f *facts) tri {
 	a, _ := activations.Get().(*activation)
 	defer activations.Put(a)
-	a.facts = facts{method: f.method, entry: f.entry, cvm: f.cvm, minor: f.minor}
+	a.facts = facts{method: f.method, entry: f.entry, cvm: f.cvm}
 	a.currency, a.card, a.place = *f.currency, *f.card, *f.place
 	if f.more != nil {
 		a.more = *f.more

@@ -36,12 +36,37 @@ func drawCount(t *rapid.T) pinfree.Count {
 	return pinfree.Count{Number: rapid.Int64Range(-1, 12).Draw(t, "number"), Minor: rapid.Int64Range(-1, 120_000).Draw(t, "minor")}
 }
 
+func drawFlag(t *rapid.T, name string) pinfree.Flag {
+	return rapid.SampledFrom([]pinfree.Flag{pinfree.NotKnown, pinfree.No, pinfree.Yes}).Draw(t, name)
+}
+
+func drawWord(t *rapid.T, name string, words []string) string {
+	return rapid.SampledFrom(append([]string{""}, words...)).Draw(t, name)
+}
+
+func drawFacts(t *rapid.T) *pinfree.Facts {
+	f := &pinfree.Facts{
+		Type: drawWord(t, "type", pinfree.TransactionTypes), Offline: drawFlag(t, "offline"), Consent: drawWord(t, "consent", pinfree.Consents),
+		Contactless: drawFlag(t, "contactless"), Risk: drawWord(t, "risk", pinfree.Risks), MerchantRisk: drawWord(t, "merchant risk", pinfree.Risks),
+		Factors: rapid.Int64Range(0, 3).Draw(t, "factors"), Certificate: drawFlag(t, "certificate"),
+		Issuer:    drawWord(t, "issuer", []string{"icbc", "cmb", "vivid", "hlb", "citi"}),
+		Activated: drawFlag(t, "activated"), Listed: drawFlag(t, "listed"), AsksPIN: drawFlag(t, "asks PIN"), QuickPass: drawFlag(t, "quick pass"),
+		Mandate: pinfree.Mandate{Registered: drawFlag(t, "registered"), Begun: drawFlag(t, "begun"), Withdrawn: drawFlag(t, "withdrawn"),
+			Skipped: drawFlag(t, "skipped"), NoticeHours: rapid.Int64Range(0, 48).Draw(t, "notice"),
+			Category: drawWord(t, "category", []string{"insurance_premium", "streaming"})},
+	}
+	for i := range f.Figures {
+		f.Figures[i] = rapid.SampledFrom([]int64{0, 100, 5000, 100_000, pinfree.NoFigure}).Draw(t, "figure")
+	}
+	return f
+}
+
 // drawInput draws a complete payment, most often one that could pass.
 func drawInput(t *rapid.T, rs *pinfree.RuleSet) pinfree.Input {
 	in := pinfree.Input{
 		Amount: money.Of(rapid.Int64Range(1, 400_000).Draw(t, "amount"), rapid.SampledFrom([]money.Currency{"CNY", "CNY", "CNY", "EUR"}).Draw(t, "currency")),
 		Method: rapid.SampledFrom([]pinfree.Method{pinfree.PaymentCode, pinfree.CardTap, pinfree.CardInsert, pinfree.CardSwipe,
-			pinfree.DynamicQR, pinfree.StaticQR}).Draw(t, "method"),
+			pinfree.DynamicQR, pinfree.StaticQR, pinfree.Remote, pinfree.MandateDebit, pinfree.DeviceWallet, pinfree.ATM}).Draw(t, "method"),
 		Entry: rapid.SampledFrom([]pinfree.Entry{pinfree.Scanned, pinfree.Scanned, pinfree.Typed, pinfree.EntryUnknown}).Draw(t, "entry"),
 		CVM:   rapid.SampledFrom([]pinfree.CVM{pinfree.NoCVM, pinfree.NoCVM, pinfree.OnlinePIN, pinfree.PhonePassword, 42}).Draw(t, "cvm"),
 		Card:  pinfree.Card{Scheme: rapid.SampledFrom([]string{"unionpay", "visa", ""}).Draw(t, "scheme"), Instrument: "ci1"},
@@ -49,6 +74,9 @@ func drawInput(t *rapid.T, rs *pinfree.RuleSet) pinfree.Input {
 			NoPINMerchant: rapid.Bool().Draw(t, "no-PIN merchant"), UpgradedMerchant: rapid.Bool().Draw(t, "upgraded")},
 		At: noon, Minute: rapid.IntRange(-1, 1440).Draw(t, "minute"), Rules: rs, Own: drawCount(t),
 		Can: pinfree.StepUpMethods(rapid.IntRange(0, 7).Draw(t, "can")),
+	}
+	if rapid.IntRange(0, 3).Draw(t, "facts") > 0 {
+		in.Facts = drawFacts(t)
 	}
 	for range rs.Counters() {
 		in.Counts = append(in.Counts, drawCount(t))
@@ -106,6 +134,34 @@ func TestMoreMoneyIsNeverLessCareful(t *testing.T) {
 		in.Amount = money.Of(in.Amount.Minor()+more, in.Amount.Currency())
 		if after := pinfree.Decide(in); careful(after) > careful(before) {
 			t.Fatalf("%d more: %s became %s", more, before.Outcome, after.Outcome)
+		}
+	})
+}
+
+// TestWhatIsNotKnownNeverAllowsMore proves that forgetting facts, all or one,
+// makes no decision less careful.
+func TestWhatIsNotKnownNeverAllowsMore(t *testing.T) {
+	t.Parallel()
+	rs := embedded(t)
+	forget := []func(*pinfree.Input){
+		func(in *pinfree.Input) { in.Facts = nil },
+		func(in *pinfree.Input) { in.Facts.Offline = pinfree.NotKnown },
+		func(in *pinfree.Input) { in.Facts.Consent = "" },
+		func(in *pinfree.Input) { in.Facts.Risk, in.Facts.MerchantRisk = "", "" },
+		func(in *pinfree.Input) { in.Facts.Factors = 0 },
+		func(in *pinfree.Input) { in.Facts.Mandate = pinfree.Mandate{} },
+		func(in *pinfree.Input) { in.Facts.Figures = pinfree.Figures{} },
+		func(in *pinfree.Input) { in.Facts.Issuer = "" },
+		func(in *pinfree.Input) { in.Card.Scheme, in.Card.Kind = "", "" },
+		func(in *pinfree.Input) { in.Place.Country, in.Place.MCC = "", 0 },
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		in := drawInput(t, rs)
+		in.Facts = drawFacts(t)
+		before := pinfree.Decide(in)
+		forget[rapid.IntRange(0, len(forget)-1).Draw(t, "forget")](&in)
+		if after := pinfree.Decide(in); careful(after) > careful(before) {
+			t.Fatalf("%s became %s", before.Outcome, after.Outcome)
 		}
 	})
 }

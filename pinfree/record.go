@@ -249,7 +249,7 @@ func (w *recorder) move(c *counter) {
 // matches reports whether the event's payment is one that the counter counts;
 // when it cannot be told, it does.
 func (w *recorder) matches(c *counter) bool {
-	f := facts{method: w.ev.Method, entry: w.ev.Entry, currency: &w.ev.Currency, minor: w.ev.Minor,
+	f := facts{method: w.ev.Method, entry: w.ev.Entry, currency: &w.ev.Currency,
 		card: &w.ev.Card, place: &w.ev.Place, more: w.ev.Facts}
 	return c.when.match(&f) != no
 }

@@ -1,0 +1,34 @@
+package pinfree
+
+import (
+	"testing"
+)
+
+// FuzzExpression proves that no text of a condition brings the compiler or a
+// decision down, and that three-valued logic is sound: what is true or false
+// with facts left out is the same when they are known.
+func FuzzExpression(f *testing.F) {
+	for _, s := range []string{"offline", "!offline && risk == 'low'", "card.issuer in ['icbc']", "factors / 0 > 1", "'a' + 'b' == 'ab'",
+		"mandate.notice_hours >= 24 || mandate.category.startsWith('x')", "terminal.purpose.matches('(a+)+$')", "size(card.issuer) > 3", "[1][9] == 1"} {
+		f.Add(s, int64(1), "icbc", uint8(1))
+	}
+	f.Fuzz(func(t *testing.T, text string, factors int64, issuer string, flag uint8) {
+		var flaws faults
+		m := flaws.compileCondition("when", &Condition{CEL: text})
+		if flaws.err() != nil {
+			return
+		}
+		known := &Facts{Factors: factors, Issuer: issuer, Offline: Flag(flag % 3), Risk: "low", Mandate: Mandate{NoticeHours: factors}}
+		ask := func(more *Facts) tri {
+			return m.match(&facts{method: CardTap, currency: &yuan, card: &Card{}, place: &Place{}, more: more})
+		}
+		one := ask(known)
+		if again := ask(known); again != one {
+			t.Fatalf("%q: %d and then %d", text, one, again)
+		}
+		less := &Facts{Mandate: Mandate{NoticeHours: factors}}
+		if without := ask(less); without != perhaps && without != one {
+			t.Fatalf("%q: %d without the facts, %d with them", text, without, one)
+		}
+	})
+}
