@@ -74,7 +74,7 @@ func (s *RuleSet) Trace(in Input) []Trace {
 		in.Counts = slices.Repeat([]Count{unknownCount}, s.Counters())
 	}
 	currency := in.Amount.Currency()
-	f := facts{method: in.Method, entry: in.Entry, cvm: in.CVM, currency: &currency, minor: in.Amount.Minor(),
+	f := facts{method: in.Method, entry: in.Entry, cvm: in.CVM, currency: &currency,
 		card: &in.Card, place: &in.Place, more: in.Facts}
 	out := make([]Trace, 0, len(s.rules))
 	for i := range s.rules {

@@ -74,7 +74,7 @@ func valuesOf(tree *ast.AST, f *facts) string {
 		}
 	}
 	slices.Sort(names)
-	a := activation{facts: facts{method: f.method, entry: f.entry, cvm: f.cvm, minor: f.minor},
+	a := activation{facts: facts{method: f.method, entry: f.entry, cvm: f.cvm},
 		currency: *f.currency, card: *f.card, place: *f.place}
 	if f.more != nil {
 		a.more = *f.more
