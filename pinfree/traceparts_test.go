@@ -14,7 +14,7 @@ func TestEveryPartOfAConditionIsTraced(t *testing.T) {
 		reflect.TypeFor[[]string]():    []string{"7800"},
 		reflect.TypeFor[*bool]():       &yesSir,
 		reflect.TypeFor[[]Condition](): []Condition{{Kinds: []string{"debit"}}},
-		reflect.TypeFor[string]():      "amount > 1",
+		reflect.TypeFor[string]():      "offline",
 	}
 	currency := yuan
 	f := facts{currency: &currency, card: &Card{}, place: &Place{}}
