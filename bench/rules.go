@@ -5,11 +5,11 @@ import (
 	"github.com/mianmi/mianmi/pinfree/packs"
 )
 
-// generousRules are the shipped packs with their cumulative limits raised, so
+// generousRules are the usual packs with their cumulative limits raised, so
 // that a run which pays thousands of times a day from one payer measures
 // payments and not refusals. The work of a decision is the same.
 func generousRules() (*pinfree.RuleSet, error) {
-	list, err := packs.Embedded()
+	list, err := packs.Usual()
 	if err != nil {
 		return nil, err
 	}

@@ -81,7 +81,7 @@ func TestPacksPassTheCasesThatNameThem(t *testing.T) {
 	if err := json.Unmarshal(b, &raw); err != nil {
 		t.Fatal(err)
 	}
-	all, err := packs.Embedded()
+	all, err := packs.Usual()
 	if err != nil {
 		t.Fatal(err)
 	}

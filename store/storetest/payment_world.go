@@ -66,9 +66,9 @@ type Node struct {
 	Payments  *payment.Service
 }
 
-// Rules are the packs that are shipped, compiled.
+// Rules are the packs that are usually in force, compiled.
 func Rules() (*pinfree.RuleSet, error) {
-	list, err := packs.Embedded()
+	list, err := packs.Usual()
 	if err != nil {
 		return nil, err
 	}
