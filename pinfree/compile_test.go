@@ -195,7 +195,7 @@ func TestConditions(t *testing.T) {
 			if err := flaws.err(); err != nil {
 				t.Fatal(err)
 			}
-			f := facts{method: CardTap, currency: &yuan, card: &Card{Scheme: "unionpay", Kind: "debit", Domestic: true}, place: &Place{MCC: 5411, Country: "CN"}}
+			f := facts{method: CardTap, currency: &yuan, card: &Card{Scheme: "unionpay", Kind: "debit", Domestic: true}, place: &Place{MCC: 5411, Country: "CN"}, more: &noFacts}
 			tt.change(&f)
 			if got := m.match(&f); got != tt.want {
 				t.Errorf("want %d, got %d", tt.want, got)

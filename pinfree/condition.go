@@ -34,7 +34,18 @@ type facts struct {
 	currency *money.Currency // a pointer, like the rest: else asking an expression would put the Input on the heap
 	card     *Card
 	place    *Place
-	more     *Facts // nil: unknown
+	more     *Facts // never nil: noFacts when nothing is known
+}
+
+// noFacts are those of a payment about which nothing more is known.
+var noFacts Facts
+
+// orUnknown returns facts that may be asked.
+func (f *Facts) orUnknown() *Facts {
+	if f == nil {
+		return &noFacts
+	}
+	return f
 }
 
 // matcher is a compiled Condition. The expression is asked last, when nothing

@@ -7,7 +7,7 @@ func (v *verdict) rules(in *Input) {
 	if in.Rules != nil {
 		currency := in.Amount.Currency()
 		f := facts{method: in.Method, entry: in.Entry, cvm: in.CVM, currency: &currency,
-			card: &in.Card, place: &in.Place, more: in.Facts}
+			card: &in.Card, place: &in.Place, more: in.Facts.orUnknown()}
 		for i := range in.Rules.rules {
 			p := &in.Rules.rules[i]
 			applies := min(p.when.match(&f), p.inForce(in))

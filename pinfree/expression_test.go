@@ -2,8 +2,12 @@ package pinfree
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+
+	"cel.dev/cel-go/cel"
+	"pgregory.net/rapid"
 )
 
 // TestExpressionTruth proves that an expression is true, false or unknown as
@@ -47,12 +51,96 @@ func TestExpressionTruth(t *testing.T) {
 				t.Fatal(err)
 			}
 			f := facts{method: CardTap, currency: &yuan, card: &Card{Scheme: "unionpay", Kind: "debit", Domestic: true},
-				place: &Place{MCC: 5411, Country: "CN"}, more: tt.more}
+				place: &Place{MCC: 5411, Country: "CN"}, more: tt.more.orUnknown()}
 			if got := m.match(&f); got != tt.want {
 				t.Errorf("want %d, got %d", tt.want, got)
 			}
+			if got := m.expression.interpret(&f); got != tt.want {
+				t.Errorf("want %d, CEL says %d", tt.want, got)
+			}
 		})
 	}
+}
+
+// drawExpression draws a condition of the forms that are asked directly.
+func drawExpression(t *rapid.T, depth int) string {
+	of := func(kind *cel.Type) variable {
+		var list []variable
+		for i := range variables {
+			if variables[i].kind == kind {
+				list = append(list, variable(i)) //nolint:gosec // a table index
+			}
+		}
+		return rapid.SampledFrom(list).Draw(t, "variable")
+	}
+	word := func(v variable) string {
+		words := variables[v].words
+		if words == nil {
+			words = []string{"icbc", "CN", "EUR", "transport_fare", ""}
+		}
+		return strconv.Quote(rapid.SampledFrom(words).Draw(t, "word"))
+	}
+	forms := 9
+	if depth == 0 {
+		forms = 5
+	}
+	number := rapid.Map(rapid.Int64Range(-1, 30), func(n int64) string { return strconv.FormatInt(n, 10) })
+	switch rapid.IntRange(0, forms).Draw(t, "form") {
+	case 0:
+		return variables[of(cel.BoolType)].name
+	case 1:
+		v := of(cel.StringType)
+		return variables[v].name + rapid.SampledFrom([]string{" == ", " != "}).Draw(t, "op") + word(v)
+	case 2:
+		v := of(cel.StringType)
+		return variables[v].name + " in [" + word(v) + ", " + word(v) + "]"
+	case 3:
+		op := rapid.SampledFrom([]string{" == ", " != ", " < ", " <= ", " > ", " >= "}).Draw(t, "op")
+		a, b := variables[of(cel.IntType)].name, number.Draw(t, "number")
+		if rapid.Bool().Draw(t, "exchanged") {
+			a, b = b, a
+		}
+		return a + op + b
+	case 4:
+		return variables[of(cel.IntType)].name + " in [" + number.Draw(t, "number") + ", 5411]"
+	case 5:
+		return rapid.SampledFrom([]string{"true", "false"}).Draw(t, "constant")
+	case 6:
+		return "!(" + drawExpression(t, depth-1) + ")"
+	case 7:
+		return "(" + drawExpression(t, depth-1) + " && " + drawExpression(t, depth-1) + ")"
+	case 8:
+		return "(" + drawExpression(t, depth-1) + " || " + drawExpression(t, depth-1) + ")"
+	}
+	return "(" + drawExpression(t, depth-1) + " ? " + drawExpression(t, depth-1) + " : " + drawExpression(t, depth-1) + ")"
+}
+
+// TestDirectAnswersAreThoseOfCEL proves that the forms that are asked directly
+// mean what CEL says they mean, with facts that are known and that are not.
+func TestDirectAnswersAreThoseOfCEL(t *testing.T) {
+	t.Parallel()
+	flag := rapid.SampledFrom([]Flag{NotKnown, No, Yes})
+	rapid.Check(t, func(t *rapid.T) {
+		text := drawExpression(t, 3)
+		var flaws faults
+		e := flaws.compileExpression("cel", text)
+		if err := flaws.err(); err != nil {
+			t.Fatal(err)
+		}
+		if e.tests == nil {
+			t.Fatalf("%s has no direct form", text)
+		}
+		for range 5 {
+			more := Facts{Offline: flag.Draw(t, "offline"), Certificate: flag.Draw(t, "certificate"), Activated: flag.Draw(t, "activated"),
+				Consent: rapid.SampledFrom(append([]string{""}, Consents...)).Draw(t, "consent"), Risk: rapid.SampledFrom(append([]string{""}, Risks...)).Draw(t, "risk"),
+				Factors: rapid.Int64Range(0, 3).Draw(t, "factors"), Issuer: rapid.SampledFrom([]string{"", "icbc", "cmb"}).Draw(t, "issuer"),
+				Mandate: Mandate{NoticeHours: rapid.Int64Range(0, 30).Draw(t, "notice"), Begun: flag.Draw(t, "begun")}}
+			f := facts{method: CardTap, currency: &yuan, card: &Card{Kind: "debit"}, place: &Place{MCC: 5411, Purpose: "transport_fare"}, more: &more}
+			if direct, said := e.eval(&f), e.interpret(&f); direct != said {
+				t.Fatalf("%s: asked directly %d, CEL says %d", text, direct, said)
+			}
+		}
+	})
 }
 
 // TestExpressionFaults proves that what cannot be meant is refused when the

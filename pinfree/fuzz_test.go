@@ -20,7 +20,11 @@ func FuzzExpression(f *testing.F) {
 		}
 		known := &Facts{Factors: factors, Issuer: issuer, Offline: Flag(flag % 3), Risk: "low", Mandate: Mandate{NoticeHours: factors}}
 		ask := func(more *Facts) tri {
-			return m.match(&facts{method: CardTap, currency: &yuan, card: &Card{}, place: &Place{}, more: more})
+			f := &facts{method: CardTap, currency: &yuan, card: &Card{}, place: &Place{}, more: more}
+			if m.expression != nil && m.expression.eval(f) != m.expression.interpret(f) {
+				t.Fatalf("%q: asked directly %d, CEL says %d", text, m.expression.eval(f), m.expression.interpret(f))
+			}
+			return m.match(f)
 		}
 		one := ask(known)
 		if again := ask(known); again != one {

@@ -250,7 +250,7 @@ func (w *recorder) move(c *counter) {
 // when it cannot be told, it does.
 func (w *recorder) matches(c *counter) bool {
 	f := facts{method: w.ev.Method, entry: w.ev.Entry, currency: &w.ev.Currency,
-		card: &w.ev.Card, place: &w.ev.Place, more: w.ev.Facts}
+		card: &w.ev.Card, place: &w.ev.Place, more: w.ev.Facts.orUnknown()}
 	return c.when.match(&f) != no
 }
 

@@ -75,7 +75,7 @@ func (s *RuleSet) Trace(in Input) []Trace {
 	}
 	currency := in.Amount.Currency()
 	f := facts{method: in.Method, entry: in.Entry, cvm: in.CVM, currency: &currency,
-		card: &in.Card, place: &in.Place, more: in.Facts}
+		card: &in.Card, place: &in.Place, more: in.Facts.orUnknown()}
 	out := make([]Trace, 0, len(s.rules))
 	for i := range s.rules {
 		out = append(out, s.trace(i, &in, &f))

@@ -55,11 +55,11 @@ func expressionPart(env *cel.Env, text string, f *facts) Part {
 	if issues.Err() != nil {
 		return part
 	}
-	program, err := env.Program(tree)
+	e, err := newExpression(env, tree)
 	if err != nil {
 		return part
 	}
-	part.Is = flagFrom((&expression{program}).eval(f))
+	part.Is = flagFrom(e.eval(f))
 	part.Have = valuesOf(tree.NativeRep(), f)
 	return part
 }
@@ -74,14 +74,9 @@ func valuesOf(tree *ast.AST, f *facts) string {
 		}
 	}
 	slices.Sort(names)
-	a := activation{facts: facts{method: f.method, entry: f.entry, cvm: f.cvm},
-		currency: *f.currency, card: *f.card, place: *f.place}
-	if f.more != nil {
-		a.more = *f.more
-	}
 	for i, name := range names {
 		value := "?"
-		if v := variables[variableByName[name]].value(&a); !types.IsUnknown(v) {
+		if v := f.celValue(variableByName[name]); !types.IsUnknown(v) {
 			value = fmt.Sprint(v.Value())
 		}
 		names[i] = name + ": " + value

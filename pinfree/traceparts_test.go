@@ -17,7 +17,7 @@ func TestEveryPartOfAConditionIsTraced(t *testing.T) {
 		reflect.TypeFor[string]():      "offline",
 	}
 	currency := yuan
-	f := facts{currency: &currency, card: &Card{}, place: &Place{}}
+	f := facts{currency: &currency, card: &Card{}, place: &Place{}, more: &noFacts}
 	for i := range reflect.TypeFor[Condition]().NumField() {
 		field := reflect.TypeFor[Condition]().Field(i)
 		c := Condition{}
