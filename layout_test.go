@@ -23,6 +23,7 @@ var mayImport = map[string][]string{
 	"money":               {},
 	"pinfree":             {"mianmi", "money"}, // the root for bilingual text
 	"pinfree/packs":       {"mianmi", "money", "pinfree"},
+	"pinfree/compare":     {"mianmi", "money", "pinfree"},
 	"evidence":            {"mianmi"},
 	"secret":              {"mianmi"},
 	"access":              {"mianmi", "evidence", "secret"},
@@ -70,6 +71,8 @@ var plain = []string{"bytes", "cmp", "crypto/sha256", "encoding/hex", "encoding/
 var outside = map[string][]string{
 	"money":   plain,
 	"pinfree": append([]string{"cel.dev/cel-go/…", "sync"}, plain...),
+
+	"pinfree/compare": plain,
 }
 
 // The tree keeps to the layout and to the limits of style that a machine can

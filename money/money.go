@@ -1,7 +1,7 @@
 // Package money is an amount: an integer of minor units and a currency.
 //
 // There is no float anywhere, and text becomes an amount only at the edge
-// (api, web). Adding unlike currencies or past int64 is an error, never a
+// (api, web, cmd) and by one parser. Adding unlike currencies or past int64 is an error, never a
 // silent wrong sum.
 package money
 

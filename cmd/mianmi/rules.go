@@ -9,4 +9,6 @@ type rulesCmd struct {
 
 // rulesTools read and try rules; none of them needs a database. One field a
 // subcommand, each in a file of its own.
-type rulesTools struct{}
+type rulesTools struct {
+	List rulesListCmd `cmd:"" help:"List the rule packs with their dates, what they do and which reading they take; or show one whole." zh:"列出规则包：适用期、作用与所取解读；或完整显示其中一个。"`
+}
