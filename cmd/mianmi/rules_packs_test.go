@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -24,7 +25,8 @@ func TestRulesDryRunNamesFaults(t *testing.T) {
 	if r.code != exitFailed {
 		t.Errorf("a bad pack: status %d", r.code)
 	}
-	for _, want := range []string{"bad.yaml:4: layer", "limits[0].above"} {
+	line := 1 + strings.Count(bad[:strings.Index(bad, "layer: law")], "\n")
+	for _, want := range []string{fmt.Sprintf("bad.yaml:%d: layer", line), "limits[0].above"} {
 		if !strings.Contains(r.stderr, want) {
 			t.Errorf("told %q, want %q in it", r.stderr, want)
 		}
