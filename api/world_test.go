@@ -134,7 +134,7 @@ func newParts(t testing.TB, engine string, cfg api.Config, instead ...api.Paymen
 	p.access = access.New(access.Parts{Store: p.db, Keys: p.keys, Hasher: hasher, Clock: p.clock, Random: rand.Reader}, access.Config{})
 	payers, err := payer.New(payer.Parts{Store: p.db, Access: p.access, Keys: p.keys, Hasher: hasher, Clock: p.clock, Random: rand.Reader}, payer.Config{})
 	must(t, err)
-	list, err := packs.Embedded()
+	list, err := packs.Usual()
 	must(t, err)
 	rules, err := pinfree.Compile(list)
 	must(t, err)

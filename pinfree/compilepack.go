@@ -1,6 +1,7 @@
 package pinfree
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"strings"
@@ -300,21 +301,32 @@ func (f *faults) bound(path string, r *Range, counted bool) (b Bound, previous b
 
 // figure returns the figure that bounds the amount; false when a number does.
 func (f *faults) figure(path string, r *Range) (Figure, bool) {
-	name, field := r.AtMostOf, ".at_most_of"
-	if name == "" {
-		name, field = r.BelowOf, ".below_of"
-	}
-	if name == "" {
+	name, figured := r.figure()
+	if !figured {
 		return 0, false
+	}
+	field := ".at_most_of"
+	if r.AtMostOf == "" {
+		field = ".below_of"
 	}
 	return Figure(f.choose(path+field, name, figureNames)), true //nolint:gosec // a table index
 }
 
-// currency is the one that the limit's amounts are in.
+// figure returns the name of the figure that bounds the amount, if any.
+func (r *Range) figure() (name string, figured bool) {
+	name = cmp.Or(r.AtMostOf, r.BelowOf)
+	return name, name != ""
+}
+
+// currency is the one that the limit's amounts are in. It may be left open for
+// a figure, which comes in the payment's own; then it is empty.
 func (f *faults) currency(path string, l *Limit) money.Currency {
 	list, where := f.pack.When.Currencies, "when.currencies"
 	if l.When != nil && len(l.When.Currencies) > 0 {
 		list, where = l.When.Currencies, path+".when.currencies"
+	}
+	if _, figured := l.Amount.figure(); figured && l.Counter == "" && len(list) == 0 {
+		return ""
 	}
 	if len(list) != 1 {
 		f.add(where, "an amount needs exactly one currency here, not %d", len(list))

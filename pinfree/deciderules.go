@@ -1,5 +1,7 @@
 package pinfree
 
+import "github.com/mianmi/mianmi/money"
+
 // rules applies every pack that concerns the payment.
 func (v *verdict) rules(in *Input) {
 	covered := false
@@ -19,7 +21,7 @@ func (v *verdict) rules(in *Input) {
 				covered = true
 				v.permitted(p)
 			}
-			if concerned == "" {
+			if concerned == "" && (p.permits || len(p.limits) > 0) {
 				concerned = p.id
 			}
 		}
@@ -69,15 +71,15 @@ func (v *verdict) rule(in *Input, p *rules, l *rule) {
 	}
 	minor := in.Amount.Minor()
 	if l.counter < 0 {
-		v.compare(p, l, measure{RulePerPaymentLimit, l.bound(in), 0, minor})
+		v.compare(p, l, measure{RulePerPaymentLimit, l.bound(in), 0, minor, l.currencyOf(in)})
 		return
 	}
 	c := in.Counts[l.counter]
 	if l.previous {
 		minor = 0
 	}
-	v.compare(p, l, measure{RuleCumulativeLimit, l.bound(in), c.Minor, minor})
-	v.compare(p, l, measure{RuleCountLimit, l.number, c.Number, 1})
+	v.compare(p, l, measure{RuleCumulativeLimit, l.bound(in), c.Minor, minor, l.currency})
+	v.compare(p, l, measure{RuleCountLimit, l.number, c.Number, 1, ""})
 }
 
 // bound is the limit's bound on amounts, from the pack or from a figure that
@@ -89,12 +91,22 @@ func (l *rule) bound(in *Input) Bound {
 	return l.amount
 }
 
+// currencyOf is that of the limit's amounts: a figure of a limit for any
+// currency comes in the payment's own.
+func (l *rule) currencyOf(in *Input) money.Currency {
+	if l.currency == "" {
+		return in.Amount.Currency()
+	}
+	return l.currency
+}
+
 // measure is a figure to hold against a bound: what was counted before, and
 // what this payment adds.
 type measure struct {
 	reason       Reason
 	bound        Bound
 	counted, now int64
+	currency     money.Currency // of the figure; empty: a number of payments
 }
 
 // compare holds a figure against its bound: a reason when it is outside, a
@@ -104,10 +116,7 @@ func (v *verdict) compare(p *rules, l *rule, m measure) {
 		return
 	}
 	x, inside := within(m.bound, m.counted, m.now)
-	w := Why{Reason: m.reason, Layer: p.layer, Rule: l.name, Version: p.version, Limit: m.bound.N, Actual: x}
-	if m.reason != RuleCountLimit {
-		w.Currency = l.currency
-	}
+	w := Why{Reason: m.reason, Layer: p.layer, Rule: l.name, Version: p.version, Limit: m.bound.N, Actual: x, Currency: m.currency}
 	switch {
 	case inside:
 		if !v.narrow || tighter(&w, &v.tightest) {

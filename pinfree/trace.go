@@ -145,7 +145,7 @@ func (l *rule) checks(in *Input, counted Count) []Check {
 			c.Actual = saturate(max(before, 0), now)
 		}
 		if r != RuleCountLimit {
-			c.Currency = l.currency
+			c.Currency = l.currencyOf(in)
 			if l.figured {
 				c.Figure = l.figure.String()
 			}
