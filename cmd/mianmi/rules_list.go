@@ -59,11 +59,11 @@ func (a *app) writeJSON(v any) error {
 	return enc.Encode(v)
 }
 
-// listPacks draws two lines a pack: where, when and what, then its name.
+// listPacks draws two lines a pack: when and what, then its name and the rest. The
+// identifiers are long, so that more does not fit beside them.
 func listPacks(page *strings.Builder, lang mianmi.Lang, list []pinfree.Pack) {
 	table := textTable{}
-	head := [...]mianmi.Text{{ZH: "规则包", EN: "PACK"}, {ZH: "版本", EN: "V"}, {ZH: "适用期", EN: "DATES"}, {ZH: "层", EN: "LAYER"},
-		{ZH: "地区", EN: "AT"}, {ZH: "作用", EN: "DOES"}}
+	head := [...]mianmi.Text{{ZH: "规则包", EN: "PACK"}, {ZH: "适用期", EN: "DATES"}, {ZH: "作用", EN: "DOES"}}
 	row := make([]string, len(head))
 	for i, h := range head {
 		row[i] = h.In(lang)
@@ -71,9 +71,9 @@ func listPacks(page *strings.Builder, lang mianmi.Lang, list []pinfree.Pack) {
 	table.add(row...)
 	for i := range list {
 		p := &list[i]
-		table.add(p.ID, fmt.Sprint(p.Version), dates(p), layerText(p.Layer).In(lang), p.Jurisdiction, doesText(p).In(lang))
-		about := say("%s · %s 版 · %d 条限额 · %d 个来源", "%s · edition %s · %d limits · %d sources",
-			p.Title.In(lang), p.Edition, len(p.Limits), len(p.Sources)).In(lang)
+		table.add(p.ID, dates(p), doesText(p).In(lang))
+		about := say("%s · %s · %s · %s 版 · 第 %d 版编码 · %d 条限额 · %d 个来源", "%s · %s · %s · edition %s · version %d · %d limits · %d sources",
+			p.Title.In(lang), p.Jurisdiction, layerText(p.Layer).In(lang), p.Edition, p.Version, len(p.Limits), len(p.Sources)).In(lang)
 		if p.Reading != "" {
 			about += say(" · 解读：%s", " · reading %s", p.Reading).In(lang)
 		}

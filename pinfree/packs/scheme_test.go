@@ -15,7 +15,7 @@ import (
 // that it takes).
 func shipped(t *testing.T, id, reading string) pinfree.Pack {
 	t.Helper()
-	all, err := Embedded()
+	all, err := embeddedOnce()
 	if err != nil {
 		t.Fatal(err)
 	}
