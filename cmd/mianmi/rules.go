@@ -10,5 +10,6 @@ type rulesCmd struct {
 // rulesTools read and try rules; none of them needs a database. One field a
 // subcommand, each in a file of its own.
 type rulesTools struct {
-	List rulesListCmd `cmd:"" help:"List the rule packs with their dates, what they do and which reading they take; or show one whole." zh:"列出规则包：适用期、作用与所取解读；或完整显示其中一个。"`
+	List    rulesListCmd    `cmd:"" help:"List the rule packs with their dates, what they do and which reading they take; or show one whole." zh:"列出规则包：适用期、作用与所取解读；或完整显示其中一个。"`
+	Explain rulesExplainCmd `cmd:"" help:"Say what would be decided about a payment and why: every reason in words, every pack that applies or does not." zh:"说明一笔付款会如何判定及原因：逐条给出原因，并列出各规则包是否适用。"`
 }

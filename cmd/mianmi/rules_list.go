@@ -12,6 +12,7 @@ import (
 	"github.com/mianmi/mianmi/money"
 	"github.com/mianmi/mianmi/pinfree"
 	"github.com/mianmi/mianmi/pinfree/compare"
+	"github.com/mianmi/mianmi/pinfree/packs"
 )
 
 type rulesListCmd struct {
@@ -22,12 +23,8 @@ type rulesListCmd struct {
 
 // Run lists the packs, or shows one.
 func (c *rulesListCmd) Run(_ context.Context, a *app) error {
-	from := packFlags{PacksDir: c.PacksDir}
-	list, err := from.load()
+	list, usual, err := c.packs()
 	if err != nil {
-		return err
-	}
-	if _, err := pinfree.Compile(list); err != nil {
 		return err
 	}
 	slices.SortFunc(list, func(x, y pinfree.Pack) int { return cmp.Compare(x.ID, y.ID) })
@@ -39,16 +36,50 @@ func (c *rulesListCmd) Run(_ context.Context, a *app) error {
 		list = list[i : i+1]
 	}
 	if c.JSON {
-		return a.writeJSON(list)
+		return a.writeJSON(listed(list, usual))
 	}
 	var page strings.Builder
 	if c.Only != "" {
 		showPack(&page, a.lang, &list[0])
 	} else {
-		listPacks(&page, a.lang, list)
+		listPacks(&page, a.lang, listed(list, usual))
 	}
 	_, err = fmt.Fprint(a.stdout, page.String())
 	return err
+}
+
+// packs are the packs to list, and the identifiers of the usual ones.
+func (c *rulesListCmd) packs() (list []pinfree.Pack, usual []string, err error) {
+	if c.PacksDir != "" {
+		list, err = readFolder("--packs-dir", c.PacksDir)
+	} else {
+		list, err = packs.Embedded()
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	if _, err := pinfree.Compile(list); err != nil {
+		return nil, nil, err
+	}
+	inForce, err := packs.Usual()
+	for i := range inForce {
+		usual = append(usual, inForce[i].ID)
+	}
+	return list, usual, err
+}
+
+// listedPack is a pack in a list.
+type listedPack struct {
+	pinfree.Pack
+	Usual bool `json:"usual"` // in force unless an operator chooses
+}
+
+func listed(list []pinfree.Pack, usual []string) []listedPack {
+	out := make([]listedPack, len(list))
+	for i, p := range list {
+		out[i] = listedPack{p, slices.Contains(usual, p.ID)}
+	}
+	return out
 }
 
 // writeJSON writes a value for other programs.
@@ -61,17 +92,21 @@ func (a *app) writeJSON(v any) error {
 
 // listPacks draws two lines a pack: when and what, then its name and the rest. The
 // identifiers are long, so that more does not fit beside them.
-func listPacks(page *strings.Builder, lang mianmi.Lang, list []pinfree.Pack) {
+func listPacks(page *strings.Builder, lang mianmi.Lang, list []listedPack) {
 	table := textTable{}
-	head := [...]mianmi.Text{{ZH: "规则包", EN: "PACK"}, {ZH: "适用期", EN: "DATES"}, {ZH: "作用", EN: "DOES"}}
+	head := [...]mianmi.Text{{}, {ZH: "规则包", EN: "PACK"}, {ZH: "适用期", EN: "DATES"}, {ZH: "作用", EN: "DOES"}}
 	row := make([]string, len(head))
 	for i, h := range head {
 		row[i] = h.In(lang)
 	}
 	table.add(row...)
 	for i := range list {
-		p := &list[i]
-		table.add(p.ID, dates(p), doesText(p).In(lang))
+		p := &list[i].Pack
+		mark := ""
+		if list[i].Usual {
+			mark = "*"
+		}
+		table.add(mark, p.ID, dates(p), doesText(p).In(lang))
 		about := say("%s · %s · %s · %s 版 · 第 %d 版编码 · %d 条限额 · %d 个来源", "%s · %s · %s · edition %s · version %d · %d limits · %d sources",
 			p.Title.In(lang), p.Jurisdiction, layerText(p.Layer).In(lang), p.Edition, p.Version, len(p.Limits), len(p.Sources)).In(lang)
 		if p.Reading != "" {
@@ -80,7 +115,8 @@ func listPacks(page *strings.Builder, lang mianmi.Lang, list []pinfree.Pack) {
 		table.add(about)
 	}
 	table.write(page)
-	writeWrapped(page, "", "", say("共 %d 个规则包。mianmi rules list 规则包 可查看全文。", "%d packs. mianmi rules list PACK shows one whole.", len(list)).In(lang))
+	writeWrapped(page, "", "", say("共 %d 个规则包；* 为默认启用。mianmi rules list 规则包 可查看全文。",
+		"%d packs; those with * are in force by default. mianmi rules list PACK shows one whole.", len(list)).In(lang))
 }
 
 func dates(p *pinfree.Pack) string {
@@ -202,7 +238,9 @@ func aboveText(l *pinfree.Limit) mianmi.Text {
 }
 
 func rangeText(r *pinfree.Range, figure func(int64) mianmi.Text) mianmi.Text {
-	comes := func(name string) mianmi.Text { return say("%[1]s（随付款给出）", "%[1]s (comes with the payment)", name) }
+	comes := func(name string) mianmi.Text {
+		return say("%[1]s（随付款给出）", "%[1]s (comes with the payment)", name)
+	}
 	atMost, below := mianmi.Text{ZH: "不超过 ", EN: "at most "}, mianmi.Text{ZH: "低于 ", EN: "below "}
 	var t mianmi.Text
 	switch {

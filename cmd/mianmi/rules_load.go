@@ -13,17 +13,14 @@ import (
 
 // packFlags choose the packs that a subcommand on files works with.
 type packFlags struct {
-	Packs    []string `placeholder:"ID,…" help:"Rule packs to take, by identifier; all by default." zh:"要使用的规则包标识；默认为全部。"`
+	Packs    []string `placeholder:"ID,…" help:"Rule packs to take, by identifier; by default the usual ones, or all of --packs-dir." zh:"要使用的规则包标识；默认为常用规则包，或 --packs-dir 中的全部。"`
 	PacksDir string   `placeholder:"DIR" help:"Folder of rule packs (*.yaml), in place of those that are shipped." zh:"规则包所在文件夹（*.yaml），代替随附的规则包。"`
 	Pack     []string `sep:"none" placeholder:"FILE" help:"Rule pack to add; it replaces the one with the same identifier. May be given several times." zh:"另外加入的规则包文件，替换标识相同的规则包；可多次给出。"`
 }
 
 // load reads the packs that the flags choose.
 func (f *packFlags) load() ([]pinfree.Pack, error) {
-	list, err := packs.Embedded()
-	if f.PacksDir != "" {
-		list, err = readFolder("--packs-dir", f.PacksDir)
-	}
+	list, err := f.offered()
 	if err != nil {
 		return nil, err
 	}
@@ -47,6 +44,17 @@ func (f *packFlags) load() ([]pinfree.Pack, error) {
 		list = replacePack(list, p)
 	}
 	return list, nil
+}
+
+// offered are the packs that may be chosen from; without a choice they are taken.
+func (f *packFlags) offered() ([]pinfree.Pack, error) {
+	switch {
+	case f.PacksDir != "":
+		return readFolder("--packs-dir", f.PacksDir)
+	case len(f.Packs) == 0:
+		return packs.Usual()
+	}
+	return packs.Embedded()
 }
 
 // compile reads the packs and compiles them together.
@@ -77,9 +85,10 @@ func readFolder(flag, dir string) (list []pinfree.Pack, err error) {
 	return list, err
 }
 
-// chosenPacks reads a comma list: each item is a file, a folder, "shipped" for
-// all that are shipped, or the identifier of one of those. Later items replace
-// packs with the same identifier.
+// chosenPacks reads a comma list: each item is a file, a folder, "usual" for
+// the packs that are in force by default, "shipped" for all that are shipped, or
+// the identifier of one of those. Later items replace packs with the same
+// identifier.
 func chosenPacks(what, items string) ([]pinfree.Pack, error) {
 	shipped, err := packs.Embedded()
 	if err != nil {
@@ -100,8 +109,11 @@ func chosenPacks(what, items string) ([]pinfree.Pack, error) {
 }
 
 func packsOf(what, item string, shipped []pinfree.Pack) ([]pinfree.Pack, error) {
-	if item == "shipped" {
+	switch item {
+	case "shipped":
 		return shipped, nil
+	case "usual":
+		return packs.Usual()
 	}
 	if i := slices.IndexFunc(shipped, func(p pinfree.Pack) bool { return p.ID == item }); i >= 0 {
 		return shipped[i : i+1], nil
