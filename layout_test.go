@@ -12,7 +12,7 @@ import (
 const module = "github.com/mianmi/mianmi"
 
 // domain is who holds the business: transports and the store speak to these.
-var domain = []string{"mianmi", "money", "pinfree", "evidence", "secret", "access", "idempotency", "payer", "merchant",
+var domain = []string{"mianmi", "money", "pinfree", "pinfree/emv", "evidence", "secret", "access", "idempotency", "payer", "merchant",
 	"terminal", "rules", "settings", "payment", "support", "risk", "notice"}
 
 // mayImport says which packages of this module a package may import, tests
@@ -24,6 +24,7 @@ var mayImport = map[string][]string{
 	"pinfree":             {"mianmi", "money"}, // the root for bilingual text
 	"pinfree/packs":       {"mianmi", "money", "pinfree"},
 	"pinfree/compare":     {"mianmi", "money", "pinfree"},
+	"pinfree/emv":         {"mianmi", "money", "pinfree"},
 	"evidence":            {"mianmi"},
 	"secret":              {"mianmi"},
 	"access":              {"mianmi", "evidence", "secret"},
@@ -69,8 +70,9 @@ var plain = []string{"bytes", "cmp", "crypto/sha256", "encoding/hex", "encoding/
 // outside lists all that a pure package may import from outside this module;
 // "/…" ends a prefix. Packages that are not here are free.
 var outside = map[string][]string{
-	"money":   plain,
-	"pinfree": append([]string{"cel.dev/cel-go/…", "sync"}, plain...),
+	"money":       plain,
+	"pinfree/emv": plain,
+	"pinfree":     append([]string{"cel.dev/cel-go/…", "sync"}, plain...),
 
 	"pinfree/compare": plain,
 }
