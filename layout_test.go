@@ -74,7 +74,7 @@ var outside = map[string][]string{
 	"pinfree/emv": plain,
 	"pinfree":     append([]string{"cel.dev/cel-go/…", "sync"}, plain...),
 
-	"pinfree/compare": plain,
+	"pinfree/compare": append([]string{"bufio"}, plain...), // reads a log by lines
 }
 
 // The tree keeps to the layout and to the limits of style that a machine can
