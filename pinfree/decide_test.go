@@ -267,3 +267,7 @@ func TestStrictest(t *testing.T) {
 		t.Errorf("strictest of pin_free and step_up is %s", got)
 	}
 }
+
+func on(k pinfree.LayerKind) pinfree.Layer {
+	return pinfree.Layer{Kind: k, State: pinfree.On, Limits: pinfree.NoLimits()}
+}
