@@ -28,6 +28,7 @@ const (
 type app struct {
 	clock   mianmi.Clock
 	random  io.Reader
+	stdin   io.Reader
 	stdout  io.Writer
 	stderr  io.Writer
 	environ []string // "NAME=value"

@@ -27,6 +27,7 @@ func main() {
 	code := run(ctx, os.Args[1:], &app{
 		clock:   systemClock{},
 		random:  systemRandom,
+		stdin:   os.Stdin,
 		stdout:  os.Stdout,
 		stderr:  os.Stderr,
 		environ: os.Environ(),
