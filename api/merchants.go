@@ -35,6 +35,7 @@ type Facts struct {
 	NoPIN             bool   `json:"no_pin,omitzero" doc:"Enabled for no PIN and no signature by its acquirer (双免)"`
 	Upgraded          bool   `json:"upgraded,omitzero" doc:"Upgraded to the scheme's present limit"`
 	AgreementRequired bool   `json:"agreement_required,omitzero" doc:"PIN-free only for payers with an open agreement"`
+	Risk              string `json:"risk,omitzero" enum:"low,elevated,high" doc:"Its acquirer's rating (商户风险等级). Left out: not known, which rules take for the worst"`
 }
 
 // NewMerchant is a merchant to be created.

@@ -32,6 +32,8 @@ func (s *Server) registerPayerPayments() {
 type TopUpBody struct {
 	Key    string `json:"key" doc:"The caller's own number for this; makes a repeat harmless"`
 	Amount Amount `json:"amount"`
+	// Authenticated is the word of the caller, who has asked the payer.
+	Authenticated bool `json:"authenticated,omitzero" doc:"The payer has authenticated for this top-up: what rules count begins again, where they say so"`
 }
 
 // TopUp is money that came onto a balance.
@@ -51,7 +53,7 @@ func (s *Server) topUp(ctx context.Context, a mianmi.Actor, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	t, err := s.Payments.TopUp(ctx, a, payment.TopUpRequest{Payer: id, Key: in.Body.Key, Amount: in.Body.Amount.money()})
+	t, err := s.Payments.TopUp(ctx, a, payment.TopUpRequest{Payer: id, Key: in.Body.Key, Amount: in.Body.Amount.money(), Authenticated: in.Body.Authenticated})
 	if err != nil {
 		return nil, err
 	}

@@ -153,6 +153,7 @@ type NewInstrument struct {
 	Scheme   string `json:"scheme" example:"unionpay"`
 	Kind     string `json:"kind,omitzero" enum:"debit,credit,quasi_credit,prepaid"`
 	Domestic bool   `json:"domestic,omitzero" doc:"Issued in the country of the terminals"`
+	Issuer   string `json:"issuer,omitzero" doc:"Who issued it, a short name in lower case. Left out: not known, and rules of one issuer hold for it too" example:"icbc"`
 	Last4    string `json:"last4,omitzero" doc:"The last four digits, never the number"`
 }
 
@@ -162,12 +163,13 @@ type Instrument struct {
 	Scheme    string    `json:"scheme"`
 	Kind      string    `json:"kind,omitzero"`
 	Domestic  bool      `json:"domestic"`
+	Issuer    string    `json:"issuer,omitzero"`
 	Last4     string    `json:"last4,omitzero"`
 	CreatedAt time.Time `json:"created_at"`
 }
 
 func showInstrument(i *payer.Instrument) Instrument {
-	return Instrument{ID: string(i.ID), Scheme: i.Scheme, Kind: i.Kind, Domestic: i.Domestic, Last4: i.Last4, CreatedAt: i.CreatedAt}
+	return Instrument{ID: string(i.ID), Scheme: i.Scheme, Kind: i.Kind, Domestic: i.Domestic, Issuer: i.Issuer, Last4: i.Last4, CreatedAt: i.CreatedAt}
 }
 
 func (s *Server) addInstrument(ctx context.Context, a mianmi.Actor, in *struct {
@@ -179,7 +181,7 @@ func (s *Server) addInstrument(ctx context.Context, a mianmi.Actor, in *struct {
 		return nil, err
 	}
 	b := in.Body
-	i, err := s.Payers.AddInstrument(ctx, a, id, payer.NewInstrument{Scheme: b.Scheme, Kind: b.Kind, Domestic: b.Domestic, Last4: b.Last4})
+	i, err := s.Payers.AddInstrument(ctx, a, id, payer.NewInstrument{Scheme: b.Scheme, Kind: b.Kind, Domestic: b.Domestic, Issuer: b.Issuer, Last4: b.Last4})
 	if err != nil {
 		return nil, err
 	}

@@ -89,9 +89,9 @@ type parts struct {
 // noon is ten in the morning in Shanghai, on a day when every pack is in force.
 var noon = time.Date(2026, 7, 3, 2, 0, 0, 0, time.UTC)
 
-func newWorld(t *testing.T, engine string) *world {
+func newWorld(t *testing.T, engine string, instead ...api.Payments) *world {
 	t.Helper()
-	p := newParts(t, engine, api.Config{})
+	p := newParts(t, engine, api.Config{}, instead...)
 	front := httptest.NewServer(p.server)
 	t.Cleanup(front.Close)
 	t.Cleanup(p.server.Stop)
@@ -132,11 +132,11 @@ func newParts(t testing.TB, engine string, cfg api.Config, instead ...api.Paymen
 	hasher, err := p.keys.Hasher(rand.Reader, cheap)
 	must(t, err)
 	p.access = access.New(access.Parts{Store: p.db, Keys: p.keys, Hasher: hasher, Clock: p.clock, Random: rand.Reader}, access.Config{})
-	payers, err := payer.New(payer.Parts{Store: p.db, Access: p.access, Keys: p.keys, Hasher: hasher, Clock: p.clock, Random: rand.Reader}, payer.Config{})
-	must(t, err)
 	list, err := packs.Usual()
 	must(t, err)
 	rules, err := pinfree.Compile(list)
+	must(t, err)
+	payers, err := payer.New(payer.Parts{Store: p.db, Access: p.access, Keys: p.keys, Hasher: hasher, Clock: p.clock, Random: rand.Reader}, payer.Config{})
 	must(t, err)
 	ledger, err := p.db.Ledger(ctx)
 	must(t, err)
@@ -245,7 +245,7 @@ func (w *world) person(phone string) *person {
 	texts := get[client.Texts](t)(w.anyone.Texts(ctx))
 	p := &person{phone: phone}
 	p.Payer = get[client.Payer](t)(w.operator.CreatePayer(ctx, client.NewPayer{Phone: phone, Name: "王小明", Password: pin, PinFree: true, RiskVersion: texts.Risk.Version}))
-	get[client.TopUp](t)(w.operator.TopUp(ctx, p.ID, "first", money.Of(1000_00, "CNY")))
+	get[client.TopUp](t)(w.operator.TopUp(ctx, p.ID, client.NewTopUp{Key: "first", Amount: money.Of(1000_00, "CNY")}))
 	s := get[client.Session](t)(w.anyone.LoginPayer(ctx, phone, pin))
 	p.app = w.anyone.As(s.Token)
 	return p

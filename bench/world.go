@@ -77,7 +77,7 @@ func newWorld(ctx context.Context, d parts, n int, run string) (*World, error) {
 	}
 	for i := range merchants {
 		m, err := d.merchants.CreateMerchant(ctx, first, merchant.Merchant{Name: fmt.Sprintf("bench %s %d", run, i), Currency: "CNY",
-			Facts: merchant.Facts{Country: "CN", MCC: 5411, NoPIN: true, Upgraded: true}})
+			Facts: merchant.Facts{Country: "CN", MCC: 5411, NoPIN: true, Upgraded: true, Risk: "low"}})
 		if err != nil {
 			return nil, fmt.Errorf("create a merchant: %w", err)
 		}

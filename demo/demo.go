@@ -100,7 +100,7 @@ func (d *Demo) invite(ctx context.Context) error {
 		me, err = d.guest.phone.Payer(ctx, client.Me)
 	}
 	if err == nil && me.Balance.Minor() < guestLeast {
-		_, err = d.wallet.TopUp(ctx, d.guest.ID, d.run, yuan(2*guestLeast))
+		_, err = d.wallet.TopUp(ctx, d.guest.ID, client.NewTopUp{Key: d.run, Amount: yuan(2 * guestLeast)})
 	}
 	switch {
 	case err != nil || me.Status.State == "frozen":

@@ -83,7 +83,8 @@ func (h *history) morning(ctx context.Context, day int) error {
 		return nil
 	}
 	for i := range h.world.Payers {
-		if _, err := h.wallet.TopUp(ctx, h.world.Payers[i].ID, fmt.Sprintf("week-%d", day/7), yuan(payers[i].weekly)); err != nil {
+		weekly := client.NewTopUp{Key: fmt.Sprintf("week-%d", day/7), Amount: yuan(payers[i].weekly)}
+		if _, err := h.wallet.TopUp(ctx, h.world.Payers[i].ID, weekly); err != nil {
 			return fmt.Errorf("load the balance of %s: %w", h.world.Payers[i].Name, err)
 		}
 	}

@@ -96,7 +96,7 @@ func (l *loader) load(ctx context.Context) error {
 // payment there: the merchant asks, the other operator agrees.
 func (l *loader) merchant(ctx context.Context, cast *merchantCast) error {
 	m, err := l.operator.CreateMerchant(ctx, client.NewMerchant{Name: cast.name, Currency: "CNY",
-		Facts: client.Facts{Country: "CN", MCC: cast.mcc, NoPIN: true, Upgraded: true, AgreementRequired: cast.agreement}})
+		Facts: client.Facts{Country: "CN", MCC: cast.mcc, NoPIN: true, Upgraded: true, AgreementRequired: cast.agreement, Risk: "low"}})
 	if err != nil {
 		return err
 	}
@@ -219,7 +219,7 @@ func (l *loader) register(ctx context.Context, cast *payerCast) (Payer, error) {
 			return Payer{}, err
 		}
 	}
-	_, err := l.wallet.TopUp(ctx, p.ID, "first", yuan(cast.weekly))
+	_, err := l.wallet.TopUp(ctx, p.ID, client.NewTopUp{Key: "first", Amount: yuan(cast.weekly)})
 	return Payer{ID: p.ID, Name: p.Name, Phone: phone}, err
 }
 

@@ -2,8 +2,10 @@ package merchant
 
 import (
 	"context"
+	"slices"
 
 	"github.com/mianmi/mianmi"
+	"github.com/mianmi/mianmi/pinfree"
 )
 
 // meetFacts is the part of a change of facts that can only forbid. Country and
@@ -13,7 +15,19 @@ func meetFacts(before, after Facts) Facts {
 	f.NoPIN = before.NoPIN && after.NoPIN
 	f.Upgraded = before.Upgraded && after.Upgraded
 	f.AgreementRequired = before.AgreementRequired || after.AgreementRequired
+	if riskLevel(after.Risk) >= riskLevel(before.Risk) {
+		f.Risk = after.Risk
+	}
 	return f
+}
+
+// riskLevel orders ratings by what they forbid. An unknown one forbids all that
+// a high one does.
+func riskLevel(risk string) int {
+	if risk == "" {
+		return len(pinfree.Risks) - 1
+	}
+	return slices.Index(pinfree.Risks, risk)
 }
 
 // SetFacts changes what the acquirer says of a merchant. What can only forbid

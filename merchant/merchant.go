@@ -8,6 +8,7 @@
 package merchant
 
 import (
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/mianmi/mianmi"
 	"github.com/mianmi/mianmi/money"
+	"github.com/mianmi/mianmi/pinfree"
 )
 
 // Merchant is a business that takes payments. Its currency never changes: its
@@ -35,6 +37,7 @@ type Facts struct {
 	NoPIN             bool   `json:"no_pin"`             // enabled for no PIN and no signature ("double-free", 双免)
 	Upgraded          bool   `json:"upgraded"`           // upgraded to the scheme's present limit
 	AgreementRequired bool   `json:"agreement_required"` // PIN-free only for payers with an open agreement
+	Risk              string `json:"risk,omitempty"`     // its acquirer's rating: low, elevated or high; empty: unknown
 }
 
 // Store is one place of a merchant.
@@ -84,6 +87,9 @@ func (f Facts) Validate() error {
 	}
 	if f.MCC > mccMax {
 		return mianmi.InvalidField("mcc", "want 0 to 9999")
+	}
+	if f.Risk != "" && !slices.Contains(pinfree.Risks, f.Risk) {
+		return mianmi.InvalidField("risk", "want low, elevated or high, or leave it out")
 	}
 	return nil
 }

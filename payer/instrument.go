@@ -22,6 +22,7 @@ type NewInstrument struct {
 	Scheme   string // "unionpay", "visa", …
 	Kind     string // debit, credit, quasi_credit, prepaid; empty: unknown
 	Domestic bool
+	Issuer   string // "icbc", …; empty: unknown
 	Last4    string // four digits, or empty
 }
 
@@ -36,6 +37,9 @@ func (n NewInstrument) check() error {
 	}
 	if !slices.Contains(instrumentKinds, n.Kind) {
 		return mianmi.InvalidField("kind", "want debit, credit, quasi_credit or prepaid")
+	}
+	if n.Issuer != "" && !schemeForm.MatchString(n.Issuer) {
+		return mianmi.InvalidField("issuer", "want the issuer's short name in lower case, like icbc; no digits")
 	}
 	if n.Last4 != "" && !digits(n.Last4, 4, 4) {
 		return mianmi.InvalidField("last4", "want the last four digits, never the whole number")
@@ -62,13 +66,14 @@ func (s *Service) AddInstrument(ctx context.Context, actor mianmi.Actor, id mian
 	if err != nil {
 		return Instrument{}, err
 	}
-	i := Instrument{ID: mianmi.InstrumentID(token), Payer: id, Scheme: n.Scheme, Kind: n.Kind, Domestic: n.Domestic, Last4: n.Last4, CreatedAt: now}
+	i := Instrument{ID: mianmi.InstrumentID(token), Payer: id, Scheme: n.Scheme, Kind: n.Kind, Domestic: n.Domestic,
+		Issuer: n.Issuer, Last4: n.Last4, CreatedAt: now}
 	err = s.Store.InsertInstrument(ctx, i, instrumentsMax, func(c *Change) error {
 		if err := s.settle(c, now); err != nil {
 			return err
 		}
 		return s.record(c, now, recordInput{Actor: actor, Type: "payer.instrument.added", Before: c.Payer.snapshot(),
-			Detail: map[string]any{"instrument": i.ID, "scheme": i.Scheme, "kind": i.Kind, "domestic": i.Domestic}})
+			Detail: map[string]any{"instrument": i.ID, "scheme": i.Scheme, "kind": i.Kind, "domestic": i.Domestic, "issuer": i.Issuer}})
 	})
 	if err != nil {
 		return Instrument{}, err

@@ -96,6 +96,7 @@ type Instrument struct {
 	Scheme    string
 	Kind      string
 	Domestic  bool
+	Issuer    string // "icbc", …; empty: unknown
 	Last4     string
 	CreatedAt time.Time
 }

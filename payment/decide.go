@@ -24,13 +24,14 @@ func (j *judge) decide(now time.Time, req *Request, f *Facts, site *settings.Sit
 		j.layers = append(j.layers, l)
 	}
 	j.layers = site.AppendLayers(j.layers, settings.Asked{Channel: j.s.Wallet.Name(), Method: req.Method, Now: now})
-	in.Layers = j.layers
+	in.Layers, in.Facts = j.layers, j.gather(now, req, f, site)
 	d := pinfree.Decide(in)
 	if d.Outcome != pinfree.StepUp || !allows(now, a, req, site) {
 		return d, false
 	}
 	j.layers[0] = pinfree.Layer{Kind: pinfree.LayerPayer, Version: a.Version, State: pinfree.On,
 		Because: pinfree.OneOffAllowance, Limits: pinfree.NoLimits()}
+	j.gatherOnce(a.Allowance)
 	if with := pinfree.Decide(in); with.Outcome == pinfree.PinFree {
 		return with, true
 	}

@@ -21,6 +21,7 @@ type judge struct {
 	layers []pinfree.Layer
 	counts []pinfree.Count
 	rules  *pinfree.RuleSet // of the batch
+	facts  pinfree.Facts    // of the payment that is decided
 }
 
 // batch decides all calls in one transaction and answers them after its
@@ -125,7 +126,9 @@ func (j *judge) one(now time.Time, c *call, f *Facts, snap *settings.Snapshot) (
 		if d.Outcome == pinfree.Authenticated {
 			kind = pinfree.ExecutedAuthenticated
 		}
-		w.Posting = j.s.capture(j.rules, p, f.Account, p.event(kind, now, site.Place(), f.Instrument))
+		ev := p.event(kind, now, site.Place(), f.Instrument)
+		ev.Facts = &j.facts
+		w.Posting = j.s.capture(j.rules, p, f.Account, ev)
 		if allowance && w.Posting != nil {
 			f.Account.Allowance = nil
 		}

@@ -97,9 +97,10 @@ type Books interface {
 	// Overdue lists payments whose step-up ended before now.
 	Overdue(ctx context.Context, now time.Time, limit int) ([]mianmi.PaymentID, error)
 	Refunds(ctx context.Context, id mianmi.PaymentID) ([]Refund, error)
-	// TopUp locks the payer and calls fn once for a new key. For a key that
-	// was used it returns the first answer and does not call fn.
-	TopUp(ctx context.Context, t TopUp, fn func(*Account) (channel.Posting, error)) (TopUp, error)
+	// TopUp locks the payer and calls fn once for a new key, with settings as
+	// new as the lock. For a key that was used it returns the first answer and
+	// does not call fn.
+	TopUp(ctx context.Context, t TopUp, fn func(*Account, *settings.Snapshot) (channel.Posting, error)) (TopUp, error)
 	AddQR(ctx context.Context, q QR) error
 	QR(ctx context.Context, digest []byte) (*QR, error)
 	SetQRPayment(ctx context.Context, digest []byte, id mianmi.PaymentID) error

@@ -8,6 +8,7 @@ import (
 	"github.com/mianmi/mianmi/money"
 	"github.com/mianmi/mianmi/payer"
 	"github.com/mianmi/mianmi/pinfree"
+	"github.com/mianmi/mianmi/settings"
 )
 
 // mayGiveBack says who may refund and reverse: the merchant's software with
@@ -182,6 +183,9 @@ type TopUpRequest struct {
 	Payer  mianmi.PayerID
 	Key    string // 1 to 32 of the order number's characters
 	Amount money.Amount
+	// Authenticated says that the caller authenticated the payer for it, which
+	// empties the counters of the rules that say so.
+	Authenticated bool
 }
 
 // TopUp adds money from outside to the payer's balance. A repeat of the same
@@ -205,12 +209,15 @@ func (s *Service) TopUp(ctx context.Context, actor mianmi.Actor, r TopUpRequest)
 		return TopUp{}, err
 	}
 	t := TopUp{ID: id, Payer: r.Payer, Key: r.Key, Amount: r.Amount, Actor: actor.String(), At: now}
-	got, err := s.Books.TopUp(ctx, t, func(a *Account) (channel.Posting, error) {
+	got, err := s.Books.TopUp(ctx, t, func(a *Account, snap *settings.Snapshot) (channel.Posting, error) {
 		posting, balance, failure := s.Wallet.Load(a.ID, a.Balance, r.Amount)
 		if failure != channel.NoFailure {
 			return posting, mianmi.Conflicts(failure.String(), "the payer's account cannot take this amount")
 		}
 		a.Balance, a.Dirty = balance, true
+		if r.Authenticated {
+			a.Counters = s.seen(ctx, snap).Record(a.Counters, pinfree.Event{Kind: pinfree.ToppedUpAuthenticated, At: now})
+		}
 		return posting, nil
 	})
 	if err == nil && got.Amount != r.Amount {

@@ -91,10 +91,13 @@ func (s *Service) verify(ctx context.Context, actor mianmi.Actor, p *Payment, pa
 // gone leaves the place unknown.
 func (c *Change) event(kind pinfree.EventKind, now time.Time) pinfree.Event {
 	var place pinfree.Place
+	var risk string
 	if site, ok := c.Settings.Site(c.Payment.Terminal); ok {
-		place = site.Place()
+		place, risk = site.Place(), site.Merchant.Facts.Risk
 	}
-	return c.Payment.event(kind, now, place, c.Instrument)
+	ev := c.Payment.event(kind, now, place, c.Instrument)
+	ev.Facts = c.Payment.facts(c, risk)
+	return ev
 }
 
 // waiting refuses a payment that no password can help any more.

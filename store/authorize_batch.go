@@ -66,16 +66,16 @@ type pgBatch struct {
 // agreements, which few payers have, are read by a statement of their own after
 // it; a code that was used while this batch waited is noticed when it is used.
 const (
-	sqlBatchAccounts = `SELECT k.n, k.code_until, k.code_tid, k.scheme, k.kind, k.domestic, p.ctid, ` + accountColumns + ` FROM (
-		SELECT u.n, c.bucket, c.payer, c.expires_at AS code_until, c.ctid AS code_tid, '' AS scheme, '' AS kind, 0::smallint AS domestic
+	sqlBatchAccounts = `SELECT k.n, k.code_until, k.code_tid, k.scheme, k.kind, k.domestic, k.issuer, p.ctid, ` + accountColumns + ` FROM (
+		SELECT u.n, c.bucket, c.payer, c.expires_at AS code_until, c.ctid AS code_tid, '' AS scheme, '' AS kind, 0::smallint AS domestic, '' AS issuer
 		FROM unnest($1::int[], $2::smallint[], $3::bytea[]) AS u (n, bucket, digest)
 		CROSS JOIN LATERAL (SELECT c.bucket, c.payer, c.expires_at, c.ctid FROM payment_code c WHERE c.bucket = u.bucket AND c.digest = u.digest LIMIT 1) c
 		UNION ALL
-		SELECT u.n, i.bucket, i.payer, 0, NULL, i.scheme, i.kind, i.domestic
+		SELECT u.n, i.bucket, i.payer, 0, NULL, i.scheme, i.kind, i.domestic, i.issuer
 		FROM unnest($4::int[], $5::smallint[], $6::text[]) AS u (n, bucket, id)
-		CROSS JOIN LATERAL (SELECT i.bucket, i.payer, i.scheme, i.kind, i.domestic FROM instrument i WHERE i.bucket = u.bucket AND i.id = u.id LIMIT 1) i
+		CROSS JOIN LATERAL (SELECT i.bucket, i.payer, i.scheme, i.kind, i.domestic, i.issuer FROM instrument i WHERE i.bucket = u.bucket AND i.id = u.id LIMIT 1) i
 		UNION ALL
-		SELECT u.n, u.bucket, u.id, 0, NULL, '', '', 0 FROM unnest($7::int[], $8::smallint[], $9::text[]) AS u (n, bucket, id)
+		SELECT u.n, u.bucket, u.id, 0, NULL, '', '', 0, '' FROM unnest($7::int[], $8::smallint[], $9::text[]) AS u (n, bucket, id)
 	) k JOIN payer p ON p.bucket = k.bucket AND p.id = k.payer
 	ORDER BY p.bucket, p.id FOR UPDATE OF p`
 
@@ -150,11 +150,11 @@ func (b *pgBatch) read() error {
 func (b *pgBatch) accounts(rows pgx.Rows) error {
 	var n int32
 	var codeUntil int64
-	var scheme, kind string
+	var scheme, kind, issuer string
 	var domestic int16
 	var r accountRow
 	var code, at pgtype.TID
-	dest := append([]any{&n, &codeUntil, &code, &scheme, &kind, &domestic, &at}, r.dest()...)
+	dest := append([]any{&n, &codeUntil, &code, &scheme, &kind, &domestic, &issuer, &at}, r.dest()...)
 	for rows.Next() {
 		if err := rows.Scan(dest...); err != nil {
 			return err
@@ -167,7 +167,8 @@ func (b *pgBatch) accounts(rows pgx.Rows) error {
 			b.codeRows[n] = code
 			f.Code = b.seen.code(ask.Code, codeUntil)
 		case ask.Instrument != "":
-			f.Instrument = &payer.Instrument{ID: ask.Instrument, Payer: f.Account.ID, Scheme: scheme, Kind: kind, Domestic: domestic == 1}
+			f.Instrument = &payer.Instrument{ID: ask.Instrument, Payer: f.Account.ID, Scheme: scheme, Kind: kind,
+				Domestic: domestic == 1, Issuer: issuer}
 		}
 	}
 	return rows.Err()

@@ -18,7 +18,7 @@ const (
 		UNION ALL SELECT i.payer FROM instrument i WHERE i.bucket = $1 AND i.id = ANY($3)
 		UNION ALL SELECT unnest($4::text[])) ORDER BY p.id FOR UPDATE OF p`
 	sqlBucketCodes      = `SELECT digest, payer, expires_at FROM payment_code WHERE bucket = $1 AND digest = ANY($2)`
-	sqlBucketCards      = `SELECT id, payer, scheme, kind, domestic FROM instrument WHERE bucket = $1 AND id = ANY($2)`
+	sqlBucketCards      = `SELECT id, payer, scheme, kind, domestic, issuer FROM instrument WHERE bucket = $1 AND id = ANY($2)`
 	sqlBucketAgreements = `SELECT payer, merchant, id, open, per_payment, version FROM agreement
 		WHERE bucket = $1 AND payer = ANY($2) AND merchant = ANY($3)`
 	sqlBucketPayments = `SELECT ` + paymentColumns + ` FROM payment WHERE bucket = $1 AND id = ANY($2)`
@@ -105,13 +105,13 @@ func (b *bucketBatch) codes(rows pgx.Rows, of map[string][]int) error {
 }
 
 func (b *bucketBatch) cards(rows pgx.Rows, of map[string][]int) error {
-	var id, owner, scheme, kind string
+	var id, owner, scheme, kind, issuer string
 	var domestic int16
-	_, err := pgx.ForEachRow(rows, []any{&id, &owner, &scheme, &kind, &domestic}, func() error {
+	_, err := pgx.ForEachRow(rows, []any{&id, &owner, &scheme, &kind, &domestic, &issuer}, func() error {
 		for _, i := range of[id] {
 			b.facts[i].Account = b.seen.accounts[mianmi.PayerID(owner)]
 			b.facts[i].Instrument = &payer.Instrument{ID: mianmi.InstrumentID(id), Payer: mianmi.PayerID(owner),
-				Scheme: scheme, Kind: kind, Domestic: domestic == 1}
+				Scheme: scheme, Kind: kind, Domestic: domestic == 1, Issuer: issuer}
 		}
 		return nil
 	})

@@ -162,7 +162,7 @@ const (
 		WHERE c.bucket = $1 AND c.digest = $2`
 	sqlAccountByID = `SELECT ` + accountColumns + ` FROM payer p WHERE p.bucket = $1 AND p.id = $2`
 	sqlCodeState   = `SELECT expires_at FROM payment_code WHERE bucket = $1 AND digest = $2`
-	sqlInstrument  = `SELECT payer, scheme, kind, domestic FROM instrument WHERE bucket = $1 AND id = $2`
+	sqlInstrument  = `SELECT payer, scheme, kind, domestic, issuer FROM instrument WHERE bucket = $1 AND id = $2`
 	sqlAgreement   = `SELECT id, open, per_payment, version FROM agreement WHERE bucket = $1 AND payer = $2 AND merchant = $3`
 	sqlPaymentByID = `SELECT ` + paymentColumns + ` FROM payment WHERE bucket = $1 AND id = $2`
 )
@@ -293,7 +293,7 @@ func (b *plainBatch) instrument(ask *payment.Ask, f *payment.Facts) error {
 	in := payer.Instrument{ID: ask.Instrument}
 	var owner string
 	var domestic int16
-	err := b.row(sqlInstrument, int16(ask.Bucket), string(ask.Instrument)).Scan(&owner, &in.Scheme, &in.Kind, &domestic)
+	err := b.row(sqlInstrument, int16(ask.Bucket), string(ask.Instrument)).Scan(&owner, &in.Scheme, &in.Kind, &domestic, &in.Issuer)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
 	}

@@ -11,12 +11,12 @@ import (
 
 var _ merchant.Records = (*DB)(nil)
 
-const merchantColumns = `id, name, currency, country, mcc, no_pin, upgraded, agreement_required, version, created_at`
+const merchantColumns = `id, name, currency, country, mcc, no_pin, upgraded, agreement_required, risk, version, created_at`
 
 func scanMerchant(scan scanner) (m merchant.Merchant, err error) {
 	var created int64
 	f := &m.Facts
-	err = scan(&m.ID, &m.Name, &m.Currency, &f.Country, &f.MCC, &f.NoPIN, &f.Upgraded, &f.AgreementRequired, &m.Version, &created)
+	err = scan(&m.ID, &m.Name, &m.Currency, &f.Country, &f.MCC, &f.NoPIN, &f.Upgraded, &f.AgreementRequired, &f.Risk, &m.Version, &created)
 	m.CreatedAt = fromMicros(created)
 	return m, err
 }
@@ -40,15 +40,15 @@ func (db *DB) Merchants(ctx context.Context, after mianmi.MerchantID, limit int)
 }
 
 const insertMerchant = `INSERT INTO merchant
-(id, name, currency, country, mcc, no_pin, upgraded, agreement_required, version, created_at, epoch)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`
+(id, name, currency, country, mcc, no_pin, upgraded, agreement_required, risk, version, created_at, epoch)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`
 
 // CreateMerchant writes a merchant and the entry of its creation.
 func (db *DB) CreateMerchant(ctx context.Context, m merchant.Merchant, e evidence.Entry) error {
 	return db.changeSettings(ctx, func(ctx context.Context, tx *sql.Tx, epoch int64) error {
 		f := m.Facts
 		_, err := tx.ExecContext(ctx, insertMerchant, string(m.ID), m.Name, string(m.Currency), f.Country, int64(f.MCC),
-			bit(f.NoPIN), bit(f.Upgraded), bit(f.AgreementRequired), m.Version, micros(m.CreatedAt), epoch)
+			bit(f.NoPIN), bit(f.Upgraded), bit(f.AgreementRequired), f.Risk, m.Version, micros(m.CreatedAt), epoch)
 		if err != nil {
 			return wrapDriver("create merchant", err)
 		}
@@ -57,12 +57,12 @@ func (db *DB) CreateMerchant(ctx context.Context, m merchant.Merchant, e evidenc
 }
 
 const updateMerchant = `UPDATE merchant SET name = $2, country = $3, mcc = $4, no_pin = $5, upgraded = $6,
-agreement_required = $7, version = $8, epoch = $9 WHERE id = $1`
+agreement_required = $7, risk = $8, version = $9, epoch = $10 WHERE id = $1`
 
 func writeMerchant(ctx context.Context, tx *sql.Tx, epoch int64, m merchant.Merchant) error {
 	f := m.Facts
 	_, err := tx.ExecContext(ctx, updateMerchant, string(m.ID), m.Name, f.Country, int64(f.MCC),
-		bit(f.NoPIN), bit(f.Upgraded), bit(f.AgreementRequired), m.Version, epoch)
+		bit(f.NoPIN), bit(f.Upgraded), bit(f.AgreementRequired), f.Risk, m.Version, epoch)
 	return wrapDriver("change merchant", err)
 }
 

@@ -117,10 +117,10 @@ func (db *DB) Agreements(ctx context.Context, id mianmi.PayerID) (_ []payer.Agre
 }
 
 const (
-	insertInstrument = `INSERT INTO instrument (bucket, id, payer, scheme, kind, domestic, last4, created_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`
+	insertInstrument = `INSERT INTO instrument (bucket, id, payer, scheme, kind, domestic, issuer, last4, created_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`
 	countInstruments  = `SELECT count(*) FROM instrument WHERE bucket = $1 AND payer = $2`
-	selectInstruments = `SELECT id, payer, scheme, kind, domestic, last4, created_at FROM instrument
+	selectInstruments = `SELECT id, payer, scheme, kind, domestic, issuer, last4, created_at FROM instrument
 WHERE bucket = $1 AND payer = $2 ORDER BY id`
 )
 
@@ -137,7 +137,7 @@ func (db *DB) InsertInstrument(ctx context.Context, i payer.Instrument, limit in
 				return mianmi.Conflicts("too_many", fmt.Sprintf("a payer has at most %d cards and devices", limit))
 			}
 			_, err := tx.ExecContext(ctx, insertInstrument, bucket, string(i.ID), string(i.Payer), i.Scheme, i.Kind, truth(i.Domestic),
-				i.Last4, micros(i.CreatedAt))
+				i.Issuer, i.Last4, micros(i.CreatedAt))
 			if err != nil {
 				return wrapDriver("write an instrument", err)
 			}
@@ -157,7 +157,7 @@ func (db *DB) Instruments(ctx context.Context, id mianmi.PayerID) (_ []payer.Ins
 	for rows.Next() {
 		var i payer.Instrument
 		var created int64
-		err := rows.Scan((*string)(&i.ID), (*string)(&i.Payer), &i.Scheme, &i.Kind, &i.Domestic, &i.Last4, &created)
+		err := rows.Scan((*string)(&i.ID), (*string)(&i.Payer), &i.Scheme, &i.Kind, &i.Domestic, &i.Issuer, &i.Last4, &created)
 		if err != nil {
 			return nil, wrapDriver("read instruments", err)
 		}

@@ -95,7 +95,7 @@ func readInstrument(ctx context.Context, q queryer, id mianmi.InstrumentID) (*pa
 	}
 	in := payer.Instrument{ID: id}
 	var domestic int16
-	err = q.QueryRowContext(ctx, sqlInstrument, int16(bucket), string(id)).Scan((*string)(&in.Payer), &in.Scheme, &in.Kind, &domestic)
+	err = q.QueryRowContext(ctx, sqlInstrument, int16(bucket), string(id)).Scan((*string)(&in.Payer), &in.Scheme, &in.Kind, &domestic, &in.Issuer)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}

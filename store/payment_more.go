@@ -19,7 +19,7 @@ const (
 )
 
 // TopUp implements payment.Books.
-func (db *DB) TopUp(ctx context.Context, t payment.TopUp, fn func(*payment.Account) (channel.Posting, error)) (payment.TopUp, error) {
+func (db *DB) TopUp(ctx context.Context, t payment.TopUp, fn func(*payment.Account, *settings.Snapshot) (channel.Posting, error)) (payment.TopUp, error) {
 	out := t
 	err := db.tx(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		out = t
@@ -38,7 +38,11 @@ func (db *DB) TopUp(ctx context.Context, t payment.TopUp, fn func(*payment.Accou
 		if !errors.Is(err, sql.ErrNoRows) {
 			return wrapDriver("read a top-up", err)
 		}
-		posting, err := fn(a)
+		snap, err := db.settingsIn(ctx, tx)
+		if err != nil {
+			return err
+		}
+		posting, err := fn(a, snap)
 		if err != nil {
 			return err
 		}

@@ -16,6 +16,7 @@ type Facts struct {
 	NoPIN             bool   `json:"no_pin,omitzero"`
 	Upgraded          bool   `json:"upgraded,omitzero"`
 	AgreementRequired bool   `json:"agreement_required,omitzero"`
+	Risk              string `json:"risk,omitzero"` // low, elevated or high
 }
 
 // Merchant is a business that takes payments.

@@ -297,6 +297,7 @@ type NewInstrument struct {
 	Scheme   string `json:"scheme"`
 	Kind     string `json:"kind,omitzero"`
 	Domestic bool   `json:"domestic,omitzero"`
+	Issuer   string `json:"issuer,omitzero"`
 	Last4    string `json:"last4,omitzero"`
 }
 
@@ -306,6 +307,7 @@ type Instrument struct {
 	Scheme    string              `json:"scheme"`
 	Kind      string              `json:"kind"`
 	Domestic  bool                `json:"domestic"`
+	Issuer    string              `json:"issuer"`
 	Last4     string              `json:"last4"`
 	CreatedAt time.Time           `json:"created_at"`
 }
@@ -330,9 +332,17 @@ type TopUp struct {
 	At      time.Time     `json:"at"`
 }
 
-// TopUp loads a balance; key makes a repeat harmless.
-func (c *Client) TopUp(ctx context.Context, id mianmi.PayerID, key string, amount money.Amount) (TopUp, error) {
-	return call[TopUp](ctx, c, http.MethodPost, payerPath(id, "/top-ups"), map[string]any{"key": key, "amount": amount})
+// NewTopUp is money for a balance; Key makes a repeat harmless.
+type NewTopUp struct {
+	Key    string       `json:"key"`
+	Amount money.Amount `json:"amount"`
+	// Authenticated says that the caller has authenticated the payer for it.
+	Authenticated bool `json:"authenticated,omitzero"`
+}
+
+// TopUp loads a balance.
+func (c *Client) TopUp(ctx context.Context, id mianmi.PayerID, n NewTopUp) (TopUp, error) {
+	return call[TopUp](ctx, c, http.MethodPost, payerPath(id, "/top-ups"), n)
 }
 
 // PayerPayments lists a payer's payments, newest first, older than before.

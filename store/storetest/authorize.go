@@ -64,13 +64,15 @@ func RunLedger(t *testing.T, open func(*testing.T) Engine) {
 		}
 	})
 	booksAgree(t, shared)
-	// A sweep is of a whole database, and so is a count of rows.
+	// A sweep is of a whole database, and so are a count of rows and the rules.
 	alone := map[string]func(*testing.T, *desk){
 		"a step-up runs out": stepUpExpires,
 		"confirm, PIN, cancel and expiry at once: exactly one wins": stepUpRaces,
 		"one that cannot be expired keeps no other from it":         expiryGoesOn,
 		"bad input names its field and writes nothing":              badPaymentInput,
 		"a commit that fails writes nothing":                        failedCommit,
+		"rules ask for issuer, merchant's risk and consent":         rulesAskFacts,
+		"a top-up with authentication begins counters again":        topUpResets,
 	}
 	for name, test := range alone {
 		t.Run(name, func(t *testing.T) {

@@ -221,4 +221,27 @@ func factsTakeTwo(t *testing.T, nodes Nodes) {
 	wantKind(t, err, mianmi.Denied, "not_allowed")
 	must(w.merchants.Approve(ctx, w.operator2, wait.ID))(t)
 	same(t, "approved", must(w.merchants.Merchant(ctx, w.operator, w.merchant.ID))(t).Facts, want)
+
+	// What is not known forbids as much as a high risk; less takes two.
+	for _, step := range []struct {
+		risk  string
+		waits bool
+		left  string
+	}{
+		{"low", true, "low"}, {"elevated", false, "elevated"}, {"low", true, "elevated"}, {"high", false, "high"}, {"", false, ""},
+		{"high", false, "high"}, {"elevated", true, "high"},
+	} {
+		want.Risk = step.risk
+		m, wait, err = w.merchants.SetFacts(ctx, w.operator, w.merchant.ID, want)
+		if err != nil || (wait != nil) != step.waits {
+			t.Errorf("risk %q waits: %v, %v", step.risk, wait, err)
+		}
+		if wait != nil && step.left == step.risk {
+			must(w.merchants.Approve(ctx, w.operator2, wait.ID))(t)
+		}
+		same(t, "risk", must(w.merchants.Merchant(ctx, w.operator, w.merchant.ID))(t).Facts.Risk, step.left)
+	}
+	want.Risk = "none"
+	_, _, err = w.merchants.SetFacts(ctx, w.operator, w.merchant.ID, want)
+	wantKind(t, err, mianmi.Invalid, "risk")
 }

@@ -80,7 +80,7 @@ func closingHarmsNothing(t *testing.T, nodes Nodes) {
 	id := idOf(who)
 	must(w.payers.SetLimits(ctx, who, id, payer.LimitsInput{Limits: payer.Limits{PerPayment: ptr(5000), QuietFrom: 1380, QuietTo: 360}}))(t)
 	must(w.payers.OpenAgreement(ctx, who, id, payer.AgreementInput{Merchant: w.merchant.ID, Password: password, ConsentVersion: payer.ConsentText.Version}))(t)
-	must(w.payers.AddInstrument(ctx, w.client, id, payer.NewInstrument{Scheme: "unionpay", Kind: "debit", Domestic: true, Last4: "1234"}))(t)
+	must(w.payers.AddInstrument(ctx, w.client, id, payer.NewInstrument{Scheme: "unionpay", Kind: "debit", Domestic: true, Issuer: "icbc", Last4: "1234"}))(t)
 	must(w.payers.SetLimits(ctx, who, id, payer.LimitsInput{Limits: payer.Limits{PerPayment: ptr(9000)}, Password: password,
 		RiskVersion: payer.RiskText.Version}))(t)
 	must(w.payers.GrantAllowance(ctx, who, id, payer.AllowanceInput{Max: money.Of(8000, "CNY"), Password: password}))(t)

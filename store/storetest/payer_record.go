@@ -66,6 +66,7 @@ func badPayerInput(t *testing.T, nodes Nodes) {
 		{"life", allow(payer.AllowanceInput{Max: money.Of(1, "CNY"), Life: -1})},
 		{"scheme", instrument(payer.NewInstrument{Scheme: "4111111111111111"})},
 		{"kind", instrument(payer.NewInstrument{Scheme: "visa", Kind: "gold"})},
+		{"issuer", instrument(payer.NewInstrument{Scheme: "visa", Issuer: "4111111111111111"})},
 		{"last4", instrument(payer.NewInstrument{Scheme: "visa", Last4: "4111111111111111"})},
 		{"basis.method", closing(payer.Basis{Method: "hearsay", Ref: "1"})},
 		{"basis.ref", closing(payer.Basis{Method: payer.ByVideo, Ref: "Zhang San, +8613800000000"})},

@@ -82,6 +82,7 @@ CREATE TABLE instrument (
   scheme     text COLLATE "C" NOT NULL,
   kind       text COLLATE "C" NOT NULL,
   domestic   smallint NOT NULL,
+  issuer     text COLLATE "C" NOT NULL,
   last4      text COLLATE "C" NOT NULL,
   created_at bigint   NOT NULL,
   PRIMARY KEY (bucket, id)
@@ -276,6 +277,7 @@ CREATE TABLE merchant (
   no_pin             smallint NOT NULL,
   upgraded           smallint NOT NULL,
   agreement_required smallint NOT NULL,
+  risk               text COLLATE "C" NOT NULL,
   version            bigint   NOT NULL,
   created_at         bigint   NOT NULL,
   epoch              bigint   NOT NULL

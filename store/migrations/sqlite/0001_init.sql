@@ -78,6 +78,7 @@ CREATE TABLE instrument (
   scheme     text     NOT NULL,
   kind       text     NOT NULL,
   domestic   integer  NOT NULL,
+  issuer     text     NOT NULL,
   last4      text     NOT NULL,
   created_at integer  NOT NULL,
   PRIMARY KEY (bucket, id)
@@ -272,6 +273,7 @@ CREATE TABLE merchant (
   no_pin             integer  NOT NULL,
   upgraded           integer  NOT NULL,
   agreement_required integer  NOT NULL,
+  risk               text     NOT NULL,
   version            integer  NOT NULL,
   created_at         integer  NOT NULL,
   epoch              integer  NOT NULL
