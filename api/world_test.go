@@ -136,7 +136,8 @@ func newParts(t testing.TB, engine string, cfg api.Config, instead ...api.Paymen
 	must(t, err)
 	rules, err := pinfree.Compile(list)
 	must(t, err)
-	payers, err := payer.New(payer.Parts{Store: p.db, Access: p.access, Keys: p.keys, Hasher: hasher, Clock: p.clock, Random: rand.Reader}, payer.Config{})
+	payers, err := payer.New(payer.Parts{Store: p.db, Access: p.access, Keys: p.keys, Hasher: hasher, Clock: p.clock, Random: rand.Reader,
+		FailuresMax: func(context.Context) (int64, error) { return rules.FailuresMax(), nil }}, payer.Config{})
 	must(t, err)
 	ledger, err := p.db.Ledger(ctx)
 	must(t, err)

@@ -58,8 +58,8 @@ type try struct {
 // Verify checks the payment password of the payer. The guess is counted and
 // committed before its hash is computed, so concurrent callers on any number
 // of nodes cannot guess more often than one after the other: TriesMax times,
-// then the password is locked, longer each time, until the lock runs out or
-// Unlock. A right password sets the count to zero.
+// or fewer when the rules in force say so, then the password is locked, longer
+// each time, until the lock runs out or Unlock. A right password sets the count to zero.
 //
 // Wrong: Unauthenticated, "password_wrong", or "password_locked" when that was
 // the last try. Locked before: Denied, "password_locked". None set: Conflict,
@@ -96,7 +96,11 @@ func (s *Service) Verify(ctx context.Context, id mianmi.PayerID, password string
 // sets the lock, which a right password takes away again.
 func (s *Service) reserve(ctx context.Context, id mianmi.PayerID, now time.Time) (try, error) {
 	var t try
-	err := s.Store.ChangePayer(ctx, id, func(c *Change) error {
+	most, err := s.triesMax(ctx)
+	if err != nil {
+		return t, err
+	}
+	err = s.Store.ChangePayer(ctx, id, func(c *Change) error {
 		w := &c.Password
 		if w.Hash == "" {
 			return mianmi.Conflicts("password_missing", "no payment password is set")
@@ -104,22 +108,36 @@ func (s *Service) reserve(ctx context.Context, id mianmi.PayerID, now time.Time)
 		if now.Before(w.LockedUntil) {
 			return (&PasswordError{LockedUntil: w.LockedUntil, now: now}).failure()
 		}
+		failed := w.Tries%s.cfg.TriesMax + 1 // since the last lock
 		w.LockedUntil = time.Time{}
 		w.Tries++
 		c.SavePassword = true
-		t.left = s.cfg.TriesMax - w.Tries%s.cfg.TriesMax
-		if t.left < s.cfg.TriesMax {
+		if t.left = max(most-failed, 0); t.left > 0 {
 			t.password = *w
 			return nil
 		}
-		t.left = 0
+		tries := w.Tries
+		w.Tries += s.cfg.TriesMax - failed
 		until := now.Add(access.LockTime(s.cfg.LockFor, w.Tries/s.cfg.TriesMax))
 		w.LockedUntil, c.Payer.VerifiableFrom = until, &until
 		t.password = *w
 		return s.record(c, now, recordInput{Actor: payerActor(id), Type: "payer.password.locked", Before: c.Payer.snapshot(),
-			Detail: map[string]any{"tries": w.Tries, "until": until}})
+			Detail: map[string]any{"tries": tries, "until": until}})
 	})
 	return t, err
+}
+
+// triesMax is how many wrong passwords in a row make a lock: the own number, or
+// that of the rules in force when it is smaller.
+func (s *Service) triesMax(ctx context.Context) (int, error) {
+	n, err := s.FailuresMax(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("ask the rules how many tries there are: %w", err)
+	}
+	if n > 0 && n < int64(s.cfg.TriesMax) {
+		return int(n), nil
+	}
+	return s.cfg.TriesMax, nil
 }
 
 // releaseWait bounds the giving back of a try when the caller has gone.

@@ -121,7 +121,7 @@ func (p Person) MaskedPhone() string {
 // Password is the state of a payment password. The zero Password is none.
 type Password struct {
 	Hash        string    // argon2id in PHC form; empty: none is set
-	Tries       int       // consecutive failures; each five of them make a lock
+	Tries       int       // consecutive failures; each lock fills them up to a multiple of Config.TriesMax
 	LockedUntil time.Time // zero: not locked
 
 	// Renew is set by a loss report and cleared by a new password: whoever has

@@ -21,7 +21,7 @@ type Config struct {
 	CoolingOff   time.Duration // before a loosening is in force, default 24 h
 	NoCoolingOff bool          // loosenings are in force at once: for demonstrations and tests
 
-	TriesMax int           // wrong passwords in a row before a lock, default 5
+	TriesMax int           // wrong passwords in a row before a lock, default 5; rules may allow fewer
 	LockFor  time.Duration // the first lock, default 3 h; each further one doubles, up to a day
 	ResetFor time.Duration // life of a one-time code for a new password, default 15 min
 
@@ -156,6 +156,9 @@ type Parts struct {
 	Hasher *secret.Hasher
 	Clock  mianmi.Clock
 	Random io.Reader
+	// FailuresMax is how many attempts to authenticate the rules in force let
+	// fail in a row; 0: they do not say. Passwords lock then at the latest.
+	FailuresMax func(context.Context) (int64, error)
 }
 
 // Service changes payers.

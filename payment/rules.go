@@ -54,3 +54,10 @@ func (s *Service) RulesSeen(ctx context.Context) *pinfree.RuleSet {
 	}
 	return set
 }
+
+// FailuresMax is how many attempts to authenticate the rules in force let fail
+// in a row; 0: they do not say.
+func (s *Service) FailuresMax(ctx context.Context) (int64, error) {
+	set, err := s.RulesInForce(ctx)
+	return set.FailuresMax(), err
+}

@@ -54,6 +54,21 @@ func (s *RuleSet) Attempt(a Attempt) Decision {
 	return Decision{Outcome: Authenticated, Reasons: []Why{{Reason: AlreadyVerified}}}
 }
 
+// FailuresMax is how many attempts in a row may fail by the strictest pack
+// before further ones are blocked; 0 when no pack says. For who counts the
+// failures; Attempt answers for one attempt.
+func (s *RuleSet) FailuresMax() (least int64) {
+	if s == nil {
+		return 0
+	}
+	for i := range s.rules {
+		if n := s.rules[i].attempt.failuresMax; n > 0 && (least == 0 || n < least) {
+			least = n
+		}
+	}
+	return least
+}
+
 func (v *verdict) attempt(p *rules, a Attempt) {
 	why := Why{Layer: p.layer, Rule: p.id, Version: p.version}
 	if most := p.attempt.failuresMax; most > 0 && (a.Failures < 0 || a.Failures >= most) {

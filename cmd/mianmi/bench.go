@@ -237,7 +237,8 @@ func (a *app) benchHandler(db *store.DB, p *payment.Service) (http.Handler, erro
 	}
 	s := &services{access: acc, keys: p.Keys, rules: p.Rules, payments: p, metrics: prometheus.NewRegistry(),
 		merchants: merchant.New(db, a.clock, a.random), terminals: terminal.New(db, a.clock, a.random)}
-	s.payers, err = payer.New(payer.Parts{Store: db, Access: acc, Keys: p.Keys, Hasher: acc.Hasher, Clock: a.clock, Random: a.random}, payer.Config{})
+	s.payers, err = payer.New(payer.Parts{Store: db, Access: acc, Keys: p.Keys, Hasher: acc.Hasher, Clock: a.clock, Random: a.random,
+		FailuresMax: p.FailuresMax}, payer.Config{})
 	if err != nil {
 		return nil, err
 	}

@@ -52,7 +52,8 @@ func newServices(ctx context.Context, a *app, db *store.DB, t *tuning) (*service
 		return nil, err
 	}
 	s.keys = s.access.Keys
-	s.payers, err = payer.New(payer.Parts{Store: db, Access: s.access, Keys: s.keys, Hasher: s.access.Hasher, Clock: a.clock, Random: a.random},
+	s.payers, err = payer.New(payer.Parts{Store: db, Access: s.access, Keys: s.keys, Hasher: s.access.Hasher, Clock: a.clock, Random: a.random,
+		FailuresMax: func(ctx context.Context) (int64, error) { return s.payments.FailuresMax(ctx) }},
 		payer.Config{CoolingOff: t.CoolingOff})
 	if err != nil {
 		return nil, err

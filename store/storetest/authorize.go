@@ -73,6 +73,7 @@ func RunLedger(t *testing.T, open func(*testing.T) Engine) {
 		"a commit that fails writes nothing":                        failedCommit,
 		"rules ask for issuer, merchant's risk and consent":         rulesAskFacts,
 		"a top-up with authentication begins counters again":        topUpResets,
+		"the rules' number of failures locks earlier":               rulesLock,
 	}
 	for name, test := range alone {
 		t.Run(name, func(t *testing.T) {

@@ -25,6 +25,7 @@ func Payers(t *testing.T, nodes func(*testing.T) Nodes) {
 		"a one-off allowance dies with any tightening":          allowanceDies,
 		"agreements open with consent and close in one step":    agreements,
 		"five guesses are evaluated, however many come at once": fiveGuesses,
+		"rules in force lock the password earlier, never later": rulesLockEarlier,
 		"a guess that was never evaluated costs no try":         busyCostsNoTry,
 		"a locked password has its ways out":                    unlocks,
 		"a login tells nothing about the phone number":          loginTellsNothing,

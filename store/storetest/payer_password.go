@@ -70,6 +70,46 @@ func fiveGuesses(t *testing.T, nodes Nodes) {
 	must(w.payers.Close(ctx, who, id, payer.Basis{}))(t)
 }
 
+// Three in a row under rules that say so, then the lock, twice as long each
+// time. Rules that come while guesses are counted hold for the next one, and
+// rules that allow more loosen nothing.
+func rulesLockEarlier(t *testing.T, nodes Nodes) {
+	w, ctx := newPayerWorld(t, nodes, payer.Config{}), t.Context()
+	id := idOf(w.payer(t, true))
+	w.failures = 3
+	guess := func(left ...int) {
+		t.Helper()
+		for _, want := range left {
+			err := w.payers.Verify(ctx, id, "000001")
+			var p *payer.PasswordError
+			if !errors.As(err, &p) || p.TriesLeft != want || p.LockedUntil.IsZero() != (want > 0) {
+				t.Errorf("%v, want %d tries left", err, want)
+			}
+		}
+	}
+	locked := func(d time.Duration) {
+		t.Helper()
+		w.clock.Add(d - time.Microsecond)
+		wantKind(t, w.payers.Verify(ctx, id, password), mianmi.Denied, "password_locked")
+		w.clock.Add(time.Microsecond)
+	}
+	guess(2, 1, 0)
+	locked(3 * time.Hour)
+	guess(2, 1, 0)
+	locked(6 * time.Hour)
+	w.failures = 0
+	guess(4, 3, 2, 1)
+	w.failures = 3
+	guess(0)
+	locked(12 * time.Hour)
+	if err := w.payers.Verify(ctx, id, password); err != nil {
+		t.Error(err)
+	}
+	w.failures = 9
+	guess(4, 3, 2, 1, 0)
+	locked(3 * time.Hour)
+}
+
 // Whoever finds too many passwords being checked is told to come again, and
 // has lost no try by it: a burst of right passwords ends without a lock.
 func busyCostsNoTry(t *testing.T, nodes Nodes) {

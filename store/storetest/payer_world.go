@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
@@ -32,6 +33,8 @@ type payerWorld struct {
 	open   Nodes
 	keys   *secret.Keys
 	config payer.Config
+	// failures is what the rules let fail in a row.
+	failures int64
 	// hashing of the nodes; cheap, for what is under test is who may try, not
 	// how long it takes.
 	hashing secret.HasherConfig
@@ -55,7 +58,8 @@ func (w *payerWorld) node(t *testing.T) payerNode {
 	db := w.open()
 	hasher := must(w.keys.Hasher(rand.Reader, w.hashing))(t)
 	who := access.New(access.Parts{Store: db, Keys: w.keys, Hasher: hasher, Clock: w.clock, Random: rand.Reader}, access.Config{})
-	payers := must(payer.New(payer.Parts{Store: db, Access: who, Keys: w.keys, Hasher: hasher, Clock: w.clock, Random: rand.Reader}, w.config))(t)
+	payers := must(payer.New(payer.Parts{Store: db, Access: who, Keys: w.keys, Hasher: hasher, Clock: w.clock, Random: rand.Reader,
+		FailuresMax: func(context.Context) (int64, error) { return w.failures, nil }}, w.config))(t)
 	return payerNode{payers: payers, access: who}
 }
 

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/mianmi/mianmi"
+	"github.com/mianmi/mianmi/channel"
 	"github.com/mianmi/mianmi/merchant"
 	"github.com/mianmi/mianmi/money"
 	"github.com/mianmi/mianmi/payer"
@@ -153,4 +155,20 @@ limits:
 	topUp("asked", true)
 	d.stepsUp(t, n, p.Tap(d.Terminal, order(), 1_00), d.Shop)
 	d.wantBalance(t, p, 98_00)
+}
+
+// The rules in force let three attempts fail, so the third ends the payment.
+func rulesLock(t *testing.T, d *desk) {
+	n := d.ruled(t, map[string]string{"permits": permits, "strict": "authentication: {failures_max: 3}\n",
+		"lax": "authentication: {failures_max: 9}\n"})
+	p := d.person(t, 100_00)
+	w := d.waiting(t, p)
+	for _, code := range []string{"password_wrong", "password_wrong", "password_locked"} {
+		_, err := n.Payments.Confirm(t.Context(), p.Actor(), w.ID, "111222")
+		wantKind(t, err, mianmi.Unauthenticated, code)
+	}
+	got := must(n.Payments.Payment(t.Context(), p.Actor(), w.ID))(t)
+	if wantState(t, got, payment.Declined); got.Failure != channel.PasswordLocked || got.Tries != 3 {
+		t.Errorf("ended by %v after %d tries", got.Failure, got.Tries)
+	}
 }

@@ -109,7 +109,8 @@ func NewNode(ctx context.Context, c NodeConfig) (*Node, error) {
 	n := &Node{DB: c.DB, Keys: c.Keys, Clock: c.Clock,
 		Access:    access.New(access.Parts{Store: c.DB, Keys: c.Keys, Hasher: hasher, Clock: c.Clock, Random: c.Random}, access.Config{}),
 		Merchants: merchant.New(c.DB, c.Clock, c.Random), Terminals: terminal.New(c.DB, c.Clock, c.Random)}
-	n.Payers, err = payer.New(payer.Parts{Store: c.DB, Access: n.Access, Keys: c.Keys, Hasher: hasher, Clock: c.Clock, Random: c.Random}, c.Payer)
+	n.Payers, err = payer.New(payer.Parts{Store: c.DB, Access: n.Access, Keys: c.Keys, Hasher: hasher, Clock: c.Clock, Random: c.Random,
+		FailuresMax: func(ctx context.Context) (int64, error) { return n.Payments.FailuresMax(ctx) }}, c.Payer)
 	if err != nil {
 		return nil, err
 	}
