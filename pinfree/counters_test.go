@@ -320,3 +320,25 @@ func TestRecordKeepsTheText(t *testing.T) {
 		}
 	})
 }
+
+// What may have been counted is not given back: a counter is too high rather
+// than too low.
+func TestAReversalThatIsUnsureGivesNothingBack(t *testing.T) {
+	t.Parallel()
+	p := counterPack([]string{"calendar_day"}, "payer", "executed_unauthenticated")
+	p.Counters[0].When = &Condition{Methods: []string{"card_tap"}, CEL: "payer.consent == 'given'"}
+	rs := compiled(t, p)
+	at := time.Date(2026, 7, 3, 2, 0, 0, 0, time.UTC)
+	ev := Event{Kind: ExecutedPinFree, Method: CardTap, Minor: 100, Currency: "CNY", Decided: at, At: at}
+	stored := rs.Record(Counters{}, ev)
+	ev.Kind = ReversedPinFree
+	for _, tt := range []struct {
+		facts *Facts
+		want  int64
+	}{{nil, 1}, {&Facts{}, 1}, {&Facts{Consent: "closed"}, 1}, {&Facts{Consent: "given"}, 0}} {
+		ev.Facts = tt.facts
+		if got := rs.Roll(nil, rs.Record(stored, ev), Subject{}, at)[0].Number; got != tt.want {
+			t.Errorf("facts %+v: %d payments counted, want %d", tt.facts, got, tt.want)
+		}
+	}
+}

@@ -246,12 +246,12 @@ func (w *recorder) move(c *counter) {
 	}
 }
 
-// matches reports whether the event's payment is one that the counter counts;
-// when it cannot be told, it does.
-func (w *recorder) matches(c *counter) bool {
+// match says whether the event's payment is one that the counter counts. One
+// that may be is counted; only one that surely is is given back.
+func (w *recorder) match(c *counter) tri {
 	f := facts{method: w.ev.Method, entry: w.ev.Entry, currency: &w.ev.Currency,
 		card: &w.ev.Card, place: &w.ev.Place, more: w.ev.Facts.orUnknown()}
-	return c.when.match(&f) != no
+	return c.when.match(&f)
 }
 
 // count adds the payment to the counter and makes it the newest.
@@ -260,7 +260,7 @@ func (w *recorder) count(c *counter, name string) {
 	if c.resets&resetCalendarDay != 0 && decided < w.days.start(c.zone) {
 		return // it belongs to a day that has passed
 	}
-	if !w.matches(c) {
+	if w.match(c) == no {
 		return
 	}
 	i := w.out.find(c.key, name)
@@ -289,7 +289,7 @@ func (w *recorder) mark(c *counter, name string) {
 // that it was counted in: not after a reset, and not on a later day.
 func (w *recorder) giveBack(c *counter, name string) {
 	i := w.out.find(c.key, name)
-	if i < 0 || max(w.ev.Decided.UnixMilli(), 0) < w.out.entries[i].since || !w.matches(c) {
+	if i < 0 || max(w.ev.Decided.UnixMilli(), 0) < w.out.entries[i].since || w.match(c) != yes {
 		return
 	}
 	e := &w.out.entries[i]
