@@ -2,9 +2,9 @@ package access
 
 import "github.com/mianmi/mianmi"
 
-// Action is something that a caller asks to do to payers, staff or API keys.
-// Rights on merchants, stores and terminals go by their levels and stand in
-// those packages.
+// Action is something that a caller asks to do to payers, staff, API keys or
+// rule packs. Rights on merchants, stores and terminals go by their levels and
+// stand in those packages.
 type Action uint8
 
 // The actions. The zero Action is nobody's right.
@@ -23,6 +23,9 @@ const (
 	KeyShow              // API keys, never their secret
 	KeyManage            // create and revoke API keys
 	SessionRevoke        // end all sessions of somebody else
+	RulesShow            // rule packs with their texts, history and proposals; try one
+	RulesPropose         // change the rule packs in force: a tightening at once, else a proposal
+	RulesApprove         // be the second person for it
 	actionEnd
 )
 
@@ -66,6 +69,9 @@ var rights = [actionEnd]row{
 	KeyShow:       {admin: ownShop, operator: all, auditor: all},
 	KeyManage:     {admin: ownShop, operator: all, system: all},
 	SessionRevoke: {support: all, operator: all},
+	RulesShow:     {support: all, risk: all, operator: all, auditor: all, system: all},
+	RulesPropose:  {risk: all, operator: all, system: all},
+	RulesApprove:  {risk: all, operator: all}, // the second person is a person
 }
 
 // Allow returns nil when the actor may do the action to the target. Without a

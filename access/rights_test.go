@@ -61,6 +61,9 @@ func TestRights(t *testing.T) {
 		{"manage the merchant's keys", KeyManage, Target{Merchant: "mc1"}, "aot"},
 		{"manage mianmi's own keys", KeyManage, Target{}, "ot"},
 		{"end somebody's sessions", SessionRevoke, Target{}, "so"},
+		{"read the rule packs' texts", RulesShow, Target{}, "srout"},
+		{"change the rule packs", RulesPropose, Target{}, "rot"},
+		{"approve a change of the rule packs", RulesApprove, Target{}, "ro"},
 		{"nothing in particular", NoAction, payer, ""},
 		{"an action that is not there", actionEnd, payer, ""},
 	} {

@@ -42,7 +42,11 @@ type Held struct {
 	Epoch    int64    // of this change of the settings
 	Live     []Pack   // in force, with their texts
 	Waiting  []Change // undecided, with texts, expired ones among them
+	Known    bool     // the database has held packs before
 	Versions func(pack string) ([]Pack, error)
+	// Rejected reports whether somebody has rejected a change with this part:
+	// the pack, its version and its text, or that it goes.
+	Rejected func(Pack) (bool, error)
 	Makers   access.Makers
 }
 

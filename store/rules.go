@@ -92,33 +92,56 @@ func ruleVersions(ctx context.Context, q querier, pack string) ([]rules.Pack, er
 const (
 	rulePacksLive = `SELECT ` + rulePackColumns + ` FROM rule_pack
 WHERE from_epoch IS NOT NULL AND until_epoch IS NULL AND withdraws = 0 ORDER BY pack`
+	rulePacksKnown   = `SELECT count(*) FROM rule_pack WHERE from_epoch IS NOT NULL`
+	rulePackRejected = `SELECT count(*) FROM rule_pack p JOIN rule_change c ON c.id = p.change
+WHERE c.state = 3 AND p.pack = $1 AND p.version = $2 AND p.digest = $3 AND p.withdraws = $4`
 	ruleChangesWaiting = `SELECT ` + ruleChangeColumns + ` FROM rule_change WHERE state = 1 ORDER BY id`
 )
 
 // ChangeRules writes what decide makes of the packs.
 func (db *DB) ChangeRules(ctx context.Context, decide func(rules.Held) (rules.Outcome, error)) error {
 	return db.changeSettings(ctx, func(ctx context.Context, tx *sql.Tx, epoch int64) error {
-		held := rules.Held{Epoch: epoch,
-			Versions: func(pack string) ([]rules.Pack, error) { return ruleVersions(ctx, tx, pack) },
-			Makers:   func(id string) ([]string, error) { return readMakers(ctx, tx, id) }}
-		var err error
-		if held.Live, err = readAll(ctx, tx, scanRulePack, rulePacksLive); err != nil {
+		held, err := readHeldRules(ctx, tx)
+		if err != nil {
 			return err
 		}
-		if held.Waiting, err = readAll(ctx, tx, scanRuleChange, ruleChangesWaiting); err != nil {
-			return err
-		}
-		for i := range held.Waiting {
-			if held.Waiting[i].Packs, err = readAll(ctx, tx, scanRulePack, selectRuleParts, string(held.Waiting[i].ID)); err != nil {
-				return err
-			}
-		}
+		held.Epoch = epoch
 		out, err := decide(held)
 		if err != nil {
 			return err
 		}
 		return writeRules(ctx, tx, epoch, out)
 	})
+}
+
+func readHeldRules(ctx context.Context, tx *sql.Tx) (rules.Held, error) {
+	count := func(query string, args ...any) (bool, error) {
+		var n int64
+		err := tx.QueryRowContext(ctx, query, args...).Scan(&n)
+		return n > 0, wrapDriver("count rule packs", err)
+	}
+	held := rules.Held{
+		Versions: func(pack string) ([]rules.Pack, error) { return ruleVersions(ctx, tx, pack) },
+		Rejected: func(p rules.Pack) (bool, error) {
+			return count(rulePackRejected, p.ID, p.Version, p.Digest, bit(p.Withdraws))
+		},
+		Makers: func(id string) ([]string, error) { return readMakers(ctx, tx, id) }}
+	var err error
+	if held.Known, err = count(rulePacksKnown); err != nil {
+		return held, err
+	}
+	if held.Live, err = readAll(ctx, tx, scanRulePack, rulePacksLive); err != nil {
+		return held, err
+	}
+	if held.Waiting, err = readAll(ctx, tx, scanRuleChange, ruleChangesWaiting); err != nil {
+		return held, err
+	}
+	for i := range held.Waiting {
+		if held.Waiting[i].Packs, err = readAll(ctx, tx, scanRulePack, selectRuleParts, string(held.Waiting[i].ID)); err != nil {
+			return held, err
+		}
+	}
+	return held, nil
 }
 
 func writeRules(ctx context.Context, tx *sql.Tx, epoch int64, o rules.Outcome) error {

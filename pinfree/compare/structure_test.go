@@ -31,7 +31,7 @@ limits:
   - {id: day, title: {zh: 单日, en: Day}, counter: day, number: {scope: previous, below: 3}, above: step_up}
 answers:
   - {id: one, title: {zh: 一, en: One}, scheme: visa, code: "1A", action: switch_to_contact, when: {contact: true}}
-  - {id: two, title: {zh: 二, en: Two}, scheme: visa, code: "70", action: ask_online_pin_resubmit}
+  - {id: two, title: {zh: 二, en: Two}, scheme: visa, code: "70", action: ask_online_pin_resubmit, when: {online_pin: true}}
 `
 
 func parse(t *testing.T, text string) pinfree.Pack {
@@ -76,7 +76,7 @@ func TestPacks(t *testing.T) {
 		}, nil},
 		{"the order of answers", func(s string) string {
 			return swap(s, "{id: one, title: {zh: 一, en: One}, scheme: visa, code: \"1A\", action: switch_to_contact, when: {contact: true}}",
-				"{id: two, title: {zh: 二, en: Two}, scheme: visa, code: \"70\", action: ask_online_pin_resubmit}")
+				"{id: two, title: {zh: 二, en: Two}, scheme: visa, code: \"70\", action: ask_online_pin_resubmit, when: {online_pin: true}}")
 		},
 			[]compare.Change{{Path: "answers order", A: "one, two", B: "two, one"}}},
 	}

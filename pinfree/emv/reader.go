@@ -12,10 +12,10 @@ import (
 // Situation is what a reader's parameters are computed for: taps of one
 // scheme's cards in one currency at one terminal.
 //
-// The payer is taken to be willing: has agreed, has no lower limit, is not at
-// risk, and has not paid today. A reader knows nothing of payers; those for whom
-// more is asked are asked by the host, with a step-up answer. What is not known
-// of merchant and terminal makes the parameters stricter, as in pinfree.
+// A reader knows nothing of payers, so one is meant for whom nothing more is
+// asked than for anybody (Willing), and who has not paid today. The others are
+// asked by the host, with a step-up answer. What is not known of merchant and
+// terminal makes the parameters stricter, as in pinfree.
 type Situation struct {
 	Rules    *pinfree.RuleSet // nil: nothing is PIN-free
 	At       time.Time        // decides which packs are in force
@@ -25,8 +25,9 @@ type Situation struct {
 	// Domestic says whose cards; nil: the stricter of both.
 	Domestic *bool
 	Place    pinfree.Place
-	// MerchantRisk is as in pinfree.Facts; empty: not known.
-	MerchantRisk string
+	// Facts are what is known of every tap here; nil: those of Willing. What a
+	// reader is asked for (the service on, its own limits, a sale) is set.
+	Facts *pinfree.Facts
 	// Layers are all who have a say besides the packs, for a tap. Merchant and
 	// terminal must be there, or nothing is taken; the payer's is added.
 	Layers []pinfree.Layer
@@ -153,13 +154,31 @@ func largest(inside func(minor int64) bool) int64 {
 	return low
 }
 
-// input is a tap of a willing payer. Limits that stand in the reader itself are
+// OtherIssuer stands for an issuer that no pack names.
+const OtherIssuer = "other"
+
+// Willing returns the facts of a payer who has agreed, chose no lower limit and
+// is at no risk, with a card of an issuer that no pack names. The risk of the
+// merchant is not among them: it is not the payer's.
+func Willing() pinfree.Facts {
+	f := pinfree.Facts{Consent: "given", Contactless: pinfree.Yes, Risk: "low", Factors: 1, Certificate: pinfree.No,
+		Issuer: OtherIssuer, Activated: pinfree.Yes}
+	for i := range f.Figures {
+		f.Figures[i] = pinfree.NoFigure
+	}
+	return f
+}
+
+// input is a tap in this situation. Limits that stand in the reader itself are
 // what is being computed, so there are none yet.
 func (s *Situation) input(domestic bool, listed pinfree.Flag) pinfree.Input {
-	facts := pinfree.Facts{Type: "sale", Offline: pinfree.No, Consent: "given", Contactless: pinfree.Yes, Risk: "low", MerchantRisk: s.MerchantRisk,
-		Factors: 1, Certificate: pinfree.No, Issuer: "other", Activated: pinfree.Yes, Listed: listed, AsksPIN: pinfree.No, QuickPass: pinfree.Yes}
-	for i := range facts.Figures {
-		facts.Figures[i] = pinfree.NoFigure
+	facts := Willing()
+	if s.Facts != nil {
+		facts = *s.Facts
+	}
+	facts.Type, facts.Offline, facts.QuickPass, facts.AsksPIN, facts.Listed = "sale", pinfree.No, pinfree.Yes, pinfree.No, listed
+	for _, own := range []pinfree.Figure{pinfree.ReaderCVMLimit, pinfree.ReaderTransactionLimit, pinfree.ReaderDeviceLimit, pinfree.TerminalNoPINLimit} {
+		facts.Figures[own] = pinfree.NoFigure
 	}
 	in := pinfree.Input{Method: pinfree.CardTap, Card: pinfree.Card{Scheme: s.Scheme, Kind: s.Kind, Domestic: domestic},
 		Place: s.Place, Facts: &facts, At: s.At, Rules: s.Rules, Counts: make([]pinfree.Count, s.Rules.Counters()),

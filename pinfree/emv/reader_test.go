@@ -97,6 +97,18 @@ func TestOffByOne(t *testing.T) {
 		{"a kind of card that is not said", []pinfree.Pack{pack("a", atMost(5000), pinfree.Limit{When: &pinfree.Condition{Kinds: []string{"prepaid"},
 			Currencies: []string{"EUR"}}, Amount: &pinfree.Range{AtMost: number(1000)}})}, nil, 1001, 1000, 1000},
 		{"a reader's own limits are not asked", []pinfree.Pack{pack("a", atMost(5000), pinfree.Limit{Amount: &pinfree.Range{AtMostOf: "reader_cvm_limit"}})}, nil, 5001, 5000, 5000},
+		{"a payer's own limit is the host's to keep", []pinfree.Pack{pack("a", atMost(5000), pinfree.Limit{Amount: &pinfree.Range{AtMostOf: "payer_payment_limit"}})},
+			nil, 5001, 5000, 5000},
+		{"the issuer's limit, where it is known", []pinfree.Pack{pack("a", atMost(5000), pinfree.Limit{Amount: &pinfree.Range{AtMostOf: "issuer_payment_limit"}})},
+			func(s *Situation) {
+				f := Willing()
+				f.Figures[pinfree.IssuerPaymentLimit] = 4000
+				s.Facts = &f
+			}, 4001, 4000, 4000},
+		{"nothing known of payers", []pinfree.Pack{pack("a", atMost(5000), pinfree.Limit{Amount: &pinfree.Range{AtMostOf: "payer_payment_limit"}})},
+			func(s *Situation) { s.Facts = new(pinfree.Facts) }, 0, 0, 0},
+		{"the merchant's risk is not known", []pinfree.Pack{pack("a", atMost(5000), pinfree.Limit{When: &pinfree.Condition{CEL: "merchant.risk == 'high'"}, Always: true})},
+			nil, 0, 0, 0},
 		{"before the first day", []pinfree.Pack{func() pinfree.Pack {
 			p := pack("a", atMost(5000))
 			p.Effective.From = "2027-01-01"

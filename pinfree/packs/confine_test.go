@@ -21,6 +21,7 @@ func TestFirstAndLastDay(t *testing.T) {
 	}{
 		{only("cn-pboc-network-2015"), remote("CNY", "CN", now), 100, "2016-07-01T00:00:00+08:00", never},
 		{only("cn-wechat-paycode-2021"), code(now), 100, "2021-12-21T00:00:00+08:00", "2025-01-02T00:00:00+08:00"},
+		{only("cn-wechat-paycode-fusion"), code(now), 100, "2020-01-08T00:00:00+08:00", never},
 		{only("cn-unionpay-issuer-csrcbank-2016"), unionpay("csrcbank", "credit", now), 100, "2016-04-01T00:00:00+08:00", "2018-06-01T00:00:00+08:00"},
 		{only("eu-rts-art12"), euro(now).gate("parking_fee"), 100, "2019-09-14T00:00:00+02:00", never},
 		{only("eu-rts-art16"), remote("EUR", "DE", now), 100, "2019-09-14T00:00:00+02:00", never},
@@ -49,6 +50,35 @@ func TestFirstAndLastDay(t *testing.T) {
 			end := instant(tt.last)
 			if on, after := at(end.Add(-time.Millisecond)), at(end); on != pinfree.PinFree || after != asks {
 				t.Errorf("on the last day %s, after it %s", on, after)
+			}
+		})
+	}
+}
+
+// TestRestrictionsBegin proves the first day of the packs that only restrict.
+func TestRestrictionsBegin(t *testing.T) {
+	t.Parallel()
+	noConsent := func(o *offer) { o.facts.Consent = "default" }
+	tests := []struct {
+		packs []string
+		offer *offer
+		minor int64
+		first string
+	}{
+		{[]string{"cn-pcac-2025", "cn-pboc-network-2015"}, remote("CNY", "CN", now).with(noConsent), 100, "2025-11-12T00:00:00+08:00"},
+		{issuers, unionpay("cmb", "debit", now), 100000, "2019-04-02T00:00:00+08:00"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.packs[0], func(t *testing.T) {
+			t.Parallel()
+			rs := inForce(t, tt.packs...)
+			tt.offer.At = instant(tt.first)
+			stored := tt.offer.counted(rs, 200000)
+			on := tt.offer.decide(rs, stored, tt.minor).Outcome
+			tt.offer.At = tt.offer.At.Add(-time.Millisecond)
+			before := tt.offer.decide(rs, tt.offer.counted(rs), tt.minor).Outcome
+			if before != pinfree.PinFree || on != asks {
+				t.Errorf("before the first day %s, on it %s", before, on)
 			}
 		})
 	}
@@ -103,6 +133,7 @@ func TestPacksLeaveOthersAlone(t *testing.T) {
 		{"PBOC network: a payment code", "cn-pboc-network-2015", code(now)},
 		{"PBOC network: euros", "cn-pboc-network-2015", remote("EUR", "CN", now)},
 		{"WeChat 2021: a tap", "cn-wechat-paycode-2021", unionpay("icbc", "debit", y22)},
+		{"WeChat fusion: Hong Kong dollars", "cn-wechat-paycode-fusion", base(pinfree.PaymentCode, "HKD", "HK", now).with(func(o *offer) { o.Entry = pinfree.Scanned })},
 		{"csrcbank: another bank", "cn-unionpay-issuer-csrcbank-2016", bank("icbc", "credit")},
 		{"csrcbank: a debit card", "cn-unionpay-issuer-csrcbank-2016", bank("csrcbank", "debit")},
 		{"EU 12: a manned counter", "eu-rts-art12", euro(now).with(func(o *offer) { o.Place.Purpose = "transport_fare" })},
@@ -139,7 +170,9 @@ func TestRestrictionsLeaveOthersAlone(t *testing.T) {
 		offer *offer
 		minor int64
 	}{
+		{"a bank without a limit here", issuers, unionpay("boc", "debit", now), 100000},
 		{"an issuer other than Vivid", art11("eu-issuer-vivid"), euro(now), 5000},
+		{"PCAC and euros", []string{"cn-pcac-2025", "eu-rts-art11"}, euro(now).with(func(o *offer) { o.facts.Consent, o.facts.Risk = "default", "high" }), 5000},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

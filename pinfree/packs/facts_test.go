@@ -10,6 +10,9 @@ import (
 // becomes of a payment when the fact says no, and when nobody gave it.
 func TestWhatIsNotKnownIsNotAllowed(t *testing.T) {
 	t.Parallel()
+	pcac := []string{"cn-pcac-2025", "cn-pboc-network-2015"}
+	pcacConsent := []string{"cn-pcac-2025:consent_only", "cn-pboc-network-2015"}
+	online := func() *offer { return remote("CNY", "CN", now) }
 	holder := func() *offer { return unionpay("icbc", "debit", now) }
 	country := func() *offer { return unionpay("csrcbank", "credit", y17) }
 	tests := []struct {
@@ -19,6 +22,16 @@ func TestWhatIsNotKnownIsNotAllowed(t *testing.T) {
 		change func(*offer)
 		want   pinfree.Outcome
 	}{
+		{"PCAC: open by default", pcac, online(), func(o *offer) { o.facts.Consent = "default" }, asks},
+		{"PCAC: closed", pcac, online(), func(o *offer) { o.facts.Consent = "closed" }, asks},
+		{"PCAC: consent unknown", pcac, online(), func(o *offer) { o.facts.Consent = "" }, asks},
+		{"PCAC: high-risk merchant", pcac, online(), func(o *offer) { o.facts.MerchantRisk = "high" }, asks},
+		{"PCAC: merchant of elevated risk", pcac, online(), func(o *offer) { o.facts.MerchantRisk = "elevated" }, pinfree.PinFree},
+		{"PCAC: merchant's risk unknown", pcac, online(), func(o *offer) { o.facts.MerchantRisk = "" }, asks},
+		{"PCAC: out of pattern", pcac, online(), func(o *offer) { o.facts.Risk = "elevated" }, asks},
+		{"PCAC: risk unknown", pcac, online(), func(o *offer) { o.facts.Risk = "" }, asks},
+		{"PCAC, consent only: both risks unknown", pcacConsent, online(), func(o *offer) { o.facts.Risk, o.facts.MerchantRisk = "", "" }, pinfree.PinFree},
+		{"PCAC, consent only: consent unknown", pcacConsent, online(), func(o *offer) { o.facts.Consent = "" }, asks},
 
 		{"UnionPay: scheme unknown", only("cn-unionpay-2018"), holder(), func(o *offer) { o.Card.Scheme = "" }, asks},
 

@@ -33,8 +33,17 @@ func TestEveryAmountIsRightToTheMinorUnit(t *testing.T) {
 		{"PBOC network, first of the day", only("cn-pboc-network-2015"), remote("CNY", "CN", y16), nil, 100000, asks},
 		{"PBOC network, after 999.99", only("cn-pboc-network-2015"), remote("CNY", "CN", y16), one(50000, 49999), 1, asks},
 		{"WeChat 2021", only("cn-wechat-paycode-2021"), code(y22), nil, 100000, asks},
+		{"WeChat fusion wallet", only("cn-wechat-paycode-fusion"), code(now), nil, 100000, asks},
 		{"WeChat 2025", only("cn-wechat-paycode-2025"), code(now), nil, 299999, asks},
 		{"UnionPay 2018", only("cn-unionpay-2018"), unionpay("icbc", "debit", now), nil, 100000, asks},
+		{"ICBC, day", issuers, unionpay("icbc", "debit", now), one(100000, 100000, 50000), 50000, asks},
+		{"ABC, day", issuers, unionpay("abc", "credit", now), one(100000, 100000, 99999), 1, asks},
+		{"BOCOM, day", issuers, unionpay("bocom", "debit", now), one(100000, 100000, 99999), 1, asks},
+		{"CMB debit, day", issuers, unionpay("cmb", "debit", now), one(100000, 50000), 50000, asks},
+		{"CMB prepaid, day, as debit", issuers, unionpay("cmb", "prepaid", now), one(100000, 50000), 50000, asks},
+		{"CMB credit, day", issuers, unionpay("cmb", "credit", now), one(100000, 100000, 50000), 50000, asks},
+		{"CMB of unknown kind, day, the stricter", issuers, unionpay("cmb", "", now), one(100000, 50000), 50000, asks},
+		{"unknown issuer, day, the strictest", issuers, unionpay("", "debit", now), one(100000, 50000), 50000, asks},
 		{"csrcbank", only("cn-unionpay-issuer-csrcbank-2016"), unionpay("csrcbank", "credit", y17), nil, 30000, asks},
 		{"csrcbank, day", only("cn-unionpay-issuer-csrcbank-2016"), unionpay("csrcbank", "credit", y17), one(30000, 30000, 30000), 10000, asks},
 		{"EU 16", only("eu-rts-art16"), remote("EUR", "DE", now), nil, 3000, asks},
@@ -65,6 +74,8 @@ func TestEveryAmountIsRightToTheMinorUnit(t *testing.T) {
 		})
 	}
 }
+
+var issuers = []string{"cn-unionpay-2018", "cn-unionpay-issuers-2019"}
 
 func only(id string) []string  { return []string{id} }
 func art11(id string) []string { return []string{id, "eu-rts-art11"} }
@@ -110,6 +121,7 @@ func TestNumbersOfPayments(t *testing.T) {
 		passes int
 	}{
 		{"cn-wechat-paycode-2021", code(y22), 10},
+		{"cn-wechat-paycode-fusion", code(now), 5},
 		{"eu-rts-art16", remote("EUR", "DE", now), 5},
 		{"eu-rts-art16:count_previous", remote("EUR", "DE", now), 6},
 		{"fr-pacific-art11", base(pinfree.CardTap, "XPF", "PF", now), 5},
@@ -148,6 +160,7 @@ func TestWhatResetsAndWhatDoesNot(t *testing.T) {
 		{"uk-scarts-art11-2021", pound(y25), pinfree.ExecutedRemote, asks},
 		{"uk-scarts-art11-2021", pound(y25), pinfree.SCAOutOfBand, asks},
 		{"fr-pacific-art11", base(pinfree.CardTap, "XPF", "PF", now), pinfree.ExecutedRemote, asks},
+		{"cn-wechat-paycode-fusion", code(now), pinfree.ExecutedAuthenticated, asks},
 	}
 	for _, tt := range tests {
 		t.Run(tt.pack, func(t *testing.T) {
