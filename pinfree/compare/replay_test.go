@@ -170,7 +170,8 @@ func TestReplayTells(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Payments != 6 || r.Payers != 1 || r.Differing() != 4 || !r.From.Equal(start) || !r.To.Equal(start.Add(5*time.Minute)) || r.Cut {
+	stricter, looser := r.Differing()
+	if r.Payments != 6 || r.Payers != 1 || stricter != 4 || looser != 0 || !r.From.Equal(start) || !r.To.Equal(start.Add(5*time.Minute)) || r.Cut {
 		t.Errorf("report = %+v", r)
 	}
 	ground := compare.Ground{Reason: "rule_count_limit", Rule: "shop/day"}
@@ -178,7 +179,7 @@ func TestReplayTells(t *testing.T) {
 		t.Errorf("causes (-want +got):\n%s", diff)
 	}
 	if len(r.Examples) != 2 || r.Examples[0].ID != "anna-2" || r.Examples[0].B.Because[0] != ground || r.Examples[0].A.Outcome != "pin_free" ||
-		r.Examples[0].B.Reasons[0].Limit != 2 {
+		r.Examples[0].B.Decision.Reasons[0].Limit != 2 {
 		t.Errorf("examples = %+v", r.Examples)
 	}
 }
@@ -250,8 +251,9 @@ func TestReplayIsFair(t *testing.T) {
 			}
 			return r
 		}
-		if r := run(a, a); r.Differing() != 0 || len(r.Examples) != 0 {
-			t.Fatalf("rules differ from themselves: %+v", r)
+		same := run(a, a)
+		if stricter, looser := same.Differing(); stricter+looser != 0 || len(same.Examples) != 0 {
+			t.Fatalf("rules differ from themselves: %+v", same)
 		}
 		one, other := run(a, b), run(b, a)
 		var payments, all int64
@@ -269,6 +271,10 @@ func TestReplayIsFair(t *testing.T) {
 			if p.Event == 0 {
 				all++
 			}
+		}
+		stricter, looser := one.Differing()
+		if s, l := other.Differing(); s != looser || l != stricter {
+			t.Fatalf("%d stricter and %d looser one way, %d and %d the other", stricter, looser, s, l)
 		}
 		if payments != all || one.Payments != all || one.Events != int64(len(log))-all {
 			t.Fatalf("%d payments of %d are told", payments, all)

@@ -65,21 +65,25 @@ type Example struct {
 
 // Decided is one side's decision.
 type Decided struct {
-	Outcome string        `json:"outcome"`
-	Reasons []pinfree.Why `json:"-"`
-	// Because are the same reasons by their names, the binding one first.
-	Because []Ground `json:"because"`
+	Outcome string   `json:"outcome"`
+	Because []Ground `json:"because"` // the binding one first
+	// Decision is the same, whole.
+	Decision pinfree.Decision `json:"-"`
 }
 
-// Differing is how many payments A and B decided differently.
-func (r *Report) Differing() int64 {
-	var n int64
+// Differing is how many payments B decided more and less strictly than A.
+func (r *Report) Differing() (stricter, looser int64) {
 	for i := range r.Cells {
-		if !r.Cells[i].Same() {
-			n += r.Cells[i].Payments
+		a, _ := pinfree.ParseOutcome(r.Cells[i].A)
+		b, _ := pinfree.ParseOutcome(r.Cells[i].B)
+		switch {
+		case b < a:
+			stricter += r.Cells[i].Payments
+		case b > a:
+			looser += r.Cells[i].Payments
 		}
 	}
-	return n
+	return stricter, looser
 }
 
 type outcomes struct{ a, b pinfree.Outcome }
@@ -139,7 +143,7 @@ func (r *replay) count(p *Payment, a, b pinfree.Decision) error {
 func groundOf(w pinfree.Why) Ground { return Ground{Reason: w.Reason.String(), Rule: w.Rule} }
 
 func decided(d pinfree.Decision) Decided {
-	out := Decided{Outcome: d.Outcome.String(), Reasons: d.Reasons}
+	out := Decided{Outcome: d.Outcome.String(), Decision: d}
 	for _, w := range d.Reasons {
 		out.Because = append(out.Because, groundOf(w))
 	}
