@@ -91,7 +91,7 @@ func (g *given) readReader(o *object) {
 func (g *given) readCompensation(o *object) {
 	after := o.word("after_window", afterWindows)
 	c := pinfree.Compensation{AnnualCap: o.limit("annual_cap_minor"), CaseCap: o.limit("case_cap_minor"), AfterWindow: "nothing"}
-	if after != "" && after != none {
+	if after == afterWindows[2] {
 		c.AfterWindow = after
 	}
 	hours := o.number("window_hours", 1, 366*24)

@@ -47,7 +47,7 @@ var (
 	cvmWords       = []string{"signature", "pin", "online_pin", "offline_pin", "password", "mobile_code", "biometric"}
 	consentWords   = []string{"true", "false", `"default_not_confirmed"`, `"mandatorily_disabled_never_used"`}
 	activations    = []string{"three_consecutive_pin_transactions", "activated"}
-	afterWindows   = []string{none, "full_if_confirmed"}
+	afterWindows   = []string{none, "nothing", "full_if_confirmed"}
 	cardKinds      = []string{"debit", "credit", "quasi_credit", "prepaid"}
 	outOfBandWords = []string{"issuer_mobile_app", "issuer_app", "mobile_app", "online_banking"}
 	remoteWords    = []string{"remote", "ecommerce"}
