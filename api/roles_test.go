@@ -90,6 +90,7 @@ merchantTerminals         @staff +manage +pay +read +tighten
 model                     @staff +any
 models                    @staff +any
 moveTerminal              store_manager merchant_admin operator +manage
+readerParameters          @staff +manage +pay +read +tighten
 renameModel               operator
 renameTerminal            store_manager merchant_admin operator +manage
 storeTerminals            @staff +manage +pay +read +tighten

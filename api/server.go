@@ -44,6 +44,9 @@ type Payments interface {
 	// Site returns a terminal with what it belongs to; for one that has just
 	// taken a payment it does so without a query.
 	Site(ctx context.Context, id mianmi.TerminalID) (settings.Site, bool)
+	// AtTerminal is what payments by a method meet at a terminal now, before card
+	// and payer have a say.
+	AtTerminal(ctx context.Context, id mianmi.TerminalID, m pinfree.Method) (payment.AtTerminal, error)
 
 	Payment(ctx context.Context, a mianmi.Actor, id mianmi.PaymentID) (*payment.Payment, error)
 	PaymentByOrder(ctx context.Context, a mianmi.Actor, m mianmi.MerchantID, no string) (*payment.Payment, error)

@@ -24,6 +24,8 @@ func (s *Server) registerTerminals() {
 	add(s, route{method: "GET", path: "/v1/stores/{store}/terminals", name: "storeTerminals", tag: "terminals", may: sees, summary: "List the terminals of a store", about: "In the order of their identifiers."}, s.storeTerminals)
 	add(s, route{method: "GET", path: "/v1/merchants/{merchant}/terminals", name: "merchantTerminals", tag: "terminals", may: sees, summary: "List the terminals of a merchant", about: "Staff of one store see that store's."}, s.merchantTerminals)
 	add(s, route{method: "GET", path: "/v1/terminals/{terminal}", name: "terminal", tag: "terminals", may: sees, summary: "Show a terminal", about: "Where it stands and what it is."}, s.terminal)
+	add(s, route{method: "GET", path: "/v1/terminals/{terminal}/reader-parameters", name: "readerParameters", tag: "terminals", may: sees, summary: "Compute a terminal's reader parameters",
+		about: "The values that its EMV configuration needs by the rules and settings of this moment: reader limits for each scheme's kernel, UnionPay FF8054 to FF805A. A payer of whom no more is asked than of anybody is meant; the others are asked by the host."}, s.readerParameters)
 	add(s, route{method: "PATCH", path: "/v1/terminals/{terminal}", name: "renameTerminal", tag: "terminals", may: manages, summary: "Rename a terminal", about: "The name that payers and cashiers read."}, s.renameTerminal)
 	add(s, route{method: "POST", path: "/v1/terminals/{terminal}/move", name: "moveTerminal", tag: "terminals", may: manages, summary: "Move a terminal to another store",
 		about: "Of the same merchant. Its own policy and stops go with it."}, s.moveTerminal)

@@ -135,7 +135,7 @@ func (p *readerPage) write(page *strings.Builder, one *emv.Parameters) {
 		table.add(v.Tag, v.Value, valueText(v, one.Currency).In(p.lang), v.Title.In(p.lang))
 	}
 	table.write(page)
-	fmt.Fprintf(page, "  TLV       %s\n", emv.TLV(kernelValues(one)))
+	fmt.Fprintf(page, "  TLV       %s\n", one.TLV())
 	if one.UnionPay != nil {
 		fmt.Fprintf(page, "  %s  %s\n", pad(mianmi.Text{ZH: "62 域", EN: "field 62"}.In(p.lang), 8), one.UnionPay.Field62())
 	}
@@ -150,15 +150,6 @@ func (p *readerPage) words(w pinfree.Why) mianmi.Text {
 	}
 	title := p.rules.RuleTitle(w.Rule)
 	return mianmi.Text{ZH: w.WordsIn(mianmi.ZH, audience, title.ZH), EN: w.WordsIn(mianmi.EN, audience, title.EN)}
-}
-
-// kernelValues are the EMV data objects among the values: UnionPay's own
-// parameters are loaded by field 62.
-func kernelValues(p *emv.Parameters) []emv.Value {
-	if p.C2 != nil {
-		return p.C2.Values()
-	}
-	return p.EntryPoint.Values()
 }
 
 // summary says in one sentence up to where a tap passes.
@@ -220,7 +211,7 @@ func (p *readerPage) json() readerJSON {
 	for i := range p.list {
 		one := &p.list[i]
 		s := readerSchemeJSON{Scheme: one.Scheme, Currency: one.Currency, Kernel: one.Kernel.String(), PinFree: one.Ceiling.PinFree,
-			TLV: emv.TLV(kernelValues(one))}
+			TLV: one.TLV()}
 		if w := one.Ceiling.Why; w != (pinfree.Why{}) {
 			words := p.words(w)
 			s.Reason, s.Rule, s.Words = w.Reason.String(), w.Rule, &words

@@ -16,12 +16,12 @@ func TestEncoding(t *testing.T) {
 	on := UnionPay{QuickPass: true, CDCVM: true, NoPINLimit: 100_000, NoSignatureLimit: 100_000, NoSignature: true}
 	const closed = "FF80540010FF80550010FF80560010FF80570010FF8058012000000000000FF8059012000000000000FF805A0010"
 	for name, tt := range map[string]struct{ got, want string }{
-		"no limits yet":            {TLV(EntryPoint{}.Values()), "DF2006000000000000" + "DF2106000000000000" + "DF1906000000000000"},
-		"Entry Point":              {TLV(EntryPoint{TransactionLimit: AmountMax, CVMLimit: 5001}.Values()), "DF2006999999999999" + "DF2106000000005001" + "DF1906000000000000"},
-		"kernel C-2":               {TLV(C2{0, 5000, 100_000, 5000}.Values()), "DF812306000000000000" + "DF812406000000005000" + "DF812506000000100000" + "DF812606000000005000"},
+		"no limits yet":            {tlvOf(EntryPoint{}.Values()), "DF2006000000000000" + "DF2106000000000000" + "DF1906000000000000"},
+		"Entry Point":              {tlvOf(EntryPoint{TransactionLimit: AmountMax, CVMLimit: 5001}.Values()), "DF2006999999999999" + "DF2106000000005001" + "DF1906000000000000"},
+		"kernel C-2":               {tlvOf(C2{0, 5000, 100_000, 5000}.Values()), "DF812306000000000000" + "DF812406000000005000" + "DF812506000000100000" + "DF812606000000005000"},
 		"quick pass":               {on.Field62(), "FF80540011FF80550010FF80560010FF80570011FF8058012000000100000FF8059012000000100000FF805A0011"},
 		"quick pass, off":          {UnionPay{}.Field62(), closed},
-		"a flag is no data object": {TLV(UnionPay{QuickPass: true}.Values()[:1]), ""},
+		"a flag is no data object": {tlvOf(UnionPay{QuickPass: true}.Values()[:1]), ""},
 	} {
 		if diff := cmp.Diff(tt.want, tt.got); diff != "" {
 			t.Errorf("%s: %s", name, diff)

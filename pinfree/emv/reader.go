@@ -98,6 +98,18 @@ func (p *Parameters) Values() []Value {
 	return out
 }
 
+// TLV writes the kernel's limits as EMV data objects. UnionPay's own parameters
+// are not among them: they are loaded by field 62.
+func (p *Parameters) TLV() string {
+	switch {
+	case p.C2 != nil:
+		return tlvOf(p.C2.Values())
+	case p.EntryPoint != nil:
+		return tlvOf(p.EntryPoint.Values())
+	}
+	return ""
+}
+
 // ceiling asks Decide where PIN-free payment ends, for cards in (or not in) the
 // terminal's lists: the strictest of domestic and foreign cards.
 func (s *Situation) ceiling(listed pinfree.Flag) Ceiling {

@@ -23,9 +23,9 @@ func flagValue(tag string, title mianmi.Text, on bool) Value {
 	return v
 }
 
-// TLV writes amounts as EMV data objects, tag, length and value in hexadecimal.
+// tlvOf writes amounts as EMV data objects, tag, length and value in hexadecimal.
 // Flags have no such form and are left out.
-func TLV(list []Value) string {
+func tlvOf(list []Value) string {
 	var out string
 	for _, v := range list {
 		if v.Amount != nil {
