@@ -132,7 +132,7 @@ func newParts(t testing.TB, engine string, cfg api.Config, instead ...api.Paymen
 	hasher, err := p.keys.Hasher(rand.Reader, cheap)
 	must(t, err)
 	p.access = access.New(access.Parts{Store: p.db, Keys: p.keys, Hasher: hasher, Clock: p.clock, Random: rand.Reader}, access.Config{})
-	list, err := packs.Usual()
+	list, err := packs.Default()
 	must(t, err)
 	rules, err := pinfree.Compile(list)
 	must(t, err)

@@ -5,11 +5,11 @@ import (
 	"github.com/mianmi/mianmi/pinfree/packs"
 )
 
-// generousRules are the usual packs with their cumulative limits raised, so
+// generousRules are the packs in force by default, with their cumulative limits raised, so
 // that a run which pays thousands of times a day from one payer measures
 // payments and not refusals. The work of a decision is the same.
 func generousRules() (*pinfree.RuleSet, error) {
-	list, err := packs.Usual()
+	list, err := packs.Default()
 	if err != nil {
 		return nil, err
 	}
@@ -30,5 +30,5 @@ func raise(r *pinfree.Range) {
 		return
 	}
 	n := enough
-	r.AtMost, r.Below = &n, nil
+	*r = pinfree.Range{Scope: r.Scope, AtMost: &n}
 }

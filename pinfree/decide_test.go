@@ -17,7 +17,7 @@ var noon = time.Date(2026, 1, 5, 4, 0, 0, 0, time.UTC) // 12:00 in Shanghai
 
 func embedded(t testing.TB, ids ...string) *pinfree.RuleSet {
 	t.Helper()
-	all, err := packs.Usual()
+	all, err := packs.Default()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -61,7 +61,7 @@ func (c *rulesListCmd) packs() (list []pinfree.Pack, usual []string, err error) 
 	if _, err := pinfree.Compile(list); err != nil {
 		return nil, nil, err
 	}
-	inForce, err := packs.Usual()
+	inForce, err := packs.Default()
 	for i := range inForce {
 		usual = append(usual, inForce[i].ID)
 	}

@@ -52,7 +52,7 @@ func (f *packFlags) offered() ([]pinfree.Pack, error) {
 	case f.PacksDir != "":
 		return readFolder("--packs-dir", f.PacksDir)
 	case len(f.Packs) == 0:
-		return packs.Usual()
+		return packs.Default()
 	}
 	return packs.Embedded()
 }
@@ -113,7 +113,7 @@ func packsOf(what, item string, shipped []pinfree.Pack) ([]pinfree.Pack, error) 
 	case "shipped":
 		return shipped, nil
 	case "usual":
-		return packs.Usual()
+		return packs.Default()
 	}
 	if i := slices.IndexFunc(shipped, func(p pinfree.Pack) bool { return p.ID == item }); i >= 0 {
 		return shipped[i : i+1], nil

@@ -16,7 +16,7 @@ import (
 type tuning struct {
 	CoolingOff time.Duration `placeholder:"TIME" default:"24h" help:"Time before a payer's loosening (reopening, a higher limit) is in force." zh:"付款人放宽设置（重新开启、提高限额）生效前的冷静期。"`
 	StepUpLife time.Duration `placeholder:"TIME" default:"90s" help:"How long a payment waits for the payer's password or PIN." zh:"付款等待验证密码的最长时间。"`
-	Packs      []string      `placeholder:"ID,…" help:"Rule packs in force, by identifier; by default the usual ones of China and the EU." zh:"启用的规则包标识；默认启用中国和欧盟的常用规则包。"`
+	Packs      []string      `placeholder:"ID,…" help:"Rule packs in force, by identifier; by default the present rules of regulators and schemes, see docs/rules-sources.md." zh:"启用的规则包标识；默认启用监管机构和卡组织的现行规则，见 docs/rules-sources.zh-CN.md。"`
 	Lanes      int           `placeholder:"N" default:"0" help:"Payment transactions under way at once; 0 takes what suits the database." zh:"同时进行的支付事务数；0 表示按数据库自动选择。"`
 	LoginsMax  int           `placeholder:"N" default:"20" help:"Logins that one remote address may try in a minute." zh:"同一来源地址每分钟可尝试登录的次数。"`
 
@@ -57,11 +57,11 @@ func (t *tuning) rules() (*pinfree.RuleSet, error) {
 		return nil, err
 	}
 	if len(t.Packs) == 0 {
-		usual, err := packs.Usual()
+		taken, err := packs.Default()
 		if err != nil {
 			return nil, err
 		}
-		return pinfree.Compile(usual)
+		return pinfree.Compile(taken)
 	}
 	var ids []string
 	taken := shipped[:0:0]

@@ -37,19 +37,6 @@ const (
 // Embedded returns the packs that mianmi ships.
 func Embedded() ([]pinfree.Pack, error) { return Load(files) }
 
-// usual are the packs that are in force unless an operator chooses. The others
-// are older editions, rules of one issuer, or ask for facts that not every
-// payment carries (figures of the terminal, say): without them they would ask
-// for a PIN each time. An operator who can vouch for that puts them in force.
-var usual = []string{"cn-pboc-barcode-2018", "cn-unionpay-2018", "cn-wechat-paycode-2025", "eu-rts-art11"}
-
-// Usual returns the shipped packs that are in force unless an operator chooses
-// others.
-func Usual() ([]pinfree.Pack, error) {
-	all, err := Embedded()
-	return slices.DeleteFunc(all, func(p pinfree.Pack) bool { return !slices.Contains(usual, p.ID) }), err
-}
-
 // Load reads every *.yaml and *.yml file at the top of a file system, one pack
 // a file, in order of their names. Errors are Invalid; the Field says file, line
 // and key, and every file's fault is listed.

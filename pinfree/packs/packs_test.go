@@ -45,26 +45,6 @@ func TestEmbeddedCompile(t *testing.T) {
 	}
 }
 
-// TestUsual proves that each pack that is in force by itself is shipped, and
-// that together they can be put in force.
-func TestUsual(t *testing.T) {
-	t.Parallel()
-	got, err := Usual()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var ids []string
-	for _, p := range got {
-		ids = append(ids, p.ID)
-	}
-	if !slices.Equal(ids, usual) {
-		t.Errorf("shipped of the usual packs are %v, want %v", ids, usual)
-	}
-	if _, err := pinfree.Compile(got); err != nil {
-		t.Error(err)
-	}
-}
-
 // TestParseNamesTheLine proves that a mistake in a file is named with its line.
 func TestParseNamesTheLine(t *testing.T) {
 	t.Parallel()

@@ -67,9 +67,9 @@ type Node struct {
 	Payments  *payment.Service
 }
 
-// Rules are the packs that are usually in force, compiled.
+// Rules are the packs that are in force by default, compiled.
 func Rules() (*pinfree.RuleSet, error) {
-	list, err := packs.Usual()
+	list, err := packs.Default()
 	if err != nil {
 		return nil, err
 	}
