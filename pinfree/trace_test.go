@@ -65,7 +65,8 @@ func fromPacks(list []pinfree.Why) []pinfree.Why {
 		}
 	}
 	slices.SortFunc(out, func(a, b pinfree.Why) int {
-		return cmp.Or(cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Reason, b.Reason), cmp.Compare(a.Currency, b.Currency))
+		return cmp.Or(cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Reason, b.Reason), cmp.Compare(a.Currency, b.Currency),
+			cmp.Compare(a.Limit, b.Limit), cmp.Compare(a.Actual, b.Actual))
 	})
 	return out
 }
