@@ -103,6 +103,11 @@ func canStepUp(now time.Time, a *Account, site *settings.Site) pinfree.StepUpMet
 	if a.VerifiableFrom == nil || now.Before(*a.VerifiableFrom) {
 		return 0
 	}
+	return terminalCan(site)
+}
+
+// terminalCan is what the terminal can do for a payer who has a password.
+func terminalCan(site *settings.Site) pinfree.StepUpMethods {
 	can := pinfree.ByPhonePassword
 	if site.Model.Keypad {
 		can |= pinfree.ByTerminalPIN

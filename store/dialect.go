@@ -11,6 +11,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/mianmi/mianmi"
 )
 
 // dialect is all that differs between the engines, side by side.
@@ -21,15 +23,19 @@ type dialect struct {
 	forClaim  string // the same for claiming work: skips what others hold
 	// versionTables counts the tables that hold the schema's version: 0 or 1.
 	versionTables string
+	// Payments of past times lie by bucket and identifier, or by identifier alone:
+	// in how many places one looks, and the condition that picks one.
+	pastPlaces int
+	pastOf     string
 }
 
 var (
 	// SQLite has one writer at a time: a transaction that begins immediate
 	// holds everything.
-	sqliteDialect = dialect{name: "sqlite", goose: "sqlite3",
+	sqliteDialect = dialect{name: "sqlite", goose: "sqlite3", pastPlaces: 1,
 		versionTables: `SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'goose_db_version'`}
 
-	postgresDialect = dialect{name: "postgres", goose: "postgres",
+	postgresDialect = dialect{name: "postgres", goose: "postgres", pastPlaces: mianmi.Buckets, pastOf: "AND p.bucket = $4",
 		forUpdate: " FOR UPDATE", forClaim: " FOR UPDATE SKIP LOCKED",
 		versionTables: `SELECT count(*) FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'goose_db_version'`}
 )
