@@ -84,7 +84,7 @@ func Parse(file string, b []byte) (pinfree.Pack, error) {
 		return pinfree.Pack{}, mianmi.InvalidField(file+":"+strconv.Itoa(w.line), err.Error())
 	}
 	var p pinfree.Pack
-	if err := yaml.UnmarshalWithOptions(b, &p, yaml.Strict()); err != nil {
+	if err := yaml.NodeToValue(tree.Docs[0].Body, &p, yaml.Strict()); err != nil {
 		return pinfree.Pack{}, fault(file, err)
 	}
 	p.Origin = pinfree.Origin{File: file, Lines: w.lines}
