@@ -21,7 +21,7 @@ func TestReaderParameters(t *testing.T) {
 	w := newWorld(t, "sqlite")
 	ctx := t.Context()
 	s := w.shop("云南米线")
-	const closed = "FF80540010FF80550010FF80560010FF80570010FF8058012000000000000FF8059012000000000000FF805A0010"
+	const closed = "FF80540010FF80550010FF80560010FF80570011FF8058012000000000000FF8059012000000000000FF805A0010"
 	union := func() client.ReaderScheme {
 		t.Helper()
 		p := get[client.ReaderParameters](t)(s.pos.ReaderParameters(ctx, s.terminal.ID, "", "unionpay"))
@@ -54,7 +54,7 @@ func TestReaderParameters(t *testing.T) {
 		t.Errorf("after the stop: %+v", got)
 	}
 	get[client.PolicyResult](t)(s.pos.SetPolicy(ctx, client.OfTerminal(s.terminal.ID), client.Terms{PinFree: true, Methods: []string{"payment_code"}}, nil))
-	if got := union(); got.PinFree != 0 || got.Field62 != closed || got.TLV != "DF2006000000000000DF2106000000000000DF1906000000000000" {
+	if got := union(); got.PinFree != 0 || got.Field62 != strings.Replace(closed, "FF80570011", "FF80570010", 1) || got.TLV != "DF2006000000000000DF2106000000000000DF1906000000000000" {
 		t.Errorf("without taps: %+v", got)
 	}
 }

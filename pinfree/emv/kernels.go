@@ -120,13 +120,15 @@ type UnionPay struct {
 	NoSignature      bool  `json:"no_signature"`       // FF805A
 }
 
-// unionPay sets flags and limits together: with PIN-free off, an acquirer closes
-// quick pass, CDCVM and no-signature alike.
+// unionPay sets flags and limits together. With PIN-free off, verification on
+// the holder's device is still honoured: the terminal looks at it first, and
+// closing PIN-free must not take another method away.
 func unionPay(c Ceiling, lists cardLists) UnionPay {
+	device := c.TakenOnDevice > 0
 	if c.PinFree <= 0 {
-		return UnionPay{}
+		return UnionPay{CDCVM: device}
 	}
-	return UnionPay{QuickPass: true, ListA: lists.all, ListB: lists.debit && !lists.all, CDCVM: true,
+	return UnionPay{QuickPass: true, ListA: lists.all, ListB: lists.debit && !lists.all, CDCVM: device,
 		NoPINLimit: c.PinFree, NoSignatureLimit: c.PinFree, NoSignature: true}
 }
 

@@ -135,7 +135,8 @@ func TestOffByOne(t *testing.T) {
 				t.Error(diff)
 			}
 			open := tt.u > 0
-			if want := (UnionPay{open, false, false, open, tt.u, tt.u, open}); *u != want {
+			device := compute("visa").EntryPoint.TransactionLimit > 0 // honoured wherever taps are taken
+			if want := (UnionPay{open, false, false, device, tt.u, tt.u, open}); *u != want {
 				t.Errorf("flags %+v, want %+v", *u, want)
 			}
 		})
@@ -332,7 +333,7 @@ func TestShippedPacks(t *testing.T) {
 		{"not upgraded", china("all_cards", pinfree.Place{NoPINMerchant: true}), []string{"DF20=999999999999", "DF21=000000030001", "DF19=000000000000",
 			"FF8054=1", "FF8055=0", "FF8056=0", "FF8057=1", "FF8058=000000030000", "FF8059=000000030000", "FF805A=1"}, "cn-unionpay-2018/per-payment-not-upgraded"},
 		{"not enabled", china("all_cards", pinfree.Place{UpgradedMerchant: true}), []string{"DF20=999999999999", "DF21=000000000000", "DF19=000000000000",
-			"FF8054=0", "FF8055=0", "FF8056=0", "FF8057=0", "FF8058=000000000000", "FF8059=000000000000", "FF805A=0"}, "cn-unionpay-2018/merchant-not-enabled"},
+			"FF8054=0", "FF8055=0", "FF8056=0", "FF8057=1", "FF8058=000000000000", "FF8059=000000000000", "FF805A=0"}, "cn-unionpay-2018/merchant-not-enabled"},
 		{"in the pilot", china("pilot_list", open), []string{"DF20=999999999999", "DF21=000000100001", "DF19=000000000000",
 			"FF8054=1", "FF8055=1", "FF8056=0", "FF8057=1", "FF8058=000000100000", "FF8059=000000100000", "FF805A=1"}, "cn-unionpay-2018/per-payment"},
 		{"after the pilot", china("debit_list", open), []string{"DF20=999999999999", "DF21=000000100001", "DF19=000000000000",
