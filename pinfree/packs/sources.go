@@ -71,7 +71,7 @@ func (w *page) pack(p *pinfree.Pack) {
 }
 
 func (w *page) sources(p *pinfree.Pack) {
-	w.line("\n%s%s\n", w.say(wordSources), w.say(colon))
+	w.line("\n%s%s\n", w.say(wordSources), strings.TrimSpace(w.say(colon)))
 	for _, s := range p.Sources {
 		w.line("- [%s](%s) · `%s` · %s", s.Title, s.URL, s.Quality, fmt.Sprintf(w.say(wordRead), s.Read))
 	}
@@ -96,7 +96,7 @@ func (w *page) list(name mianmi.Text, texts []mianmi.Text) {
 	if len(texts) == 0 {
 		return
 	}
-	w.line("\n%s%s\n", w.say(name), w.say(colon))
+	w.line("\n%s%s\n", w.say(name), strings.TrimSpace(w.say(colon)))
 	for _, t := range texts {
 		w.line("- %s", w.say(t))
 	}
@@ -131,7 +131,7 @@ func (w *page) rules(p *pinfree.Pack) {
 		lines = append(lines, "- "+w.say(codeOnce))
 	}
 	if len(lines) > 0 {
-		w.line("\n%s%s\n\n%s", w.say(wordRules), w.say(colon), strings.Join(lines, "\n"))
+		w.line("\n%s%s\n\n%s", w.say(wordRules), strings.TrimSpace(w.say(colon)), strings.Join(lines, "\n"))
 	}
 }
 
