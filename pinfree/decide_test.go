@@ -39,7 +39,8 @@ func codePayment(rs *pinfree.RuleSet) pinfree.Input {
 			{Kind: pinfree.LayerMerchant, ID: "mc1", Version: 3, State: pinfree.On, Limits: pinfree.NoLimits()},
 			{Kind: pinfree.LayerTerminal, ID: "tm1", Version: 4, State: pinfree.On, Limits: pinfree.NoLimits()},
 		},
-		Can: pinfree.ByPhonePassword | pinfree.ByTerminalPIN,
+		Can:   pinfree.ByPhonePassword | pinfree.ByTerminalPIN,
+		Facts: &pinfree.Facts{Type: "sale", Offline: pinfree.No, Consent: "given", Factors: 1, Certificate: pinfree.No},
 	}
 }
 

@@ -216,8 +216,6 @@ func TestTryWithoutPermission(t *testing.T) {
 
 // awaited are packs and cases that are not there yet.
 var awaited = map[string]bool{
-	"cn-296-grade-b-5000": true, "cn-296-grade-a-agreed-limit": true,
-	"cn-unionpay-issuers-2019": true, "cn-wechat-paycode-fusion": true, "cn-pcac-2025": true,
 	"in-rbi-contactless-2015": true, "in-rbi-contactless-2021": true, "in-rbi-card-controls-2020": true, "in-rbi-offline-2022": true,
 	"in-rbi-auth-directions-2025": true, "in-upi-lite-2024": true, "in-rbi-emandate-2026": true, "ca-interac": true,
 	"ca-interac-issuer-400": true, "ca-interac-issuer-td": true, "au-scheme": true, "au-issuer-sydney-mutual": true, "ch-scheme": true,

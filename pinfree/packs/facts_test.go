@@ -13,6 +13,7 @@ func TestWhatIsNotKnownIsNotAllowed(t *testing.T) {
 	pcac := []string{"cn-pcac-2025", "cn-pboc-network-2015"}
 	pcacConsent := []string{"cn-pcac-2025:consent_only", "cn-pboc-network-2015"}
 	online := func() *offer { return remote("CNY", "CN", now) }
+	agreed := only("cn-pboc-barcode-2018:agreed_totals")
 	holder := func() *offer { return unionpay("icbc", "debit", now) }
 	country := func() *offer { return unionpay("csrcbank", "credit", y17) }
 	tests := []struct {
@@ -41,6 +42,12 @@ func TestWhatIsNotKnownIsNotAllowed(t *testing.T) {
 		{"csrcbank: issuer unknown", only("cn-unionpay-issuer-csrcbank-2016"), country(), func(o *offer) { o.facts.Issuer = "" }, asks},
 		{"csrcbank: merchant not enabled", only("cn-unionpay-issuer-csrcbank-2016"), country(), func(o *offer) { o.Place.NoPINMerchant = false }, asks},
 
+		{"PBOC codes: nothing known", only("cn-pboc-barcode-2018"), code(now), func(o *offer) { o.facts = pinfree.Facts{} }, pinfree.PinFree},
+		{"PBOC codes, agreed totals: factors unknown", agreed, code(now), func(o *offer) { o.facts.Factors = 0 }, asks},
+		{"PBOC codes, agreed totals: nothing known", agreed, code(now), func(o *offer) { o.facts = pinfree.Facts{} }, pinfree.Refused},
+		{"PBOC codes, agreed totals: two factors, certificate unknown", agreed, graded(2, pinfree.NotKnown, now), func(*offer) {}, asks},
+		{"PBOC codes, agreed totals: nothing agreed", agreed, graded(2, pinfree.Yes, now), func(o *offer) { o.facts.Figures = pinfree.Figures{} }, pinfree.Refused},
+
 		{"UK 2026: risk elevated", only("uk-scarts-art11-2026"), pound(now), func(o *offer) { o.facts.Risk = "elevated" }, asks},
 		{"UK 2026: risk unknown", only("uk-scarts-art11-2026"), pound(now), func(o *offer) { o.facts.Risk = "" }, asks},
 		{"UK 2026: firm's limit not given", only("uk-scarts-art11-2026"), pound(now), func(o *offer) { o.facts.Figures = pinfree.Figures{} }, asks},
@@ -62,6 +69,46 @@ func TestWhatIsNotKnownIsNotAllowed(t *testing.T) {
 			}
 			tt.change(tt.offer)
 			if d := tt.offer.decide(rs, pinfree.Counters{}, minor); d.Outcome != tt.want {
+				t.Errorf("%+v", d)
+			}
+		})
+	}
+}
+
+// TestGradesCountApart proves what uses up whose total in the PBOC rules.
+func TestGradesCountApart(t *testing.T) {
+	t.Parallel()
+	type spent struct {
+		offer *offer
+		kind  pinfree.EventKind
+		minor int64
+	}
+	c, b, a := graded(1, pinfree.No, now), graded(2, pinfree.No, now), graded(2, pinfree.Yes, now)
+	const free, password = pinfree.ExecutedPinFree, pinfree.ExecutedAuthenticated
+	tests := []struct {
+		name    string
+		reading string
+		before  spent
+		then    *offer
+		minor   int64
+		want    pinfree.Outcome
+	}{
+		{"grade B leaves grade C its total", "grade_by_verification", spent{b, free, 100000}, c, 100000, pinfree.PinFree},
+		{"a password leaves grade C its total", "grade_by_verification", spent{c, password, 100000}, c, 100000, pinfree.PinFree},
+		{"a password uses up grade C, read strictly", "all_payments_count", spent{c, password, 100000}, c, 1, asks},
+		{"a password uses up grade B", "grade_by_verification", spent{c, password, 400000}, b, 100001, asks},
+		{"grade C uses up grade B", "grade_by_verification", spent{c, free, 100000}, b, 400001, asks},
+		{"grade C uses up grade B, agreed totals", "agreed_totals", spent{c, free, 100000}, b, 400001, asks},
+		{"grade B leaves grade C its total, agreed totals", "agreed_totals", spent{b, free, 100000}, c, 100000, pinfree.PinFree},
+		{"grade A leaves grade B its total", "agreed_totals", spent{a, free, 1_000_000}, b, 500000, pinfree.PinFree},
+		{"grade B leaves grade A its total", "agreed_totals", spent{b, free, 500000}, a, 2_000_000, pinfree.PinFree},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			rs := inForce(t, "cn-pboc-barcode-2018:"+tt.reading)
+			stored := rs.Record(pinfree.Counters{}, tt.before.offer.event(tt.before.kind, tt.before.minor))
+			if d := tt.then.decide(rs, stored, tt.minor); d.Outcome != tt.want {
 				t.Errorf("%+v", d)
 			}
 		})

@@ -63,6 +63,14 @@ func vivid(at string) *offer {
 	return o
 }
 
+// graded is a payment code with as many factors as a grade needs.
+func graded(factors int64, certificate pinfree.Flag, at string) *offer {
+	o := code(at)
+	o.facts.Factors, o.facts.Certificate = factors, certificate
+	o.facts.Figures[pinfree.AgreedDayLimit] = 2_000_000
+	return o
+}
+
 // gate is a payment at an unattended terminal.
 func (o *offer) gate(purpose string) *offer {
 	o.Place.Unattended, o.Place.Purpose = true, purpose
