@@ -103,7 +103,7 @@ func (d *difference) writeReplay(page *strings.Builder, lang mianmi.Lang) {
 	}
 	table.write(page)
 	stricter, looser := r.Differing()
-	writeWrapped(page, "  ", "  ", say("B 更严 %d 笔，更宽 %d 笔，其余相同", "stricter under B: %d, looser: %d, the same: %d",
+	writeWrapped(page, "  ", "  ", say("B 更严 %d 笔，更宽 %d 笔，相同 %d 笔", "stricter under B: %d, looser: %d, the same: %d",
 		stricter, looser, r.Payments-stricter-looser).In(lang))
 	writeWrapped(page, "  ", "  ", mianmi.Text{ZH: "假定：要求验证时，实际成交的付款视为验证成功；实际被拦下的付款，若某套规则免密放行，则视为成交。",
 		EN: "Taken for granted: where a PIN is asked for, payments that were made are made with it; payments that were stopped, and that one side lets pass, are made."}.In(lang))

@@ -1,15 +1,25 @@
 package main
 
 import (
+	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/mianmi/mianmi/merchant"
+	"github.com/mianmi/mianmi/payer"
+	"github.com/mianmi/mianmi/pinfree"
 	"github.com/mianmi/mianmi/pinfree/compare"
+	"github.com/mianmi/mianmi/secret"
+	"github.com/mianmi/mianmi/store"
+	"github.com/mianmi/mianmi/store/storetest"
 )
 
 // tapLine is a line of a log: a UnionPay tap at an upgraded merchant.
@@ -68,14 +78,112 @@ func TestRulesDiff(t *testing.T) {
 		"zh": {"~ cn-unionpay-2018", "启用 B 只需一人", "B 更严 2 笔，更宽 0 笔", "单笔限额 ¥500.00"},
 	} {
 		page := w.run(t, "rules", "diff", "usual", "usual,"+mine, "--log", log, "--lang", lang)
-		if line, bad := tooWide(page.stdout); bad || page.code != exitOK {
-			t.Errorf("%s: status %d, too wide: %q", lang, page.code, line)
+		if line, bad := tooWide(page.stdout); bad || page.code != exitOK || strings.Contains(page.stdout, "%!") {
+			t.Errorf("%s: status %d, too wide: %q\n%s", lang, page.code, line, page.stdout)
 		}
 		for _, want := range words {
 			if !strings.Contains(unbroken(page.stdout), unbroken(want)) {
 				t.Errorf("%s: %q is not told:\n%s", lang, want, page.stdout)
 			}
 		}
+	}
+}
+
+// Stored payments are replayed from the database as it lies there, which is
+// neither made nor migrated for it.
+func TestRulesDiffStored(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	dsn := "sqlite:" + filepath.Join(w.dir, "payments.db")
+	taps(t, dsn, 400_00, 600_00, 1200_00)
+	r := w.run(t, "rules", "diff", "usual", "usual,"+lowered(t, w), "--stored", "--db", dsn, "--json")
+	var got struct{ Replay compare.Report }
+	if err := json.Unmarshal([]byte(r.stdout), &got); err != nil || r.code != exitOK {
+		t.Fatalf("status %d, %v: %s", r.code, err, r.stderr)
+	}
+	if stricter, looser := got.Replay.Differing(); got.Replay.Payments != 3 || stricter != 1 || looser != 0 {
+		t.Errorf("replay = %+v", got.Replay)
+	}
+	for _, tt := range []struct {
+		args []string
+		code int
+		want string
+	}{
+		{[]string{"--max=1", "--lang=en"}, exitOK, "Payments: 1 of 1 payers"},
+		{[]string{"--since=2026-03-02", "--lang=zh"}, exitOK, "付款：0 笔"},
+		{[]string{"--since=2026-02-28T00:00:00Z"}, exitOK, "Payments: 3"},
+		{[]string{"--since=1h"}, exitOK, "Payments: 0"},
+		{[]string{"--since=lately"}, exitUsage, "--since"},
+		{[]string{"--max=0"}, exitUsage, "--max"},
+		{[]string{"--time=1ms"}, exitUsage, "--time"},
+		{[]string{"--log=x"}, exitUsage, "--stored"},
+		{[]string{"--db=sqlite:" + filepath.Join(w.dir, "nowhere.db")}, exitFailed, "--db"},
+	} {
+		r := w.run(t, append([]string{"rules", "diff", "usual", "usual", "--stored", "--db", dsn}, tt.args...)...)
+		if r.code != tt.code || !strings.Contains(r.stdout+r.stderr, tt.want) || strings.Contains(r.stdout, "%!") {
+			t.Errorf("%v: status %d, want %d and %q: %s%s", tt.args, r.code, tt.code, tt.want, r.stdout, r.stderr)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(w.dir, "nowhere.db")); err == nil {
+		t.Error("a database was made")
+	}
+}
+
+// taps makes a database with payments of one person, a minute apart.
+func taps(t *testing.T, dsn string, minors ...int64) {
+	t.Helper()
+	ctx := t.Context()
+	db, err := store.Open(ctx, dsn, store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	keys, err1 := secret.New(rand.Reader)
+	_, err2 := db.Migrate(ctx)
+	clock := storetest.NewClock()
+	n, err3 := storetest.NewNode(ctx, storetest.NodeConfig{DB: db, Keys: keys, Clock: clock, Payer: payer.Config{NoCoolingOff: true}})
+	if err := errors.Join(err1, err2, err3); err != nil {
+		t.Fatal(err)
+	}
+	defer n.Payments.Stop()
+	shop, err1 := n.NewShop(ctx, merchant.Facts{})
+	person, err2 := n.NewPerson(ctx, 5000_00)
+	if err := errors.Join(err1, err2); err != nil {
+		t.Fatal(err)
+	}
+	for i, minor := range minors {
+		clock.Add(time.Minute)
+		if _, err := n.Payments.Authorize(ctx, shop.Manager, person.Tap(shop.Terminal, fmt.Sprint("o", i), minor)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// The adapter for the life of packs counts both ways and shows whole decisions.
+func TestReplayerOfChanges(t *testing.T) {
+	t.Parallel()
+	dsn := "sqlite:" + filepath.Join(t.TempDir(), "payments.db")
+	taps(t, dsn, 400_00, 1200_00)
+	db, err := store.Open(t.Context(), dsn, store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	set, err := storetest.Rules()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stricter, err1 := newReplayer(db).Replay(t.Context(), set, nil)
+	looser, err2 := newReplayer(db).Replay(t.Context(), nil, set)
+	if err := errors.Join(err1, err2); err != nil {
+		t.Fatal(err)
+	}
+	if stricter.Payments != 2 || stricter.Stricter != 1 || stricter.Looser != 0 || looser.Stricter != 0 || looser.Looser != 1 {
+		t.Errorf("stricter = %+v, looser = %+v", stricter, looser)
+	}
+	e := stricter.Examples
+	if len(e) != 1 || e[0].Payment == "" || e[0].Before.Outcome != pinfree.PinFree || e[0].After.Outcome != pinfree.StepUp || len(e[0].After.Reasons) == 0 {
+		t.Errorf("examples = %+v", e)
 	}
 }
 

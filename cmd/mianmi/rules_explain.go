@@ -20,7 +20,7 @@ type rulesExplainCmd struct {
 
 	Used    []string `placeholder:"N:AMOUNT" help:"What counters hold before this payment: 3:45.00 for all of them, or PACK/COUNTER=3:45.00 for one; may be given several times. 0 by default." zh:"本次付款前各计数器的值：3:45.00 表示全部计数器，规则包/计数器=3:45.00 表示其中一个；可多次给出。默认 0。"`
 	Figure  []string `placeholder:"NAME=AMOUNT" help:"Figure that comes with the payment, such as issuer_payment_limit=200.00; none means that there is no such limit. May be given several times." zh:"随付款给出的限额，例如 issuer_payment_limit=200.00；none 表示没有该限额。可多次给出。"`
-	Can     []string `placeholder:"WAY,…" default:"terminal_pin,phone_password,dynamic_qr" help:"How this terminal and payer can step up: terminal_pin, phone_password, dynamic_qr; or none." zh:"终端和付款人可用的加验方式：terminal_pin、phone_password、dynamic_qr；none 表示没有。"`
+	Can     []string `placeholder:"WAY,…" default:"terminal_pin,phone_password,dynamic_qr" help:"How this terminal and payer can step up: terminal_pin, phone_password, dynamic_qr; or none." zh:"终端和付款人可用的升级验证方式：terminal_pin、phone_password、dynamic_qr；none 表示没有。"`
 	JSON    bool     `name:"json" help:"Write the decision as JSON." zh:"以 JSON 输出判定。"`
 	Support bool     `help:"Words for support alone, not for payer and cashier." zh:"只输出给客服的说明，不输出给付款人和收银员的说明。"`
 }

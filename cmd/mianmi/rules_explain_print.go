@@ -20,7 +20,7 @@ type explanation struct {
 
 var outcomeTexts = [...]mianmi.Text{
 	pinfree.Refused:       {ZH: "拒绝", EN: "refused"},
-	pinfree.StepUp:        {ZH: "加验", EN: "step-up"},
+	pinfree.StepUp:        {ZH: "升级验证", EN: "step-up"},
 	pinfree.PinFree:       {ZH: "免密通过", EN: "PIN-free"},
 	pinfree.Authenticated: {ZH: "已验证", EN: "authenticated"},
 }
@@ -228,7 +228,7 @@ func checkText(l *pinfree.LimitTrace, c pinfree.Check) mianmi.Text {
 	if l.Refuse {
 		return say("%s：不满足，拒绝", "%s: not inside, refuses", text)
 	}
-	return say("%s：不满足，加验", "%s: not inside, steps up", text)
+	return say("%s：不满足，升级验证", "%s: not inside, steps up", text)
 }
 
 func (e *explanation) writeCounters(page *strings.Builder, lang mianmi.Lang) {

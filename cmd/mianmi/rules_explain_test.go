@@ -180,7 +180,7 @@ func TestRulesExplainPage(t *testing.T) {
 	t.Parallel()
 	for lang, words := range map[string][]string{
 		"en": {"decision: step-up", "currencies: wants EUR, has CNY", "¥1200.00 <= ¥1000.00", "付款人", "payer"},
-		"zh": {"判定：加验", "currencies：要求 EUR，实为 CNY", "¥1200.00 <= ¥1000.00", "付款人", "payer"},
+		"zh": {"判定：升级验证", "currencies：要求 EUR，实为 CNY", "¥1200.00 <= ¥1000.00", "付款人", "payer"},
 	} {
 		r := newWorld(t).run(t, "rules", "explain", "--amount=1200", "--method=card_tap", "--scheme=unionpay", "--no-pin-merchant",
 			"--upgraded-merchant", "--lang", lang)

@@ -234,7 +234,7 @@ func aboveText(l *pinfree.Limit) mianmi.Text {
 	if l.Above == "refuse" {
 		return mianmi.Text{ZH: "拒绝", EN: "refuse"}
 	}
-	return mianmi.Text{ZH: "加验", EN: "step up"}
+	return mianmi.Text{ZH: "升级验证", EN: "step up"}
 }
 
 func rangeText(r *pinfree.Range, figure func(int64) mianmi.Text) mianmi.Text {
