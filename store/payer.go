@@ -163,7 +163,7 @@ func (db *DB) PayerByPhone(ctx context.Context, digest []byte) (mianmi.PayerID, 
 	return id, wrapDriver("find a payer", err)
 }
 
-const selectEntries = `SELECT id, at, type, subject, actor, body FROM entry
+const selectEntries = `SELECT bytes FROM entry
 WHERE bucket = $1 AND subject = $2 AND id > $3 ORDER BY id LIMIT $4`
 
 // Entries implements payer.Store.
@@ -175,12 +175,14 @@ func (db *DB) Entries(ctx context.Context, q payer.EntryQuery) (_ []evidence.Ent
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	var list []evidence.Entry
 	for rows.Next() {
-		var e evidence.Entry
-		var at int64
-		if err := rows.Scan((*string)(&e.ID), &at, &e.Type, &e.Subject, &e.Actor, &e.Body); err != nil {
+		var b []byte
+		if err := rows.Scan(&b); err != nil {
 			return nil, wrapDriver("read the record", err)
 		}
-		e.At = fromMicros(at)
+		e, err := evidence.Decode(b)
+		if err != nil {
+			return nil, fmt.Errorf("decode an entry of %s: %w", q.Subject, err)
+		}
 		list = append(list, e)
 	}
 	return list, wrapDriver("read the record", rows.Err())

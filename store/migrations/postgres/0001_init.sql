@@ -219,11 +219,38 @@ CREATE TABLE entry (
   at      bigint   NOT NULL,
   type    text COLLATE "C" NOT NULL,
   subject text COLLATE "C" NOT NULL,
-  actor   text COLLATE "C" NOT NULL,
-  body    bytea    NOT NULL,
-  PRIMARY KEY (bucket, id)
+  bytes   bytea    NOT NULL,
+  records bytea,
+  PRIMARY KEY (id, bucket)
 );
 CREATE INDEX entry_subject ON entry (subject, id);
+
+-- Entries that are not in the log yet. A row lives for a second, so the table
+-- is cleaned often.
+CREATE TABLE entry_waiting (
+  n      bigserial NOT NULL,
+  bucket smallint  NOT NULL,
+  entry  text COLLATE "C" NOT NULL,
+  PRIMARY KEY (n, bucket)
+) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
+
+CREATE TABLE log_leaf (
+  n      bigint   NOT NULL PRIMARY KEY,
+  entry_bucket smallint NOT NULL,
+  entry  text COLLATE "C" NOT NULL
+);
+CREATE UNIQUE INDEX log_leaf_entry ON log_leaf (entry);
+
+CREATE TABLE log_hash (
+  n    bigint NOT NULL PRIMARY KEY,
+  hash bytea  NOT NULL
+);
+
+CREATE TABLE log_checkpoint (
+  size bigint NOT NULL PRIMARY KEY,
+  at   bigint NOT NULL,
+  note text   NOT NULL
+);
 
 CREATE TABLE session (
   bucket     smallint NOT NULL,
@@ -457,6 +484,10 @@ DROP TABLE installation;
 DROP TABLE settings_epoch;
 DROP TABLE idempotency;
 DROP TABLE session;
+DROP TABLE log_checkpoint;
+DROP TABLE log_hash;
+DROP TABLE log_leaf;
+DROP TABLE entry_waiting;
 DROP TABLE entry;
 DROP TABLE outbox;
 DROP TABLE refund;

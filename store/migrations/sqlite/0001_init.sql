@@ -215,11 +215,37 @@ CREATE TABLE entry (
   at      integer  NOT NULL,
   type    text     NOT NULL,
   subject text     NOT NULL,
-  actor   text     NOT NULL,
-  body    blob     NOT NULL,
+  bytes   blob     NOT NULL,
+  records blob,
   PRIMARY KEY (id)
 ) WITHOUT ROWID;
 CREATE INDEX entry_subject ON entry (subject, id);
+
+-- Entries that are not in the log yet. A number is never used twice, so that a
+-- round removes what it saw and nothing else.
+CREATE TABLE entry_waiting (
+  n      integer  PRIMARY KEY AUTOINCREMENT,
+  bucket integer  NOT NULL,
+  entry  text     NOT NULL
+);
+
+CREATE TABLE log_leaf (
+  n      integer  NOT NULL PRIMARY KEY,
+  entry_bucket integer  NOT NULL,
+  entry  text     NOT NULL
+);
+CREATE UNIQUE INDEX log_leaf_entry ON log_leaf (entry);
+
+CREATE TABLE log_hash (
+  n    integer NOT NULL PRIMARY KEY,
+  hash blob    NOT NULL
+);
+
+CREATE TABLE log_checkpoint (
+  size integer NOT NULL PRIMARY KEY,
+  at   integer NOT NULL,
+  note text    NOT NULL
+);
 
 CREATE TABLE session (
   bucket     integer  NOT NULL,
@@ -453,6 +479,10 @@ DROP TABLE installation;
 DROP TABLE settings_epoch;
 DROP TABLE idempotency;
 DROP TABLE session;
+DROP TABLE log_checkpoint;
+DROP TABLE log_hash;
+DROP TABLE log_leaf;
+DROP TABLE entry_waiting;
 DROP TABLE entry;
 DROP TABLE outbox;
 DROP TABLE refund;
