@@ -30,20 +30,29 @@ func errLogin() error {
 // Unauthenticated error and takes the same time. TriesMax wrong tries lock the
 // account; each further lock is twice as long, and an operator may reset it.
 func (s *Service) Login(ctx context.Context, in LoginInput) (Started, error) {
-	if !loginForm.MatchString(in.Login) || in.Password == "" || len(in.Password) > 128 || len(in.Code) > 16 {
-		return Started{}, errLogin()
-	}
-	m, _, err := s.Store.StaffByLogin(ctx, in.Login)
-	if mianmi.KindOf(err) == mianmi.NotFound {
-		return Started{}, s.burn(ctx, in.Password)
-	}
+	actor, err := s.Identify(ctx, in)
 	if err != nil {
 		return Started{}, err
 	}
-	if err := s.prove(ctx, m.ID, in); err != nil {
-		return Started{}, err
+	return s.StartSession(ctx, actor)
+}
+
+// Identify is Login without a session: for one thing done at once.
+func (s *Service) Identify(ctx context.Context, in LoginInput) (mianmi.Actor, error) {
+	if !loginForm.MatchString(in.Login) || in.Password == "" || len(in.Password) > 128 || len(in.Code) > 16 {
+		return mianmi.Actor{}, errLogin()
 	}
-	return s.StartSession(ctx, m.Actor())
+	m, _, err := s.Store.StaffByLogin(ctx, in.Login)
+	if mianmi.KindOf(err) == mianmi.NotFound {
+		return mianmi.Actor{}, s.burn(ctx, in.Password)
+	}
+	if err != nil {
+		return mianmi.Actor{}, err
+	}
+	if err := s.prove(ctx, m.ID, in); err != nil {
+		return mianmi.Actor{}, err
+	}
+	return m.Actor(), nil
 }
 
 func (s *Service) burn(ctx context.Context, password string) error {

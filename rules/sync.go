@@ -176,13 +176,14 @@ func (y *syncing) followed(c *Change) {
 // propose makes one proposal of the differences that no proposal waits for.
 func (y *syncing) propose(loose []difference) {
 	loose = slices.DeleteFunc(loose, func(d difference) bool {
-		waits := slices.ContainsFunc(y.held.Waiting, func(c Change) bool {
+		i := slices.IndexFunc(y.held.Waiting, func(c Change) bool {
 			return c.At(y.now) == Proposed && slices.ContainsFunc(c.Packs, func(p Pack) bool { return sameChange(&p, &d.part) })
 		})
-		if waits {
+		if i >= 0 {
+			d.part.Change = y.held.Waiting[i].ID
 			y.out.Waits = append(y.out.Waits, d.part)
 		}
-		return waits
+		return i >= 0
 	})
 	if len(loose) == 0 || y.err != nil {
 		return
