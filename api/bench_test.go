@@ -28,6 +28,7 @@ type stub struct {
 	unasked
 	answer payment.Payment
 	snap   *settings.Snapshot
+	rules  *pinfree.RuleSet
 }
 
 func (s *stub) Authorize(_ context.Context, _ mianmi.Actor, r payment.Request) (*payment.Payment, error) {
@@ -47,6 +48,8 @@ func (s *stub) AuthorizeMany(ctx context.Context, a mianmi.Actor, rs []payment.R
 func (s *stub) Site(_ context.Context, id mianmi.TerminalID) (settings.Site, bool) {
 	return s.snap.Site(id)
 }
+
+func (s *stub) RulesSeen(context.Context) *pinfree.RuleSet { return s.rules }
 
 func newStub(outcome pinfree.Outcome) *stub {
 	snap := new(settings.Snapshot).With(settings.Changes{Epoch: 7,

@@ -95,7 +95,7 @@ func (s *Server) showPayment(ctx context.Context, a mianmi.Actor, p *payment.Pay
 	v := Payment{
 		ID: string(p.ID), OrderNo: p.OrderNo, State: p.State.String(), Amount: amountOf(p.Amount),
 		Method: p.Method.String(), Entry: p.Entry.String(), CVM: p.CVM.String(), Instrument: string(p.Instrument),
-		Where: where, Reasons: s.reasons(p.Reasons, &where), Failure: failureOf(p),
+		Where: where, Reasons: s.reasons(ctx, p.Reasons, &where), Failure: failureOf(p),
 		Basis:     Basis{Rules: p.Rules, SettingsEpoch: p.Epoch, PayerVersion: p.PayerVersion},
 		CreatedAt: p.CreatedAt, StateAt: p.StateAt,
 	}
@@ -133,12 +133,12 @@ func whereOf(p *payment.Payment, site *settings.Site, known bool) Where {
 	return w
 }
 
-func (s *Server) reasons(whys []pinfree.Why, where *Where) []Reason {
+func (s *Server) reasons(ctx context.Context, whys []pinfree.Why, where *Where) []Reason {
 	out := make([]Reason, len(whys))
 	for i := range whys {
 		w := &whys[i]
 		r := Reason{Code: int(w.Reason), Name: w.Reason.String(), Layer: w.Layer.String(), ID: w.ID, Version: w.Version,
-			Rule: w.Rule, Currency: string(w.Currency), Words: s.wordsOf(w, where)}
+			Rule: w.Rule, Currency: string(w.Currency), Words: s.wordsOf(ctx, w, where)}
 		if w.Limit != 0 || w.Actual != 0 {
 			r.Limit, r.Actual = &w.Limit, &w.Actual
 		}
@@ -147,8 +147,8 @@ func (s *Server) reasons(whys []pinfree.Why, where *Where) []Reason {
 	return out
 }
 
-func (s *Server) wordsOf(w *pinfree.Why, where *Where) Words {
-	name := s.nameOf(w, where)
+func (s *Server) wordsOf(ctx context.Context, w *pinfree.Why, where *Where) Words {
+	name := s.nameOf(ctx, w, where)
 	in := func(a pinfree.Audience) Text {
 		return Text{ZH: w.WordsIn(mianmi.ZH, a, name.ZH), EN: w.WordsIn(mianmi.EN, a, name.EN)}
 	}
@@ -156,9 +156,9 @@ func (s *Server) wordsOf(w *pinfree.Why, where *Where) Words {
 }
 
 // nameOf is what people call the thing that a reason names.
-func (s *Server) nameOf(w *pinfree.Why, where *Where) mianmi.Text {
+func (s *Server) nameOf(ctx context.Context, w *pinfree.Why, where *Where) mianmi.Text {
 	if w.Rule != "" {
-		return s.titles[w.Rule]
+		return s.ruleTitle(ctx, w)
 	}
 	name := ""
 	switch w.Layer {
@@ -170,18 +170,6 @@ func (s *Server) nameOf(w *pinfree.Why, where *Where) mianmi.Text {
 		name = where.Terminal.Name
 	}
 	return mianmi.Text{ZH: name, EN: name}
-}
-
-// ruleTitles names every rule in force as Why.Rule has it.
-func ruleTitles(rules *pinfree.RuleSet) map[string]mianmi.Text {
-	out := map[string]mianmi.Text{}
-	for _, p := range rules.Packs() {
-		out[p.ID] = p.Title
-		for i := range p.Limits {
-			out[p.ID+"/"+p.Limits[i].ID] = p.Limits[i].Title
-		}
-	}
-	return out
 }
 
 // failureOf says why a payment was declined; a payment that was called off has

@@ -89,7 +89,7 @@ func (s *Server) dryRun(ctx context.Context, a mianmi.Actor, in *struct{ Body Dr
 	}
 	where := whereOf(&p, &site, known)
 	out := DryRun{Outcome: v.Decision.Outcome.String(), NeedsPIN: v.Decision.Outcome == pinfree.StepUp, Methods: v.Decision.By.Names(),
-		Reasons: s.reasons(v.Decision.Reasons, &where), Basis: Basis{Rules: v.Rules, SettingsEpoch: v.Epoch}}
+		Reasons: s.reasons(ctx, v.Decision.Reasons, &where), Basis: Basis{Rules: v.Rules, SettingsEpoch: v.Epoch}}
 	return &struct{ Body DryRun }{out}, nil
 }
 

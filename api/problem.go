@@ -111,9 +111,31 @@ func problem(c *call, err error) *Problem {
 	}
 	if p.Status == http.StatusInternalServerError {
 		p.Code, p.Detail, p.Field = "internal", "", ""
+	} else if list := invalidFields(err, nil); len(list) > 1 {
+		p.Errors = list
 	}
 	p.finish(c)
 	return p
+}
+
+// fieldErrorsMax bounds what one problem lists.
+const fieldErrorsMax = 200
+
+// invalidFields are the inputs at fault among errors that were joined.
+func invalidFields(err error, list []FieldError) []FieldError {
+	switch e := err.(type) { //nolint:errorlint // it walks the tree itself
+	case *mianmi.Error:
+		if e.Kind == mianmi.Invalid && len(list) < fieldErrorsMax {
+			list = append(list, FieldError{Field: e.Field, Message: e.Msg})
+		}
+	case interface{ Unwrap() []error }:
+		for _, part := range e.Unwrap() {
+			list = invalidFields(part, list)
+		}
+	case interface{ Unwrap() error }:
+		list = invalidFields(e.Unwrap(), list)
+	}
+	return list
 }
 
 // finish fills in what depends on the request.

@@ -83,7 +83,7 @@ func (s *Server) readerParameters(ctx context.Context, a mianmi.Actor, in *Reade
 		if err != nil {
 			return nil, err
 		}
-		out.Schemes = append(out.Schemes, s.showReader(&p, &where))
+		out.Schemes = append(out.Schemes, s.showReader(ctx, &p, &where))
 	}
 	return &struct{ Body ReaderParameters }{out}, nil
 }
@@ -102,10 +102,10 @@ func tapAt(at *payment.AtTerminal, c money.Currency) emv.Situation {
 	return emv.Situation{Rules: at.Rules, At: at.At, Currency: c, Place: at.Site.Place(), Facts: &facts, Layers: at.Layers}
 }
 
-func (s *Server) showReader(p *emv.Parameters, where *Where) ReaderScheme {
+func (s *Server) showReader(ctx context.Context, p *emv.Parameters, where *Where) ReaderScheme {
 	out := ReaderScheme{Scheme: p.Scheme, Currency: string(p.Currency), Kernel: p.Kernel.String(), PinFree: p.Ceiling.PinFree}
 	if p.Ceiling.Why != (pinfree.Why{}) {
-		out.Reason = &s.reasons([]pinfree.Why{p.Ceiling.Why}, where)[0]
+		out.Reason = &s.reasons(ctx, []pinfree.Why{p.Ceiling.Why}, where)[0]
 	}
 	for _, v := range p.Values() {
 		out.Values = append(out.Values, ReaderValue{Tag: v.Tag, Title: Text(v.Title), Value: v.Value, Minor: v.Amount})

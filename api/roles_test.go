@@ -131,7 +131,15 @@ resetStaff                store_manager merchant_admin operator
 revokeAPIKey              merchant_admin operator
 staff                     store_manager merchant_admin operator auditor
 
+approveRules              risk_analyst operator
+dryRunRules               @readers
+proposeRules              risk_analyst operator
+rejectRules               risk_analyst operator
+ruleChange                @readers
+ruleChanges               @readers
+rulePack                  @readers
 rules                     @staff payer +any
+takeBackRules             risk_analyst operator
 `
 
 var roleGroups = strings.NewReplacer(
@@ -196,6 +204,8 @@ var bodies = map[string]string{
 	"setPolicyOfStore":      `{"pin_free":{open}}`,
 	"setPolicyOfTerminal":   `{"pin_free":{open}}`,
 	"setPolicyOfEverything": `{"pin_free":false}`,
+	"dryRunRules":           `{"withdraw":["none"]}`,
+	"proposeRules":          `{"withdraw":["none"]}`,
 }
 
 var queries = map[string]string{"approvals": "?merchant={merchant}", "stops": "?scope=terminal:{terminal}", "apiKeys": "?merchant={merchant}",

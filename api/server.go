@@ -31,6 +31,7 @@ import (
 	"github.com/mianmi/mianmi/payer"
 	"github.com/mianmi/mianmi/payment"
 	"github.com/mianmi/mianmi/pinfree"
+	"github.com/mianmi/mianmi/rules"
 	"github.com/mianmi/mianmi/secret"
 	"github.com/mianmi/mianmi/settings"
 	"github.com/mianmi/mianmi/terminal"
@@ -47,6 +48,10 @@ type Payments interface {
 	// AtTerminal is what payments by a method meet at a terminal now, before card
 	// and payer have a say.
 	AtTerminal(ctx context.Context, id mianmi.TerminalID, m pinfree.Method) (payment.AtTerminal, error)
+	// RulesInForce are the rules that payments meet now, and RulesSeen those of
+	// the newest settings that this process has seen; both may be nil.
+	RulesInForce(ctx context.Context) (*pinfree.RuleSet, error)
+	RulesSeen(ctx context.Context) *pinfree.RuleSet
 
 	Payment(ctx context.Context, a mianmi.Actor, id mianmi.PaymentID) (*payment.Payment, error)
 	PaymentByOrder(ctx context.Context, a mianmi.Actor, m mianmi.MerchantID, no string) (*payment.Payment, error)
@@ -75,7 +80,7 @@ type Deps struct {
 	Terminals *terminal.Service
 	Payments  Payments
 	Once      *idempotency.Service
-	Rules     *pinfree.RuleSet
+	Rules     *rules.Service
 	Keys      *secret.Keys
 	Clock     mianmi.Clock
 	Random    io.Reader // safe for concurrent use
@@ -119,7 +124,7 @@ type Server struct {
 	routes  []*route
 	logins  *limiter
 	metrics *metrics
-	titles  map[string]mianmi.Text // of rules
+	titles  atomic.Pointer[titleTable] // of the rules in force
 	spec    spec
 
 	elsewhere, otherMethod *route // what no route matches
@@ -138,7 +143,7 @@ func New(d Deps, c Config) (*Server, error) {
 		return nil, errors.New("api: a required part is missing")
 	}
 	s := &Server{Deps: d, cfg: c.withDefaults(), mux: http.NewServeMux(),
-		stopping: make(chan struct{}), titles: ruleTitles(d.Rules)}
+		stopping: make(chan struct{})}
 	var prefix [5]byte
 	if _, err := io.ReadFull(d.Random, prefix[:]); err != nil {
 		return nil, fmt.Errorf("read randomness for request ids: %w", err)

@@ -26,6 +26,7 @@ import (
 	"github.com/mianmi/mianmi/payment"
 	"github.com/mianmi/mianmi/pinfree"
 	"github.com/mianmi/mianmi/pinfree/packs"
+	rulepacks "github.com/mianmi/mianmi/rules"
 	"github.com/mianmi/mianmi/secret"
 	"github.com/mianmi/mianmi/store"
 	"github.com/mianmi/mianmi/store/pgtest"
@@ -157,7 +158,7 @@ func newParts(t testing.TB, engine string, cfg api.Config, instead ...api.Paymen
 	p.server, err = api.New(api.Deps{
 		Payers: payers, Access: p.access, Merchants: p.merchants, Terminals: terminal.New(p.db, p.clock, rand.Reader),
 		Payments: p.payments, Once: &idempotency.Service{Store: p.db, Keys: p.keys, Clock: p.clock, Random: rand.Reader},
-		Rules: rules, Keys: p.keys, Clock: p.clock, Random: rand.Reader, Log: log,
+		Rules: rulepacks.New(rulepacks.Parts{Records: p.db, Clock: p.clock, Random: rand.Reader}), Keys: p.keys, Clock: p.clock, Random: rand.Reader, Log: log,
 	}, cfg)
 	must(t, err)
 	return p

@@ -2,7 +2,6 @@ package client
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"strings"
 	"time"
@@ -257,15 +256,4 @@ type Texts struct {
 // Texts returns the texts that payers accept.
 func (c *Client) Texts(ctx context.Context) (Texts, error) {
 	return call[Texts](ctx, c, http.MethodGet, "/v1/texts", nil)
-}
-
-// Rules are the rule packs in force; Packs as the API's document describes them.
-type Rules struct {
-	Version string            `json:"version"`
-	Packs   []json.RawMessage `json:"packs"`
-}
-
-// Rules returns the rule packs in force.
-func (c *Client) Rules(ctx context.Context) (Rules, error) {
-	return call[Rules](ctx, c, http.MethodGet, "/v1/rules", nil)
 }
