@@ -235,7 +235,7 @@ func (a *app) benchHandler(db *store.DB, p *payment.Service) (http.Handler, erro
 	if err != nil {
 		return nil, err
 	}
-	s := &services{access: acc, keys: p.Keys, rules: p.Rules, payments: p, metrics: prometheus.NewRegistry(),
+	s := &services{access: acc, keys: p.Keys, rules: a.rules(db), payments: p, metrics: prometheus.NewRegistry(),
 		merchants: merchant.New(db, a.clock, a.random), terminals: terminal.New(db, a.clock, a.random)}
 	s.payers, err = payer.New(payer.Parts{Store: db, Access: acc, Keys: p.Keys, Hasher: acc.Hasher, Clock: a.clock, Random: a.random,
 		FailuresMax: p.FailuresMax}, payer.Config{})

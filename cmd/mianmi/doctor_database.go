@@ -57,6 +57,9 @@ func (a *app) examineDatabase(ctx context.Context) []finding {
 		good("database.reachable", "%s %s 已应答", "%s %s answers", engineNames[f.Engine], f.Version),
 		checkWritable(f), checkSchema(f), checkClock(f, before, after),
 	}
+	if f.Have == f.Want {
+		findings = append(findings, a.checkRules(ctx, db))
+	}
 	if f.Engine == "postgres" {
 		return append(findings, checkPostgres(f, a.shared.DBConns)...)
 	}

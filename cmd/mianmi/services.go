@@ -16,7 +16,7 @@ import (
 	"github.com/mianmi/mianmi/merchant"
 	"github.com/mianmi/mianmi/payer"
 	"github.com/mianmi/mianmi/payment"
-	"github.com/mianmi/mianmi/pinfree"
+	"github.com/mianmi/mianmi/rules"
 	"github.com/mianmi/mianmi/secret"
 	"github.com/mianmi/mianmi/store"
 	"github.com/mianmi/mianmi/terminal"
@@ -32,7 +32,7 @@ type services struct {
 	payments  *payment.Service
 
 	keys    *secret.Keys
-	rules   *pinfree.RuleSet
+	rules   *rules.Service
 	handler *api.Server
 	metrics *prometheus.Registry
 	workers *workers
@@ -45,7 +45,7 @@ func newServices(ctx context.Context, a *app, db *store.DB, t *tuning) (*service
 	s.metrics.MustRegister(collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), collectors.NewBuildInfoCollector())
 	var err error
-	if s.rules, err = t.rules(); err != nil {
+	if s.rules, err = a.startRules(ctx, db, t); err != nil {
 		return nil, err
 	}
 	if s.access, err = a.access(ctx, db); err != nil {
@@ -64,7 +64,7 @@ func newServices(ctx context.Context, a *app, db *store.DB, t *tuning) (*service
 	if err != nil {
 		return nil, err
 	}
-	s.payments, err = payment.New(ctx, payment.Deps{Ledger: ledger, Books: db, Wallet: wallet.Wallet{}, Rules: s.rules, Keys: s.keys,
+	s.payments, err = payment.New(ctx, payment.Deps{Ledger: ledger, Books: db, Wallet: wallet.Wallet{}, Keys: s.keys,
 		Verifier: s.payers, Clock: a.clock, Random: a.random, Log: a.log},
 		payment.Config{Lanes: t.lanes(db.Engine()), StepUpLife: t.StepUpLife})
 	if err != nil {

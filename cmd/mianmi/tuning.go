@@ -2,21 +2,16 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"net/netip"
-	"slices"
-	"strings"
 	"time"
-
-	"github.com/mianmi/mianmi/pinfree"
-	"github.com/mianmi/mianmi/pinfree/packs"
 )
 
 // tuning are the settings of the domain packages that serve takes as flags.
 type tuning struct {
 	CoolingOff time.Duration `placeholder:"TIME" default:"24h" help:"Time before a payer's loosening (reopening, a higher limit) is in force." zh:"付款人放宽设置（重新开启、提高限额）生效前的冷静期。"`
 	StepUpLife time.Duration `placeholder:"TIME" default:"90s" help:"How long a payment waits for the payer's password or PIN." zh:"付款等待验证密码的最长时间。"`
-	Packs      []string      `placeholder:"ID,…" help:"Rule packs in force, by identifier; by default the present rules of regulators and schemes, see docs/rules-sources.md." zh:"启用的规则包标识；默认启用监管机构和卡组织的现行规则，见 docs/rules-sources.zh-CN.md。"`
+	Packs      []string      `placeholder:"ID,…" help:"Which of the shipped rule packs are to be in force, by identifier; by default the present rules of regulators and schemes, see docs/rules-sources.md. What differs from the packs in force is applied at start when it is a tightening, and else waits for a second person." zh:"启用哪些随附规则包（按标识）；默认启用监管机构和卡组织的现行规则，见 docs/rules-sources.zh-CN.md。启动时与已启用的规则包不同之处：确属收紧的立即生效，其余须由第二人复核。"`
+	PacksDir   string        `placeholder:"DIR" help:"Folder of your own rule packs (*.yaml). One with the identifier of a shipped pack takes its place." zh:"自备规则包（*.yaml）所在目录；标识与随附规则包相同的，取代随附规则包。"`
 	Lanes      int           `placeholder:"N" default:"0" help:"Payment transactions under way at once; 0 takes what suits the database." zh:"同时进行的支付事务数；0 表示按数据库自动选择。"`
 	LoginsMax  int           `placeholder:"N" default:"20" help:"Logins that one remote address may try in a minute." zh:"同一来源地址每分钟可尝试登录的次数。"`
 
@@ -47,34 +42,4 @@ func (t *tuning) lanes(engine string) int {
 		return 1
 	}
 	return 2
-}
-
-// rules compiles the packs in force. Which payments a pack speaks about is
-// said by the pack itself, so packs of several countries stand side by side.
-func (t *tuning) rules() (*pinfree.RuleSet, error) {
-	shipped, err := packs.Embedded()
-	if err != nil {
-		return nil, err
-	}
-	if len(t.Packs) == 0 {
-		taken, err := packs.Default()
-		if err != nil {
-			return nil, err
-		}
-		return pinfree.Compile(taken)
-	}
-	var ids []string
-	taken := shipped[:0:0]
-	for _, p := range shipped {
-		ids = append(ids, p.ID)
-		if slices.Contains(t.Packs, p.ID) {
-			taken = append(taken, p)
-		}
-	}
-	for _, id := range t.Packs {
-		if !slices.Contains(ids, id) {
-			return nil, fmt.Errorf("--packs: there is no pack %q; shipped are %s", id, strings.Join(ids, ", "))
-		}
-	}
-	return pinfree.Compile(taken)
 }
