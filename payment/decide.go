@@ -16,7 +16,7 @@ func (j *judge) decide(now time.Time, req *Request, f *Facts, site *settings.Sit
 		Amount: req.Amount, Method: req.Method, Entry: req.Entry, CVM: req.CVM, Card: card(f.Instrument), Place: site.Place(),
 		Minute: j.rules.LocalMinute(now), At: now, Rules: j.rules, Can: canStepUp(now, a, site),
 	}
-	j.counts = j.rules.Roll(j.counts[:0], a.Counters, pinfree.Subject{Instrument: string(req.Instrument)}, now)
+	j.counts = j.rules.Roll(j.counts[:0], a.Counters, subjectOf(req.Instrument), now)
 	in.Counts, in.Own = j.counts, j.rules.Own(a.Counters, now)
 
 	j.layers = append(j.layers[:0], payerLayer(now, a))

@@ -214,7 +214,16 @@ func (p *Payment) event(kind pinfree.EventKind, now time.Time, place pinfree.Pla
 		Minor: p.Amount.Minor(), Currency: p.Amount.Currency(), Decided: p.CreatedAt, At: now}
 }
 
-func (p *Payment) subject() pinfree.Subject { return pinfree.Subject{Instrument: string(p.Instrument)} }
+func (p *Payment) subject() pinfree.Subject { return subjectOf(p.Instrument) }
+
+// subjectOf names whose counters a payment moves. Whatever the payer pays with,
+// it is paid from the balance of one account.
+func subjectOf(i mianmi.InstrumentID) pinfree.Subject {
+	return pinfree.Subject{Instrument: string(i), Account: accountOfPayer}
+}
+
+// accountOfPayer names the one account of a payer, among that payer's counters.
+const accountOfPayer = "wallet"
 
 // card is what the decision knows of an instrument; nil for none.
 func card(in *payer.Instrument) pinfree.Card {

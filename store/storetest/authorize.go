@@ -76,6 +76,7 @@ func RunLedger(t *testing.T, open func(*testing.T) Engine) {
 		"a replay ends in time":                                     replaysEnd,
 		"rules ask for issuer, merchant's risk and consent":         rulesAskFacts,
 		"a top-up with authentication begins counters again":        topUpResets,
+		"a counter of the account counts every card":                accountCounts,
 		"the rules' number of failures locks earlier":               rulesLock,
 	}
 	for name, test := range alone {

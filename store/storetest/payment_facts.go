@@ -157,6 +157,25 @@ limits:
 	d.wantBalance(t, p, 98_00)
 }
 
+// A counter of the account behind a card is one for all that the payer pays
+// from it.
+func accountCounts(t *testing.T, d *desk) {
+	n := d.ruled(t, map[string]string{"permits": permits, "account": `
+when: {currencies: [CNY]}
+zone: Asia/Shanghai
+counters:
+- {id: day, bucket: account, counts: executed_unauthenticated, resets: [calendar_day]}
+limits:
+- {id: two, title: {zh: 两笔, en: Two}, counter: day, number: {scope: including_current, at_most: 2}, above: step_up}
+`})
+	p := d.person(t, 100_00)
+	other := d.card(t, p, "cmb")
+	for _, who := range []Person{p, other} {
+		wantState(t, must(n.Payments.Authorize(t.Context(), d.Manager, who.Tap(d.Terminal, order(), 1_00)))(t), payment.Approved)
+	}
+	d.stepsUp(t, n, p.Tap(d.Terminal, order(), 1_00), d.Shop)
+}
+
 // The rules in force let three attempts fail, so the third ends the payment.
 func rulesLock(t *testing.T, d *desk) {
 	n := d.ruled(t, map[string]string{"permits": permits, "strict": "authentication: {failures_max: 3}\n",
