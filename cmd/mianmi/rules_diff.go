@@ -76,20 +76,20 @@ func (c *rulesDiffCmd) Run(ctx context.Context, a *app) error {
 
 // structure compares the packs as they are written.
 func (c *rulesDiffCmd) structure() (*difference, error) {
-	before, err := chosenPacks("A", c.A)
+	before, err := chosenPacks("packs A", c.A)
 	if err != nil {
 		return nil, err
 	}
-	after, err := chosenPacks("B", c.B)
+	after, err := chosenPacks("packs B", c.B)
 	if err != nil {
 		return nil, err
 	}
 	d := &difference{Packs: compare.Packs(before, after)}
 	if d.a, err = pinfree.Compile(before); err != nil {
-		return nil, fmt.Errorf("A: %w", err)
+		return nil, fmt.Errorf("packs A: %w", err)
 	}
 	if d.b, err = pinfree.Compile(after); err != nil {
-		return nil, fmt.Errorf("B: %w", err)
+		return nil, fmt.Errorf("packs B: %w", err)
 	}
 	proof := rules.Compare(before, after)
 	d.Tightening = proof.Tightening

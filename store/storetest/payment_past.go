@@ -108,7 +108,7 @@ func replays(t *testing.T, d *desk) {
 	d.aPast(t)
 	rules := must(Rules())(t)
 	want := map[string]int64{}
-	for p := range d.b.DB.Past(t.Context(), payment.PastQuery{Limit: 100}) {
+	for _, p := range past(t, d.b.DB.Past(t.Context(), payment.PastQuery{Limit: 100})) {
 		if p.Payer != "" {
 			want[p.Outcome.String()]++
 		}
