@@ -187,6 +187,18 @@ func TestReplayerOfChanges(t *testing.T) {
 	}
 }
 
+// A dry run of a change tells what it would have made of stored payments.
+func TestDryRunReplays(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	dsn := "sqlite:" + filepath.Join(w.dir, "payments.db")
+	taps(t, dsn, 400_00, 600_00)
+	r := w.run(t, "rules", "dry-run", lowered(t, w), "--db", dsn, "--lang=en")
+	if r.code != exitOK || !strings.Contains(unbroken(r.stdout), unbroken("the newest 2 payments, replayed:")) {
+		t.Errorf("status %d: %s%s", r.code, r.stdout, r.stderr)
+	}
+}
+
 // unbroken is a text without the breaks of its page.
 func unbroken(s string) string { return strings.Join(strings.Fields(s), "") }
 

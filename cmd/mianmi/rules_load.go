@@ -11,30 +11,28 @@ import (
 	"github.com/mianmi/mianmi/pinfree/packs"
 )
 
-// packFlags choose the packs that a subcommand on files works with.
+// packFlags choose the packs that a subcommand on files works with: as serve
+// would have them, and single files besides.
 type packFlags struct {
-	Packs    []string `placeholder:"ID,…" help:"Rule packs to take, by identifier; by default the usual ones, or all of --packs-dir." zh:"要使用的规则包标识；默认为常用规则包，或 --packs-dir 中的全部。"`
-	PacksDir string   `placeholder:"DIR" help:"Folder of rule packs (*.yaml), in place of those that are shipped." zh:"规则包所在文件夹（*.yaml），代替随附的规则包。"`
-	Pack     []string `sep:"none" placeholder:"FILE" help:"Rule pack to add; it replaces the one with the same identifier. May be given several times." zh:"另外加入的规则包文件，替换标识相同的规则包；可多次给出。"`
+	Packs    []string `placeholder:"ID,…" help:"Which of the shipped rule packs to take, by identifier; by default those that serve takes; none for no shipped one." zh:"使用哪些随附规则包（按标识）；默认与 serve 相同；none 表示不用随附规则包。"`
+	PacksDir string   `placeholder:"DIR" help:"Folder of your own rule packs (*.yaml). One with the identifier of a shipped pack takes its place." zh:"自备规则包（*.yaml）所在目录；标识与随附规则包相同的，取代随附规则包。"`
+	Pack     []string `sep:"none" placeholder:"FILE" help:"One more rule pack, in the place of one with its identifier. May be given several times." zh:"另加一个规则包文件，取代标识相同的规则包；可多次给出。"`
 }
 
 // load reads the packs that the flags choose.
 func (f *packFlags) load() ([]pinfree.Pack, error) {
-	list, err := f.offered()
+	list, err := f.shipped()
 	if err != nil {
 		return nil, err
 	}
-	var ids []string
-	for i := range list {
-		ids = append(ids, list[i].ID)
-	}
-	for _, id := range f.Packs {
-		if !slices.Contains(ids, id) {
-			return nil, fmt.Errorf("--packs: there is no pack %q; there are %s", id, strings.Join(ids, ", "))
+	if f.PacksDir != "" {
+		own, err := readFolder("--packs-dir", f.PacksDir)
+		if err != nil {
+			return nil, err
 		}
-	}
-	if len(f.Packs) > 0 {
-		list = slices.DeleteFunc(list, func(p pinfree.Pack) bool { return !slices.Contains(f.Packs, p.ID) })
+		for _, p := range own {
+			list = replacePack(list, p)
+		}
 	}
 	for _, file := range f.Pack {
 		p, err := readPack(file)
@@ -46,15 +44,24 @@ func (f *packFlags) load() ([]pinfree.Pack, error) {
 	return list, nil
 }
 
-// offered are the packs that may be chosen from; without a choice they are taken.
-func (f *packFlags) offered() ([]pinfree.Pack, error) {
-	switch {
-	case f.PacksDir != "":
-		return readFolder("--packs-dir", f.PacksDir)
-	case len(f.Packs) == 0:
+func (f *packFlags) shipped() ([]pinfree.Pack, error) {
+	if len(f.Packs) == 0 {
 		return packs.Default()
 	}
-	return packs.Embedded()
+	list, err := packs.Embedded()
+	if err != nil || slices.Equal(f.Packs, []string{"none"}) {
+		return nil, err
+	}
+	var ids []string
+	for i := range list {
+		ids = append(ids, list[i].ID)
+	}
+	for _, id := range f.Packs {
+		if !slices.Contains(ids, id) {
+			return nil, fmt.Errorf("--packs: there is no pack %q; there are %s", id, strings.Join(ids, ", "))
+		}
+	}
+	return slices.DeleteFunc(list, func(p pinfree.Pack) bool { return !slices.Contains(f.Packs, p.ID) }), nil
 }
 
 // compile reads the packs and compiles them together.

@@ -17,7 +17,7 @@ import (
 
 // rules is what changes the packs in force.
 func (a *app) rules(db *store.DB) *rules.Service {
-	return rules.New(rules.Parts{Records: db, Clock: a.clock, Random: a.random})
+	return rules.New(rules.Parts{Records: db, Clock: a.clock, Random: a.random, Replayer: newReplayer(db)})
 }
 
 // startRules brings the packs in force up to what the program is started with,

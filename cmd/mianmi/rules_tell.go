@@ -112,8 +112,27 @@ func (a *app) tellReport(r *rules.Report) error {
 		t.add(name, orDash(d.Before)+" → "+orDash(d.After))
 	}
 	t.write(&page)
+	tellReplay(&page, a.lang, r.Replay)
 	_, err := fmt.Fprint(a.stdout, page.String())
 	return err
+}
+
+// tellReplay says what would have become of stored payments.
+func tellReplay(page *strings.Builder, lang mianmi.Lang, r *rules.Replay) {
+	if r == nil {
+		return
+	}
+	writeWrapped(page, "", "", say("最近 %d 笔付款按此回放：%d 笔更严，%d 笔更宽", "the newest %d payments, replayed: %d more strictly, %d less strictly",
+		r.Payments, r.Stricter, r.Looser).In(lang))
+	t := textTable{indent: "  "}
+	for _, e := range r.Examples {
+		why := ""
+		if len(e.After.Reasons) > 0 {
+			why = fmt.Sprint(e.After.Reasons[0].Reason, " ", e.After.Reasons[0].Rule)
+		}
+		t.add(string(e.Payment), outcomeTexts[e.Before.Outcome].In(lang)+" → "+outcomeTexts[e.After.Outcome].In(lang), why)
+	}
+	t.write(page)
 }
 
 func orDash(s string) string {
