@@ -33,7 +33,7 @@ var mayImport = map[string][]string{
 	"payer":               {"mianmi", "money", "pinfree", "evidence", "secret", "access"},
 	"merchant":            {"mianmi", "money", "pinfree", "evidence", "secret", "access"},
 	"terminal":            {"mianmi", "money", "pinfree", "evidence"},
-	"rules":               {"mianmi", "money", "pinfree", "pinfree/packs", "evidence", "access"}, // the life of rule packs
+	"rules":               {"mianmi", "money", "pinfree", "pinfree/compare", "pinfree/packs", "evidence", "access"}, // the life of rule packs
 	"settings":            {"mianmi", "money", "pinfree", "merchant", "terminal", "rules"},
 	"channel":             {"mianmi", "money"},
 	"channel/channeltest": {"mianmi", "money", "channel"},

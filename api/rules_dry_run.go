@@ -29,8 +29,8 @@ type RuleDifference struct {
 	Pack   string `json:"pack"`
 	Limit  string `json:"limit,omitzero" doc:"Whose field it is; left out: the pack's own"`
 	Field  string `json:"field,omitzero" example:"amount.at_most"`
-	Before string `json:"before,omitzero" doc:"As JSON; left out: it was not there"`
-	After  string `json:"after,omitzero" doc:"As JSON; left out: it goes"`
+	Before string `json:"before,omitzero" doc:"Left out: it was not there; of a whole pack its version"`
+	After  string `json:"after,omitzero" doc:"Left out: it goes"`
 }
 
 // RuleReplay is how stored payments would have been decided.
