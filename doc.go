@@ -7,6 +7,7 @@
 //	money/      Amount: an integer of minor units and a currency
 //	pinfree/    the decision: PIN-free, step-up or refusal, with reasons; pure
 //	  packs/    rule packs (YAML) by jurisdiction and scheme, with sources
+//	  compare/  two sets of packs: field by field, and on a log of payments
 //	  emv/      bytes of card terminals; the values that their EMV configuration needs
 //	evidence/   the record of who changed what, when; opaque typed entries
 //	secret/     keys, password hashing, sealed values, keyed digests

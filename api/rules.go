@@ -20,7 +20,7 @@ func (s *Server) registerRules() {
 	add(s, route{method: "GET", path: "/v1/rules/packs/{pack}", name: "rulePack", tag: "rules", may: sees,
 		summary: "The history of a rule pack", about: "Every version that has been in force, with its text, newest first."}, s.rulePack)
 	add(s, route{method: "POST", path: "/v1/rules/dry-run", name: "dryRunRules", tag: "rules", may: sees, bodyMax: rulesBodyMax,
-		summary: "Say what a change of the rule packs would do", about: "Whether it is a tightening, why not, and what differs. Every fault of a pack that cannot be compiled is listed with its line and field. Nothing is written."}, s.dryRunRules)
+		summary: "Say what a change of the rule packs would do", about: "Whether it is a tightening, why not, what differs, and how the newest payments (at most 10,000) would have been decided. Every fault of a pack that cannot be compiled is listed with its line and field. Nothing is written."}, s.dryRunRules)
 	add(s, route{method: "POST", path: "/v1/rules/changes", name: "proposeRules", tag: "rules", may: approves, status: 201, bodyMax: rulesBodyMax,
 		summary: "Change the rule packs in force", about: "As a whole or not at all. What provably lets nothing pass that did not pass before is in force when this is answered; everything else waits for a second person."}, s.proposeRules)
 	add(s, route{method: "GET", path: "/v1/rules/changes", name: "ruleChanges", tag: "rules", may: sees,
