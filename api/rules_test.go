@@ -3,6 +3,7 @@ package api_test
 import (
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -97,9 +98,13 @@ func TestRuleFaultsOverHTTP(t *testing.T) {
 	bad := strings.Replace(codesText("codes", 2, 1000), "layer: ", "layer: no-", 1)
 	bad = strings.Replace(bad, "above: step_up", "above: ask", 1)
 	err := failed(w.operator.ProposeRules(ctx, client.RuleOrder{Packs: []string{bad}}))
-	wantProblem(t, err, 422, "invalid", err.(*client.Problem).Errors[0].Field)
+	var p *client.Problem
+	if !errors.As(err, &p) || len(p.Errors) == 0 {
+		t.Fatalf("no list of faults: %v", err)
+	}
+	wantProblem(t, err, 422, "invalid", p.Errors[0].Field)
 	var fields []string
-	for _, e := range err.(*client.Problem).Errors {
+	for _, e := range p.Errors {
 		fields = append(fields, e.Field)
 		if !strings.HasPrefix(e.Field, "packs[0]:") || e.Message == "" {
 			t.Errorf("a fault without its place: %+v", e)

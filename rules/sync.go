@@ -131,16 +131,26 @@ func (y *syncing) run(put []candidate) {
 		}
 	}
 	if len(tight) > 0 {
-		p, err := y.plan(tight...)
-		if err == nil && !p.comparison.Tightening { // together they are not
-			loose, tight = append(loose, tight...), nil
-		} else if y.fail(err); err == nil {
-			c := y.order(p, "")
-			y.out.Applied = &c
-			y.followed(&c)
-		}
+		loose = append(loose, y.tighten(tight)...)
 	}
 	y.propose(loose)
+}
+
+// tighten applies differences that are tightenings one by one, and returns
+// them when together they are not.
+func (y *syncing) tighten(list []difference) []difference {
+	p, err := y.plan(list...)
+	if err != nil {
+		y.fail(err)
+		return nil
+	}
+	if !p.comparison.Tightening {
+		return list
+	}
+	c := y.order(p, "")
+	y.out.Applied = &c
+	y.followed(&c)
+	return nil
 }
 
 // first puts everything in force: there is nothing to compare with, and

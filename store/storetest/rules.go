@@ -39,6 +39,7 @@ func RulePacks(t *testing.T, nodes func(*testing.T) Nodes) {
 		"packs that cannot be read let nothing pass":             unreadablePacks,
 		"no payment passes by the rules before a tightening":     paymentsMeetTightening,
 		"a step-up counts by the rules in force":                 stepUpCounts,
+		"a reversal counts by the rules in force":                reversalCounts,
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

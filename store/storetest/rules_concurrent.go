@@ -140,6 +140,12 @@ func paymentsMeetTightening(t *testing.T, nodes Nodes) {
 	}
 }
 
+// counting is stricter than the packs below: three payments a day.
+var counting = pack{id: "a", version: 2, atMost: 1000, more: `  - {id: day, title: {zh: 每日, en: a day}, counter: day, number: {scope: including_current, at_most: 3}, above: refuse}
+counters:
+  - {id: day, bucket: payer, counts: executed_all, resets: [calendar_day]}
+`}
+
 // A step-up that another node confirms after a change of the packs moves the
 // counters of the packs that are in force, and drops none of them.
 func stepUpCounts(t *testing.T, nodes Nodes) {
@@ -153,10 +159,6 @@ func stepUpCounts(t *testing.T, nodes Nodes) {
 	if waits.State != payment.StepUpRequired {
 		t.Fatalf("above the limit: %v", waits.State)
 	}
-	counting := pack{id: "a", version: 2, atMost: 1000, more: `  - {id: day, title: {zh: 每日, en: a day}, counter: day, number: {scope: including_current, at_most: 3}, above: refuse}
-counters:
-  - {id: day, bucket: payer, counts: executed_all, resets: [calendar_day]}
-`}
 	must(w.rules.Propose(ctx, w.first, put(counting)))(t)
 	must(a.Payments.Authorize(ctx, shop.Manager, person.Tap(shop.Terminal, "one", 100)))(t)
 	must(b.Payments.Confirm(ctx, person.Actor(), waits.ID, PaymentPassword))(t) // two
@@ -164,5 +166,29 @@ counters:
 	p := must(a.Payments.Authorize(ctx, shop.Manager, person.Tap(shop.Terminal, "four", 100)))(t)
 	if p.State != payment.Refused || p.Reasons[0].Rule != "a/day" || p.Reasons[0].Version != 2 {
 		t.Errorf("the fourth payment of the day: %v %+v", p.State, p.Reasons)
+	}
+}
+
+// So does a reversal at a node that has seen nothing of the change.
+func reversalCounts(t *testing.T, nodes Nodes) {
+	ctx, keys := t.Context(), must(secret.New(rand.Reader))(t)
+	a, b := rulesNode(t, nodes, keys), rulesNode(t, nodes, keys)
+	w := newRulesWorld(nodes)
+	w.begin(t, pack{id: "a", version: 1, atMost: 1000})
+	shop := must(a.NewShop(ctx, merchant.Facts{}))(t)
+	person := must(a.NewPerson(ctx, 1_000_000_000))(t)
+	pay := func(n *Node, order string) *payment.Payment {
+		t.Helper()
+		return must(n.Payments.Authorize(ctx, shop.Manager, person.Tap(shop.Terminal, order, 100)))(t)
+	}
+	first := pay(b, "zero")
+	must(w.rules.Propose(ctx, w.first, put(counting)))(t)
+	pay(a, "one")
+	pay(a, "two")
+	must(b.Payments.Reverse(ctx, shop.Manager, first.ID))(t)
+	pay(a, "three")
+	pay(a, "four") // the third, should the reversal have given one back
+	if p := pay(a, "five"); p.State != payment.Refused {
+		t.Errorf("the fifth payment of the day: %v %+v", p.State, p.Reasons)
 	}
 }
