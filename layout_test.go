@@ -40,28 +40,27 @@ var mayImport = map[string][]string{
 	"channel/wallet":      {"mianmi", "money", "channel"},
 	"channel/wechatpay":   {"mianmi", "money", "channel"},
 	"channel/iso8583":     {"mianmi", "money", "channel"},
-	"payment": {"mianmi", "money", "pinfree", "evidence", "payer", "merchant", "terminal", "settings", "channel", "secret",
-		"pinfree/compare"}, // replays of stored payments
-	"support":         {"mianmi", "money", "evidence", "payment", "payer", "merchant", "terminal"},
-	"risk":            {"mianmi", "money", "evidence", "payment", "payer", "merchant", "terminal"},
-	"notice":          {"mianmi", "money", "evidence", "payment", "payer", "merchant", "terminal"},
-	"store":           append([]string{"channel"}, domain...), // postings are written as they are
-	"store/pgtest":    {},
-	"store/storetest": append([]string{"store", "store/pgtest", "channel", "channel/wallet", "pinfree/packs", "pinfree/compare"}, domain...),
-	"torture":         {"*"}, // tests alone: whole services, several processes, kill -9
-	"fleet":           {"mianmi", "money", "terminal", "payment"},
-	"agent":           {"mianmi", "money", "terminal", "web/ui"},
-	"api":             domain,
-	"api/client":      {"mianmi", "money"},
-	"api/wechatv3":    domain,
-	"web":             append([]string{"web/payer", "web/console", "web/ui", "web/static"}, domain...),
-	"web/payer":       append([]string{"web/ui", "web/static"}, domain...),
-	"web/console":     append([]string{"web/ui", "web/static"}, domain...),
-	"web/ui":          {"mianmi", "money"},
-	"web/static":      {},
-	"bench":           {"*"}, // drives everything; run by cmd
-	"demo":            {"*"}, // the story; run by cmd
-	"cmd/mianmi":      {"*"},
+	"payment":             {"mianmi", "money", "pinfree", "pinfree/compare", "evidence", "payer", "merchant", "terminal", "settings", "channel", "secret"},
+	"support":             {"mianmi", "money", "evidence", "payment", "payer", "merchant", "terminal"},
+	"risk":                {"mianmi", "money", "evidence", "payment", "payer", "merchant", "terminal"},
+	"notice":              {"mianmi", "money", "evidence", "payment", "payer", "merchant", "terminal"},
+	"store":               append([]string{"channel"}, domain...), // postings are written as they are
+	"store/pgtest":        {},
+	"store/storetest":     append([]string{"store", "store/pgtest", "channel", "channel/wallet", "pinfree/packs", "pinfree/compare"}, domain...),
+	"torture":             {"*"}, // tests alone: whole services, several processes, kill -9
+	"fleet":               {"mianmi", "money", "terminal", "payment"},
+	"agent":               {"mianmi", "money", "terminal", "web/ui"},
+	"api":                 domain,
+	"api/client":          {"mianmi", "money"},
+	"api/wechatv3":        domain,
+	"web":                 append([]string{"web/payer", "web/console", "web/ui", "web/static"}, domain...),
+	"web/payer":           append([]string{"web/ui", "web/static"}, domain...),
+	"web/console":         append([]string{"web/ui", "web/static"}, domain...),
+	"web/ui":              {"mianmi", "money"},
+	"web/static":          {},
+	"bench":               {"*"}, // drives everything; run by cmd
+	"demo":                {"*"}, // the story; run by cmd
+	"cmd/mianmi":          {"*"},
 }
 
 // plain is the part of the standard library that gives the same answer to the
