@@ -29,6 +29,8 @@ func TestRulesReader(t *testing.T) {
 	china := []string{"--scheme=unionpay", "--no-pin-merchant", "--upgraded-merchant"}
 	europe := []string{"--scheme=mastercard,visa", "--currency=EUR", "--country=DE"}
 	const closed = "FF80540010FF80550010FF80560010FF80570010FF8058012000000000000FF8059012000000000000FF805A0010"
+	// A phone that has verified its holder is no PIN-free payment: FF8057 stays on.
+	asks := strings.Replace(closed, "FF80570010", "FF80570011", 1)
 	open := func(n12 string) string {
 		return "FF80540011FF80550010FF80560010FF80570011FF8058012" + n12 + "FF8059012" + n12 + "FF805A0011"
 	}
@@ -42,11 +44,11 @@ func TestRulesReader(t *testing.T) {
 	}{
 		{"China, upgraded", china, []int64{100_000}, "rule_per_payment_limit", "DF2106000000100001", open("000000100000")},
 		{"China, not upgraded", china[:2], []int64{30_000}, "rule_per_payment_limit", "DF2106000000030001", open("000000030000")},
-		{"China, not enabled", china[:1], []int64{0}, "rule_always_steps_up", "DF2106000000000000", closed},
+		{"China, not enabled", china[:1], []int64{0}, "rule_always_steps_up", "DF2106000000000000", asks},
 		{"the terminal's own limit", append([]string{"--limit=50"}, china...), []int64{5000}, "place_per_payment_limit", "DF2106000000005001", open("000000005000")},
-		{"switched off", append([]string{"--off"}, china...), []int64{0}, "terminal_closed", "DF2006999999999999DF2106000000000000", closed},
+		{"switched off", append([]string{"--off"}, china...), []int64{0}, "terminal_closed", "DF2006999999999999DF2106000000000000", asks},
 		{"no taps", append([]string{"--no-taps"}, china...), []int64{0}, "method_not_accepted", "DF2006000000000000DF2106000000000000", closed},
-		{"before the pack's dates", append([]string{"--at=2018-05-31T23:59"}, china...), []int64{0}, "no_rule_covers", "DF2106000000000000", closed},
+		{"before the pack's dates", append([]string{"--at=2018-05-31T23:59"}, china...), []int64{0}, "no_rule_covers", "DF2106000000000000", asks},
 		{"the EU", europe, []int64{5000, 5000}, "rule_per_payment_limit", "DF812606000000005000", ""},
 		{"the EU, its packs left out", append([]string{"--packs=cn-unionpay-2018"}, europe...), []int64{0, 0}, "no_rule_covers", "DF812606000000000000", ""},
 		{"the EU, the readers' packs beside", append([]string{"--packs=eu-rts-art11,emv-kernel-c2,emv-entry-point"}, europe...),
