@@ -89,7 +89,7 @@ func (s *Service) CreateKey(ctx context.Context, actor mianmi.Actor, n NewKey) (
 	}
 	k = Key{ID: mianmi.KeyID(id), Digest: digest, Name: n.Name, Merchant: n.Merchant, Scopes: n.Scopes,
 		CreatedBy: actor.String(), CreatedAt: now, ExpiresAt: n.ExpiresAt}
-	e, err := s.entry(now, actor, "api_key.created", id, keyBody{Merchant: k.Merchant, Scopes: k.Scopes})
+	e, err := s.entry(now, actor, "api_key.created", id, k.body())
 	if err != nil {
 		return Key{}, "", err
 	}
@@ -97,11 +97,6 @@ func (s *Service) CreateKey(ctx context.Context, actor mianmi.Actor, n NewKey) (
 		return Key{}, "", err
 	}
 	return k, token, nil
-}
-
-type keyBody struct {
-	Merchant mianmi.MerchantID `json:"merchant,omitempty"`
-	Scopes   mianmi.Scope      `json:"scopes"`
 }
 
 // RevokeKey ends a key. The settings epoch rises with it, so that no payment
@@ -119,7 +114,7 @@ func (s *Service) RevokeKey(ctx context.Context, actor mianmi.Actor, id mianmi.K
 		}
 		k.RevokedAt = now
 		left = *k
-		e, err := s.entry(now, actor, "api_key.revoked", string(id), keyBody{Merchant: k.Merchant, Scopes: k.Scopes})
+		e, err := s.entry(now, actor, "api_key.revoked", string(id), k.body())
 		return []evidence.Entry{e}, err
 	})
 	if err == nil {

@@ -154,7 +154,7 @@ func (s *Service) insertStaff(ctx context.Context, actor mianmi.Actor, n NewStaf
 	if err != nil {
 		return Enrolment{}, err
 	}
-	record, err := s.entry(now, actor, "staff.created", id, staffBody{Role: m.Role.String(), Merchant: m.Merchant, Store: m.Store, Active: true})
+	record, err := s.entry(now, actor, "staff.created", id, m.body())
 	if err != nil {
 		return Enrolment{}, err
 	}
@@ -163,13 +163,6 @@ func (s *Service) insertStaff(ctx context.Context, actor mianmi.Actor, n NewStaf
 		return Enrolment{}, err
 	}
 	return e, nil
-}
-
-type staffBody struct {
-	Role     string            `json:"role"`
-	Merchant mianmi.MerchantID `json:"merchant,omitempty"`
-	Store    mianmi.StoreID    `json:"store,omitempty"`
-	Active   bool              `json:"active"`
 }
 
 // enrol makes a fresh password (100 bits) and one-time-password secret (160).
@@ -284,7 +277,7 @@ func (s *Service) changeStaff(ctx context.Context, actor mianmi.Actor, id mianmi
 
 func (s *Service) recordStaff(now time.Time, actor mianmi.Actor, kind string, c *StaffChange) error {
 	m := c.Staff
-	e, err := s.entry(now, actor, kind, string(m.ID), staffBody{Role: m.Role.String(), Merchant: m.Merchant, Store: m.Store, Active: m.Active})
+	e, err := s.entry(now, actor, kind, string(m.ID), m.body())
 	c.Entries = append(c.Entries, e)
 	return err
 }

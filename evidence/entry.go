@@ -27,6 +27,19 @@ type Entry struct {
 	Subject string // identifier of what changed
 	Actor   string // mianmi.Actor.String()
 	Body    []byte
+	// Epoch numbers the changes of what payments share (merchants, terminals,
+	// policies, packs, keys): the change that the entry records. The store fills
+	// it; 0: no such change.
+	Epoch int64
+}
+
+// ReadBody decodes the body, all of whose fields into must know: half of a
+// fact is not the fact.
+func (e Entry) ReadBody(into any) error {
+	if err := strict(e.Body, into); err != nil {
+		return fmt.Errorf("entry %s of type %s: its body %w", e.ID, e.Type, err)
+	}
+	return nil
 }
 
 // entryVersion is the form of stored entries.
@@ -43,13 +56,14 @@ type stored struct {
 	At      time.Time       `json:"at"`
 	Subject string          `json:"subject,omitempty"`
 	Actor   string          `json:"actor,omitempty"`
+	Epoch   int64           `json:"epoch,omitempty"`
 	Body    json.RawMessage `json:"body"`
 }
 
 // Encode returns the bytes of an entry. It is called once, when the entry is
 // written: from then on the bytes are the entry.
 func (e Entry) Encode() ([]byte, error) {
-	b, err := json.Marshal(stored{entryVersion, e.Type, e.ID, e.At.UTC(), e.Subject, e.Actor, e.Body})
+	b, err := json.Marshal(stored{entryVersion, e.Type, e.ID, e.At.UTC(), e.Subject, e.Actor, e.Epoch, e.Body})
 	if err != nil {
 		return nil, fmt.Errorf("encode entry %s: %w", e.ID, err)
 	}
@@ -68,7 +82,7 @@ func Decode(b []byte) (Entry, error) {
 	if s.Version != entryVersion || s.Type == "" || s.ID == "" || s.At.IsZero() || len(s.Body) == 0 {
 		return Entry{}, mianmi.InvalidField("entry", "is of a form that this program does not know")
 	}
-	return Entry{ID: s.ID, At: s.At, Type: s.Type, Subject: s.Subject, Actor: s.Actor, Body: s.Body}, nil
+	return Entry{ID: s.ID, At: s.At, Type: s.Type, Subject: s.Subject, Actor: s.Actor, Epoch: s.Epoch, Body: s.Body}, nil
 }
 
 // strict decodes one JSON value with known fields and nothing after it.

@@ -68,7 +68,7 @@ func (d *decision) putFacts(f Facts, fact string, by Approval) Merchant {
 	m.Facts = f
 	m.Version++
 	d.out.Merchant = &m
-	d.record(fact, scopeNote{Before: before, After: f, Version: m.Version, Approval: by.ID, ProposedBy: by.ProposedBy})
+	d.record(fact, scopeNote{Before: before, After: f, Currency: m.Currency, Version: m.Version, Approval: by.ID, ProposedBy: by.ProposedBy})
 	d.lapse(by.ID, func(p Proposal) bool { return p.Facts != nil })
 	return m
 }

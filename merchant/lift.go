@@ -31,7 +31,7 @@ func (s *Service) Place(ctx context.Context, actor mianmi.Actor, o StopOrder) (S
 		stop = Stop{ID: mianmi.StopID(id), Scope: o.Scope, Reason: o.Reason, PlacedBy: actor.String(),
 			PlacedAt: d.now, Until: d.now.Add(o.For).Truncate(time.Microsecond)}
 		d.out.Stop = &stop
-		d.record("merchant.stop.placed", scopeNote{Stop: stop.ID, Until: stop.Until.Format(time.RFC3339Nano)})
+		d.record("merchant.stop.placed", noteOf(stop))
 		return d.out, d.err
 	})
 	if err != nil {
@@ -59,7 +59,9 @@ func (s *Service) Lift(ctx context.Context, actor mianmi.Actor, id mianmi.StopID
 			return Outcome{}, err
 		}
 		a = d.propose(Proposal{Lift: id}, StopVersion)
-		d.record("merchant.stop.lift_proposed", scopeNote{Stop: id, Approval: a.ID, Until: stop.Until.Format(time.RFC3339Nano)})
+		n := noteOf(stop)
+		n.Approval = a.ID
+		d.record("merchant.stop.lift_proposed", n)
 		return d.out, d.err
 	})
 	if err != nil {
@@ -115,7 +117,9 @@ func (d *decision) approveLift(a Approval) {
 	}
 	stop.LiftedBy, stop.LiftedAt = d.actor.String(), d.now
 	d.out.Stop = &stop
-	d.record("merchant.stop.lifted", scopeNote{Stop: stop.ID, Approval: a.ID, ProposedBy: a.ProposedBy})
+	n := noteOf(stop)
+	n.Approval, n.ProposedBy = a.ID, a.ProposedBy
+	d.record("merchant.stop.lifted", n)
 	d.lapse(a.ID, func(p Proposal) bool { return p.Lift == stop.ID })
 }
 

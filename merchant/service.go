@@ -142,7 +142,7 @@ func (s *Service) CreateMerchant(ctx context.Context, actor mianmi.Actor, m Merc
 	}
 	m.ID, m.Version, m.CreatedAt = mianmi.MerchantID(id), 1, now
 	e, err := s.entry(actor, now, note{Type: "merchant.created", Subject: id,
-		Body: map[string]any{"currency": m.Currency, "after": m.Facts}})
+		Body: scopeNote{Scope: OfMerchant(m.ID).String(), After: m.Facts, Currency: m.Currency, Version: m.Version}})
 	if err != nil {
 		return Merchant{}, err
 	}
@@ -213,7 +213,7 @@ func (s *Service) CreateStore(ctx context.Context, actor mianmi.Actor, st Store)
 	}
 	st.ID, st.CreatedAt = mianmi.StoreID(id), now
 	e, err := s.entry(actor, now, note{Type: "store.created", Subject: id,
-		Body: map[string]any{"merchant": st.Merchant, "coordinates": st.Coordinates}})
+		Body: storeNote{Merchant: st.Merchant, Coordinates: st.Coordinates}})
 	if err != nil {
 		return Store{}, err
 	}
@@ -263,9 +263,9 @@ func (s *Service) ChangeStore(ctx context.Context, actor mianmi.Actor, want Stor
 		if err := after.Validate(); err != nil {
 			return Store{}, evidence.Entry{}, err
 		}
-		e, err := s.entry(actor, s.now(), note{Type: "store.changed", Subject: string(before.ID), Body: map[string]any{
-			"name_changed": before.Name != after.Name, "address_changed": before.Address != after.Address,
-			"before": before.Coordinates, "after": after.Coordinates}})
+		e, err := s.entry(actor, s.now(), note{Type: "store.changed", Subject: string(before.ID), Body: storeNote{
+			Merchant: after.Merchant, NameChanged: before.Name != after.Name, AddressChanged: before.Address != after.Address,
+			Before: before.Coordinates, Coordinates: after.Coordinates}})
 		return after, e, err
 	})
 	return after, err

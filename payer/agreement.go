@@ -16,19 +16,6 @@ type AgreementInput struct {
 	Password       string
 }
 
-// agreementBody is an agreement as a record shows it.
-type agreementBody struct {
-	ID         mianmi.AgreementID `json:"id"`
-	Merchant   mianmi.MerchantID  `json:"merchant"`
-	Open       bool               `json:"open"`
-	PerPayment *int64             `json:"per_payment,omitempty"`
-	Version    int64              `json:"version"`
-}
-
-func (a Agreement) body() *agreementBody {
-	return &agreementBody{ID: a.ID, Merchant: a.Merchant, Open: a.Open, PerPayment: a.PerPayment, Version: a.Version}
-}
-
 // OpenAgreement opens the payer's agreement with a merchant, or changes the
 // limit of an open one. It needs the password and the current consent text.
 // It does not open the payer's own switch. The same again changes nothing.
@@ -78,7 +65,7 @@ func (s *Service) OpenAgreement(ctx context.Context, actor mianmi.Actor, id mian
 		a.Open, a.ClosedAt, a.PerPayment, a.ConsentVersion = true, time.Time{}, clone(in.PerPayment), in.ConsentVersion
 		a.Version++
 		return s.record(c, now, recordInput{Actor: actor, Type: "payer.agreement.opened", Before: c.Payer.snapshot(),
-			Document: in.ConsentVersion, Agreement: a.body()})
+			Document: in.ConsentVersion, Agreement: a.record()})
 	})
 	if err != nil {
 		return Agreement{}, err
@@ -113,7 +100,7 @@ func (s *Service) CloseAgreement(ctx context.Context, actor mianmi.Actor, id mia
 		if l := c.Payer.Allowance; l != nil && (l.Merchant == "" || l.Merchant == a.Merchant) {
 			c.Payer.Allowance = nil
 		}
-		return s.record(c, now, recordInput{Actor: actor, Type: "payer.agreement.closed", Before: before, Agreement: a.body()})
+		return s.record(c, now, recordInput{Actor: actor, Type: "payer.agreement.closed", Before: before, Agreement: a.record()})
 	})
 	if err != nil {
 		return Agreement{}, err

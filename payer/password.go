@@ -118,10 +118,10 @@ func (s *Service) reserve(ctx context.Context, id mianmi.PayerID, now time.Time)
 		}
 		tries := w.Tries
 		w.Tries += s.cfg.TriesMax - failed
-		until := now.Add(access.LockTime(s.cfg.LockFor, w.Tries/s.cfg.TriesMax))
+		until, before := now.Add(access.LockTime(s.cfg.LockFor, w.Tries/s.cfg.TriesMax)), c.Payer.snapshot()
 		w.LockedUntil, c.Payer.VerifiableFrom = until, &until
 		t.password = *w
-		return s.record(c, now, recordInput{Actor: payerActor(id), Type: "payer.password.locked", Before: c.Payer.snapshot(),
+		return s.record(c, now, recordInput{Actor: payerActor(id), Type: "payer.password.locked", Before: before,
 			Detail: map[string]any{"tries": tries, "until": until}})
 	})
 	return t, err

@@ -221,48 +221,18 @@ func (s *Service) settle(c *Change, now time.Time) error {
 type recordInput struct {
 	Actor     mianmi.Actor
 	Type      string
-	Before    snapshot
+	Before    Snapshot
 	Basis     *Basis
-	Document  string // version of the text that was accepted
-	Agreement *agreementBody
-	Detail    map[string]any // identifiers and figures only
-}
-
-// snapshot is a payer's settings as a record shows them.
-type snapshot struct {
-	Settings  Settings   `json:"settings"`
-	Since     time.Time  `json:"since"`
-	Pending   *Pending   `json:"pending,omitempty"`
-	FrozenAt  *time.Time `json:"frozen_at,omitempty"`
-	Allowance *Allowance `json:"allowance,omitempty"`
-}
-
-func (p *Payer) snapshot() snapshot {
-	n := snapshot{Settings: p.Settings, Since: p.Since, Pending: p.Pending, Allowance: p.Allowance}
-	if !p.Frozen.IsZero() {
-		at := p.Frozen
-		n.FrozenAt = &at
-	}
-	return n
-}
-
-// recordBody is the body of an entry: no personal data.
-type recordBody struct {
-	Version   int64          `json:"version"`
-	Before    snapshot       `json:"before"`
-	After     snapshot       `json:"after"`
-	Session   string         `json:"session,omitempty"`
-	Basis     *Basis         `json:"basis,omitempty"`
-	Document  string         `json:"document_version,omitempty"`
-	Agreement *agreementBody `json:"agreement,omitempty"`
-	Detail    map[string]any `json:"detail,omitempty"`
+	Document  string
+	Agreement *RecordedAgreement
+	Detail    map[string]any
 }
 
 // record raises the payer's version and adds the entry of the change.
 func (s *Service) record(c *Change, now time.Time, in recordInput) error {
 	c.Payer.Version++
 	c.Save = true
-	e, err := s.entry(now, c.Payer.ID, in.Actor, in.Type, recordBody{
+	e, err := s.entry(now, c.Payer.ID, in.Actor, in.Type, Record{
 		Version: c.Payer.Version, Before: in.Before, After: c.Payer.snapshot(), Session: in.Actor.Via,
 		Basis: in.Basis, Document: in.Document, Agreement: in.Agreement, Detail: in.Detail,
 	})
@@ -272,7 +242,7 @@ func (s *Service) record(c *Change, now time.Time, in recordInput) error {
 
 // entry makes an entry whose identifier sorts by time and then by the payer's
 // version: changes in one millisecond, or one transaction, stand in their order.
-func (s *Service) entry(now time.Time, id mianmi.PayerID, actor mianmi.Actor, kind string, body recordBody) (evidence.Entry, error) {
+func (s *Service) entry(now time.Time, id mianmi.PayerID, actor mianmi.Actor, kind string, body Record) (evidence.Entry, error) {
 	v := binary.BigEndian.AppendUint32(nil, uint32(body.Version)) //nolint:gosec // 24 bits are kept: it orders neighbours
 	name, err := mianmi.NewID("en", now, io.MultiReader(bytes.NewReader(v[1:]), s.Random))
 	if err != nil {
@@ -326,7 +296,7 @@ func (s *Service) Create(ctx context.Context, actor mianmi.Actor, n NewPayer) (V
 		}
 		p.VerifiableFrom = &now
 	}
-	body := recordBody{Version: 1, After: p.snapshot(), Session: actor.Via}
+	body := Record{Version: 1, After: p.snapshot(), Session: actor.Via}
 	if n.PinFree {
 		body.Document = n.RiskVersion
 	}

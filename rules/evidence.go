@@ -51,5 +51,5 @@ func (f fact) entry(actor mianmi.Actor, now time.Time, random io.Reader) (eviden
 	if err != nil {
 		return evidence.Entry{}, err
 	}
-	return evidence.Entry{ID: mianmi.EntryID(id), At: now, Type: f.kind, Subject: "rule_pack:" + f.part.ID, Actor: actor.String(), Body: body}, nil
+	return evidence.Entry{ID: mianmi.EntryID(id), At: now, Type: f.kind, Subject: Subject(f.part.ID), Actor: actor.String(), Body: body}, nil
 }

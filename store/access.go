@@ -7,6 +7,7 @@ import (
 
 	"github.com/mianmi/mianmi"
 	"github.com/mianmi/mianmi/access"
+	"github.com/mianmi/mianmi/evidence"
 )
 
 // DB is what access.Service keeps.
@@ -46,7 +47,7 @@ func (db *DB) InsertStaff(ctx context.Context, n access.StaffInsert) error {
 		if err != nil {
 			return wrapDriver("write staff", err)
 		}
-		return writeEntries(ctx, tx, mianmi.BucketOf(string(m.ID)), n.Entry)
+		return writeSettingEntries(ctx, tx, epoch, n.Entry)
 	})
 }
 
@@ -160,7 +161,7 @@ const (
 // ChangeStaff implements access.Store.
 func (db *DB) ChangeStaff(ctx context.Context, id mianmi.StaffID, fn func(*access.StaffChange) error) error {
 	return db.changeSettings(ctx, func(ctx context.Context, tx *sql.Tx, epoch int64) error {
-		return db.changeStaff(ctx, tx, id, func(c *access.StaffChange) error {
+		entries, err := db.changeStaff(ctx, tx, id, func(c *access.StaffChange) error {
 			if err := tx.QueryRowContext(ctx, otherOperators, string(id)).Scan(&c.Operators); err != nil {
 				return wrapDriver("count operators", err)
 			}
@@ -170,34 +171,43 @@ func (db *DB) ChangeStaff(ctx context.Context, id mianmi.StaffID, fn func(*acces
 			_, err := tx.ExecContext(ctx, updateStaff, string(id), c.Staff.Name, truth(c.Staff.Active), c.Staff.ResetBy, epoch)
 			return wrapDriver("write staff", err)
 		})
+		if err != nil {
+			return err
+		}
+		return writeSettingEntries(ctx, tx, epoch, entries...)
 	})
 }
 
 // ChangeCredential implements access.Store.
 func (db *DB) ChangeCredential(ctx context.Context, id mianmi.StaffID, fn func(*access.StaffChange) error) error {
 	return db.tx(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		return db.changeStaff(ctx, tx, id, fn)
+		entries, err := db.changeStaff(ctx, tx, id, fn)
+		if err != nil {
+			return err
+		}
+		return writeSettingEntries(ctx, tx, noEpoch, entries...)
 	})
 }
 
-func (db *DB) changeStaff(ctx context.Context, tx *sql.Tx, id mianmi.StaffID, fn func(*access.StaffChange) error) error {
+// changeStaff returns what is to be recorded.
+func (db *DB) changeStaff(ctx context.Context, tx *sql.Tx, id mianmi.StaffID, fn func(*access.StaffChange) error) ([]evidence.Entry, error) {
 	m, cred, err := scanStaffWhole(tx.QueryRowContext(ctx, lockStaff+db.dialect.forUpdate, string(id)))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	c := &access.StaffChange{Staff: m, Credential: cred}
 	if err := fn(c); err != nil {
-		return err
+		return nil, err
 	}
 	cred = c.Credential
 	_, err = tx.ExecContext(ctx, updateCredential, string(id), cred.Hash, cred.Tries, nullMicros(cred.LockedUntil), cred.TOTP, cred.TOTPStep)
 	if err != nil {
-		return wrapDriver("write a credential", err)
+		return nil, wrapDriver("write a credential", err)
 	}
 	if c.EndSessions {
 		if _, err := tx.ExecContext(ctx, endSessions, string(id)); err != nil {
-			return wrapDriver("end sessions", err)
+			return nil, wrapDriver("end sessions", err)
 		}
 	}
-	return writeEntries(ctx, tx, mianmi.BucketOf(string(id)), c.Entries...)
+	return c.Entries, nil
 }

@@ -104,7 +104,7 @@ func (db *DB) InsertKey(ctx context.Context, k access.Key, e evidence.Entry) err
 		if err != nil {
 			return wrapDriver("write an API key", err)
 		}
-		return writeEntries(ctx, tx, mianmi.BucketOf(string(k.ID)), e)
+		return writeSettingEntries(ctx, tx, epoch, e)
 	})
 }
 
@@ -122,7 +122,7 @@ func (db *DB) ChangeKey(ctx context.Context, id mianmi.KeyID, fn func(*access.Ke
 		if _, err := tx.ExecContext(ctx, updateKey, string(id), nullMicros(k.RevokedAt), epoch); err != nil {
 			return wrapDriver("write an API key", err)
 		}
-		return writeEntries(ctx, tx, mianmi.BucketOf(string(id)), entries...)
+		return writeSettingEntries(ctx, tx, epoch, entries...)
 	})
 }
 

@@ -34,10 +34,14 @@ func writeEntries(ctx context.Context, tx *sql.Tx, bucket mianmi.Bucket, entries
 	return nil
 }
 
+// noEpoch marks facts about logins and tries: nothing that payments share.
+const noEpoch = 0
+
 // writeSettingEntries records facts about settings, which belong to no payer:
-// each lies in the bucket of its subject.
-func writeSettingEntries(ctx context.Context, tx *sql.Tx, entries []evidence.Entry) error {
+// each lies in the bucket of its subject and bears the epoch of the change.
+func writeSettingEntries(ctx context.Context, tx *sql.Tx, epoch int64, entries ...evidence.Entry) error {
 	for _, e := range entries {
+		e.Epoch = epoch
 		if err := writeEntries(ctx, tx, mianmi.BucketOf(e.Subject), e); err != nil {
 			return err
 		}

@@ -52,7 +52,7 @@ func (db *DB) CreateMerchant(ctx context.Context, m merchant.Merchant, e evidenc
 		if err != nil {
 			return wrapDriver("create merchant", err)
 		}
-		return writeSettingEntries(ctx, tx, []evidence.Entry{e})
+		return writeSettingEntries(ctx, tx, epoch, e)
 	})
 }
 
@@ -105,7 +105,7 @@ func (db *DB) CreateStore(ctx context.Context, s merchant.Store, e evidence.Entr
 		if err != nil {
 			return wrapDriver("create store", err)
 		}
-		return writeSettingEntries(ctx, tx, []evidence.Entry{e})
+		return writeSettingEntries(ctx, tx, epoch, e)
 	})
 }
 
@@ -126,7 +126,7 @@ func (db *DB) ChangeStore(ctx context.Context, id mianmi.StoreID, decide func(me
 		if _, err := tx.ExecContext(ctx, updateStore, string(id), after.Name, after.Address, lat, lon, epoch); err != nil {
 			return wrapDriver("change store", err)
 		}
-		return writeSettingEntries(ctx, tx, []evidence.Entry{e})
+		return writeSettingEntries(ctx, tx, epoch, e)
 	})
 }
 

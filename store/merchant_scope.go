@@ -146,7 +146,7 @@ func writeOutcome(ctx context.Context, tx *sql.Tx, epoch int64, o merchant.Outco
 			return err
 		}
 	}
-	return writeSettingEntries(ctx, tx, o.Entries)
+	return writeSettingEntries(ctx, tx, epoch, o.Entries...)
 }
 
 // A version is written once: the one after the version that was read.

@@ -157,7 +157,7 @@ func writeRules(ctx context.Context, tx *sql.Tx, epoch int64, o rules.Outcome) e
 			return err
 		}
 	}
-	return writeSettingEntries(ctx, tx, o.Entries)
+	return writeSettingEntries(ctx, tx, epoch, o.Entries...)
 }
 
 // A change is decided once.

@@ -45,7 +45,7 @@ func (db *DB) CreateModel(ctx context.Context, m terminal.Model, e evidence.Entr
 		if err != nil {
 			return wrapDriver("create model", err)
 		}
-		return writeSettingEntries(ctx, tx, []evidence.Entry{e})
+		return writeSettingEntries(ctx, tx, epoch, e)
 	})
 }
 
@@ -65,7 +65,7 @@ func (db *DB) ChangeModel(ctx context.Context, id mianmi.ModelID, decide func(te
 		if _, err := tx.ExecContext(ctx, updateModel, string(id), after.Name, epoch); err != nil {
 			return wrapDriver("change model", err)
 		}
-		return writeSettingEntries(ctx, tx, []evidence.Entry{e})
+		return writeSettingEntries(ctx, tx, epoch, e)
 	})
 }
 
@@ -120,7 +120,7 @@ func (db *DB) CreateTerminal(ctx context.Context, t terminal.Terminal, e evidenc
 		if err != nil {
 			return wrapDriver("create terminal", err)
 		}
-		return writeSettingEntries(ctx, tx, []evidence.Entry{e})
+		return writeSettingEntries(ctx, tx, epoch, e)
 	})
 }
 
@@ -141,6 +141,6 @@ func (db *DB) ChangeTerminal(ctx context.Context, id mianmi.TerminalID, decide f
 		if _, err := tx.ExecContext(ctx, updateTerminal, string(id), string(after.Store), after.Name, epoch); err != nil {
 			return wrapDriver("change terminal", err)
 		}
-		return writeSettingEntries(ctx, tx, []evidence.Entry{e})
+		return writeSettingEntries(ctx, tx, epoch, e)
 	})
 }

@@ -85,8 +85,7 @@ func (s *Service) CreateModel(ctx context.Context, actor mianmi.Actor, m Model) 
 		return Model{}, err
 	}
 	m.ID, m.CreatedAt = mianmi.ModelID(id), now
-	e, err := s.entry(actor, fact{"model.created", id, map[string]any{
-		"keypad": m.Keypad, "display": m.Display, "methods": m.Methods}})
+	e, err := s.entry(actor, fact{"model.created", id, modelNote{Keypad: m.Keypad, Display: m.Display, Methods: m.Methods}})
 	if err != nil {
 		return Model{}, err
 	}
@@ -153,8 +152,7 @@ func (s *Service) Create(ctx context.Context, actor mianmi.Actor, t Terminal) (T
 		return Terminal{}, err
 	}
 	t.ID, t.Merchant, t.CreatedAt = mianmi.TerminalID(id), owner, now
-	e, err := s.entry(actor, fact{"terminal.created", id, map[string]any{
-		"store": t.Store, "model": t.Model, "unattended": t.Unattended, "purpose": t.Purpose}})
+	e, err := s.entry(actor, fact{"terminal.created", id, noteOf(t)})
 	if err != nil {
 		return Terminal{}, err
 	}
@@ -226,9 +224,11 @@ func (s *Service) Move(ctx context.Context, actor mianmi.Actor, id mianmi.Termin
 		if owner != t.Merchant {
 			return "", nil, mianmi.InvalidField("store", "is another merchant's: add the terminal there anew")
 		}
-		moved := map[string]any{"before": t.Store, "after": to}
+		from := t.Store
 		t.Store = to
-		return "terminal.moved", moved, nil
+		n := noteOf(*t)
+		n.Before = from
+		return "terminal.moved", n, nil
 	})
 }
 

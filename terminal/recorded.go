@@ -1,0 +1,60 @@
+package terminal
+
+import (
+	"fmt"
+
+	"github.com/mianmi/mianmi"
+	"github.com/mianmi/mianmi/evidence"
+	"github.com/mianmi/mianmi/pinfree"
+)
+
+// modelNote is the body of the fact that there is a model.
+type modelNote struct {
+	Keypad  bool            `json:"keypad"`
+	Display bool            `json:"display"`
+	Methods pinfree.Methods `json:"methods"`
+}
+
+// terminalNote is the body of facts about a terminal. It says all but the
+// name, so that the newest entry alone tells where the terminal is.
+type terminalNote struct {
+	Before     mianmi.StoreID `json:"before,omitempty"` // where it was
+	Store      mianmi.StoreID `json:"store"`
+	Model      mianmi.ModelID `json:"model"`
+	Unattended bool           `json:"unattended"`
+	Purpose    string         `json:"purpose"`
+}
+
+func noteOf(t Terminal) terminalNote {
+	return terminalNote{Store: t.Store, Model: t.Model, Unattended: t.Unattended, Purpose: t.Purpose}
+}
+
+// Recorded is what an entry left in force: at most one part is set, none when
+// the entry gave another name.
+type Recorded struct {
+	Model    *Model    // without name and time of creation
+	Terminal *Terminal // without name, merchant and time of creation
+}
+
+// ReadEntry reads an entry that this package wrote. A type that it does not
+// know is an error: what another program recorded must not be passed over.
+func ReadEntry(e evidence.Entry) (Recorded, error) {
+	switch e.Type {
+	case "model.renamed", "terminal.renamed":
+		return Recorded{}, nil
+	case "model.created":
+		var n modelNote
+		if err := e.ReadBody(&n); err != nil {
+			return Recorded{}, err
+		}
+		return Recorded{Model: &Model{ID: mianmi.ModelID(e.Subject), Keypad: n.Keypad, Display: n.Display, Methods: n.Methods}}, nil
+	case "terminal.created", "terminal.moved":
+		var n terminalNote
+		if err := e.ReadBody(&n); err != nil {
+			return Recorded{}, err
+		}
+		return Recorded{Terminal: &Terminal{ID: mianmi.TerminalID(e.Subject), Store: n.Store, Model: n.Model, Unattended: n.Unattended,
+			Purpose: n.Purpose}}, nil
+	}
+	return Recorded{}, fmt.Errorf("entry %s is of type %s, which this program does not know", e.ID, e.Type)
+}
