@@ -59,7 +59,7 @@ func appendRecord(dst, record []byte) []byte {
 func splitRecords(b []byte) ([][]byte, error) {
 	var out [][]byte
 	for len(b) > 0 {
-		if len(b) < 4 || uint64(len(b)-4) < uint64(binary.BigEndian.Uint32(b)) {
+		if len(b) < 4 || uint64(len(b)-4) < uint64(binary.BigEndian.Uint32(b)) { //nolint:gosec // four bytes are there
 			return nil, errors.New("the records of a batch are cut short")
 		}
 		n := 4 + binary.BigEndian.Uint32(b)

@@ -114,7 +114,7 @@ func writeRound(ctx context.Context, tx *sql.Tx, size int64, list []waiting, a e
 	}
 	for len(gone) > 0 {
 		part := gone[:min(len(gone), manyMax)]
-		if _, err := tx.ExecContext(ctx, `DELETE FROM entry_waiting WHERE n IN (`+places(1, len(part))+`)`, part...); err != nil {
+		if _, err := tx.ExecContext(ctx, `DELETE FROM entry_waiting WHERE n IN (`+places(1, len(part))+`)`, part...); err != nil { //nolint:gosec // placeholders alone
 			return wrapDriver("remove what waited for the log", err)
 		}
 		gone = gone[len(part):]
