@@ -13,7 +13,7 @@ const module = "github.com/mianmi/mianmi"
 
 // domain is who holds the business: transports and the store speak to these.
 var domain = []string{"mianmi", "money", "pinfree", "pinfree/emv", "evidence", "secret", "access", "idempotency", "payer", "merchant",
-	"terminal", "rules", "settings", "payment", "support", "risk", "notice"}
+	"terminal", "terminal/protocol", "rules", "settings", "payment", "support", "risk", "notice"}
 
 // mayImport says which packages of this module a package may import, tests
 // apart. "mianmi" is the root, "*" everything. A package that is not here may
@@ -32,9 +32,10 @@ var mayImport = map[string][]string{
 	"idempotency":         {"mianmi", "secret"}, // first answers: every transport needs them, and store keeps them
 	"payer":               {"mianmi", "money", "pinfree", "evidence", "secret", "access"},
 	"merchant":            {"mianmi", "money", "pinfree", "evidence", "secret", "access"},
-	"terminal":            {"mianmi", "money", "pinfree", "evidence"},
+	"terminal":            {"mianmi", "money", "pinfree", "evidence", "secret", "access", "terminal/protocol"},
+	"terminal/protocol":   {"mianmi", "money"},                                                                      // the words between host and terminal: both sides speak them
 	"rules":               {"mianmi", "money", "pinfree", "pinfree/compare", "pinfree/packs", "evidence", "access"}, // the life of rule packs
-	"settings":            {"mianmi", "money", "pinfree", "merchant", "terminal", "rules"},
+	"settings":            {"mianmi", "money", "pinfree", "merchant", "terminal", "terminal/protocol", "rules"},
 	"channel":             {"mianmi", "money"},
 	"channel/channeltest": {"mianmi", "money", "channel"},
 	"channel/wallet":      {"mianmi", "money", "channel"},
@@ -48,8 +49,9 @@ var mayImport = map[string][]string{
 	"store/pgtest":        {},
 	"store/storetest":     append([]string{"store", "store/pgtest", "channel", "channel/wallet", "pinfree/packs", "pinfree/compare"}, domain...),
 	"torture":             {"*"}, // tests alone: whole services, several processes, kill -9
-	"fleet":               {"mianmi", "money", "terminal", "payment"},
-	"agent":               {"mianmi", "money", "terminal", "web/ui"},
+	"fleet":               {"mianmi", "money", "secret", "evidence", "terminal", "terminal/protocol", "payment", "update"},
+	"agent":               {"mianmi", "money", "terminal/protocol", "api/client", "web/ui", "web/static", "update"}, // payments are the API's, so is their client
+	"update":              {"mianmi"},                                                                               // TUF repositories and their client: host and terminal
 	"api":                 domain,
 	"api/client":          {"mianmi", "money"},
 	"api/wechatv3":        domain,
