@@ -11,19 +11,20 @@ import (
 )
 
 const (
-	insertEntry   = `INSERT INTO entry (bucket, id, at, type, subject, bytes, records) VALUES ($1, $2, $3, $4, $5, $6, $7)`
+	insertEntry   = `INSERT INTO entry (bucket, id, at, type, subject, number, bytes, records) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`
 	insertWaiting = `INSERT INTO entry_waiting (bucket, entry) VALUES ($1, $2)`
 )
 
 // writeEntries records facts in the transaction that makes them so. bucket is
-// the payer's for facts about a payer.
-func writeEntries(ctx context.Context, tx *sql.Tx, bucket mianmi.Bucket, entries ...evidence.Entry) error {
-	for _, e := range entries {
+// the payer's for facts about a payer. The first entry gets the number, each
+// further one the next.
+func writeEntries(ctx context.Context, tx *sql.Tx, bucket mianmi.Bucket, number int64, entries ...evidence.Entry) error {
+	for i, e := range entries {
 		text, err := e.Encode()
 		if err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, insertEntry, int64(bucket), string(e.ID), micros(e.At), e.Type, e.Subject, text, nil)
+		_, err = tx.ExecContext(ctx, insertEntry, int64(bucket), string(e.ID), micros(e.At), e.Type, e.Subject, number+int64(i), text, nil)
 		if err == nil {
 			_, err = tx.ExecContext(ctx, insertWaiting, int64(bucket), string(e.ID))
 		}
@@ -42,7 +43,7 @@ const noEpoch = 0
 func writeSettingEntries(ctx context.Context, tx *sql.Tx, epoch int64, entries ...evidence.Entry) error {
 	for _, e := range entries {
 		e.Epoch = epoch
-		if err := writeEntries(ctx, tx, mianmi.BucketOf(e.Subject), e); err != nil {
+		if err := writeEntries(ctx, tx, mianmi.BucketOf(e.Subject), epoch, e); err != nil {
 			return err
 		}
 	}

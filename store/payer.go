@@ -127,7 +127,7 @@ func (db *DB) InsertPayer(ctx context.Context, n payer.Insert) error {
 				return err
 			}
 		}
-		return writeEntries(ctx, tx, bucket, n.Entry)
+		return writeEntries(ctx, tx, bucket, p.Version, n.Entry)
 	})
 }
 

@@ -31,8 +31,9 @@ func (db *DB) changePayer(ctx context.Context, tx *sql.Tx, id mianmi.PayerID, fn
 	if err := fn(c); err != nil {
 		return err
 	}
-	if c.Payer.ID != id || (c.Save && c.Payer.Version <= p.Version) {
-		return fmt.Errorf("change of payer %s keeps its version %d", id, p.Version)
+	// Each version has its entry: what was in force is rebuilt from them.
+	if raised := c.Payer.Version - p.Version; c.Payer.ID != id || raised != int64(len(c.Entries)) || c.Save && raised < 1 {
+		return fmt.Errorf("change of payer %s raises its version %d by %d with %d entries", id, p.Version, raised, len(c.Entries))
 	}
 	return writePayerChange(ctx, tx, c)
 }
@@ -68,7 +69,7 @@ func writePayerChange(ctx context.Context, tx *sql.Tx, c *payer.Change) error {
 			return wrapDriver("void payment codes", err)
 		}
 	}
-	return writeEntries(ctx, tx, bucket, c.Entries...)
+	return writeEntries(ctx, tx, bucket, p.Version-int64(len(c.Entries))+1, c.Entries...)
 }
 
 // balance and counters belong to payments.

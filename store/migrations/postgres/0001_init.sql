@@ -213,17 +213,21 @@ CREATE TABLE outbox (
   PRIMARY KEY (bucket, at, subject, seq)
 );
 
+-- number orders what is recorded about a subject, whatever the clocks of nodes:
+-- the settings epoch of the change, or the payer's version; 0: neither.
 CREATE TABLE entry (
   bucket  smallint NOT NULL,
   id      text COLLATE "C" NOT NULL,
   at      bigint   NOT NULL,
   type    text COLLATE "C" NOT NULL,
   subject text COLLATE "C" NOT NULL,
+  number  bigint   NOT NULL DEFAULT 0,
   bytes   bytea    NOT NULL,
   records bytea,
   PRIMARY KEY (id, bucket)
 );
 CREATE INDEX entry_subject ON entry (subject, id);
+CREATE INDEX entry_number ON entry (subject, number, id) WHERE number > 0;
 
 -- Entries that are not in the log yet. A row lives for a second, so the table
 -- is cleaned often.

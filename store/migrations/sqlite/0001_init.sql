@@ -209,17 +209,21 @@ CREATE TABLE outbox (
   PRIMARY KEY (at, subject, seq)
 ) WITHOUT ROWID;
 
+-- number orders what is recorded about a subject, whatever the clocks of nodes:
+-- the settings epoch of the change, or the payer's version; 0: neither.
 CREATE TABLE entry (
   bucket  integer  NOT NULL,
   id      text     NOT NULL,
   at      integer  NOT NULL,
   type    text     NOT NULL,
   subject text     NOT NULL,
+  number  integer  NOT NULL DEFAULT 0,
   bytes   blob     NOT NULL,
   records blob,
   PRIMARY KEY (id)
 ) WITHOUT ROWID;
 CREATE INDEX entry_subject ON entry (subject, id);
+CREATE INDEX entry_number ON entry (subject, number, id) WHERE number > 0;
 
 -- Entries that are not in the log yet. A number is never used twice, so that a
 -- round removes what it saw and nothing else.
