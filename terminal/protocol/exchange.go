@@ -89,8 +89,8 @@ type Decided struct {
 
 // Enrolment asks for a certificate with a one-time code.
 type Enrolment struct {
-	Code string `json:"code"`
-	CSR  []byte `json:"csr"` // PKCS #10 (RFC 2986), DER in base64, of an ECDSA P-256 key
+	Code string `json:"code"` // EnrolCode.Secret: where the code leads to is nobody else's business
+	CSR  []byte `json:"csr"`  // PKCS #10 (RFC 2986), DER in base64, of an ECDSA P-256 key
 }
 
 // Renewal asks for a new certificate for the same or another key, over a

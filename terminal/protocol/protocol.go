@@ -83,12 +83,17 @@ type Config struct {
 	ReportSeconds int64  `json:"report_seconds"`          // longest time between two reports
 	MenuLock      string `json:"menu_lock,omitempty"`     // "host": the menu shows the setting and cannot change it
 	AppMin        string `json:"app_min,omitempty"`       // oldest program that may take PIN-free payments
-	Currency      string `json:"currency"`                // of the merchant
-	Merchant      string `json:"merchant"`                // display names, for slip and screen
-	Store         string `json:"store"`                   //
-	Address       string `json:"address,omitempty"`       //
-	Name          string `json:"name"`                    // of the terminal
 	HostEnforced  bool   `json:"host_enforced,omitempty"` // the model proves nothing: only the host's word counts
+
+	// MerchantID is whose orders the terminal asks for: a lost answer is found by
+	// merchant and order number.
+	MerchantID mianmi.MerchantID `json:"merchant_id"`
+	Currency   string            `json:"currency"` // of the merchant
+	// Names for slip and screen.
+	Merchant string `json:"merchant"`
+	Store    string `json:"store"`
+	Address  string `json:"address,omitempty"`
+	Name     string `json:"name"` // of the terminal
 }
 
 // Stop is an emergency stop that concerns the terminal. The terminal ends it by

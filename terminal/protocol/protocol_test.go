@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -92,6 +93,8 @@ func TestBadReports(t *testing.T) {
 		{"a boot id that can be guessed", "boot.id", func(r *protocol.Report) { r.Boot.ID = "1" }},
 		{"PIN-free by no config", "pin_free", func(r *protocol.Report) { r.Running = nil }},
 		{"a proposal that cannot be told apart", "proposals", func(r *protocol.Report) { r.Proposals[0].ID = "" }},
+		{"a trouble that cannot be told apart", "troubles", func(r *protocol.Report) { r.Troubles = []protocol.Trouble{{Kind: "device"}} }},
+		{"too many troubles", "troubles", func(r *protocol.Report) { r.Troubles = make([]protocol.Trouble, 33) }},
 		{"too many proposals", "proposals", func(r *protocol.Report) { r.Proposals = make([]protocol.Local, 33) }},
 	}
 	key := newKey(t)
@@ -167,6 +170,25 @@ func TestConfigIsStrict(t *testing.T) {
 		`{"form":1,"terminal":"tm1","version":1,"lease_seconds":1,"report_seconds":1,"pin_free":true,"more":1}`} {
 		if c, err := protocol.DecodeConfig([]byte(text)); !errors.Is(err, mianmi.Invalid) {
 			t.Errorf("%s: %v, allows %v", text, err, c.Allows(noon))
+		}
+	}
+}
+
+// A code comes back as it was carried, and one that lost a part is no code.
+func TestEnrolCode(t *testing.T) {
+	t.Parallel()
+	want := protocol.EnrolCode{Secret: "0123456789abcdefghjk", CA: protocol.FingerprintOf([]byte("a certificate"))}
+	text := want.String()
+	got, err := protocol.ParseEnrolCode("  " + strings.ToUpper(text) + "\n")
+	if err != nil || got != want {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	if !got.CA.Is([]byte("a certificate")) || got.CA.Is([]byte("another")) || (protocol.Fingerprint{}).Is([]byte("a certificate")) {
+		t.Error("the fingerprint takes one CA for another")
+	}
+	for i := range text {
+		if c, err := protocol.ParseEnrolCode(text[:i]); !errors.Is(err, mianmi.Invalid) {
+			t.Errorf("cut at %d: %+v, %v", i, c, err)
 		}
 	}
 }

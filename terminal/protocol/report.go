@@ -42,6 +42,7 @@ type Report struct {
 	Decided   time.Time `json:"decided,omitzero"` // the last answer to a payment that came from the host
 	Proposals []Local   `json:"proposals,omitempty"`
 	Checks    []Check   `json:"checks,omitempty"`
+	Troubles  []Trouble `json:"troubles,omitempty"`
 }
 
 // Boot is one run of the terminal, from power on or restart to its end.
@@ -80,7 +81,7 @@ type Device struct {
 // Network is the verdict of the terminal's own link checks. What it means for
 // PIN-free is the host's policy. The zero Network is unsafe.
 type Network struct {
-	Kind   string `json:"kind"`    // "ethernet", "mobile", "wifi", "wifi_open", "" not known
+	Kind   string `json:"kind"`    // "ethernet", "mobile", "wifi", "wifi_open", "local": the host is this machine, "" not known
 	DNS    bool   `json:"dns"`     // the host's name leads where it should
 	TLS    bool   `json:"tls"`     // chain and pinned key fit
 	Portal bool   `json:"portal"`  // something on the way answers in the host's place
@@ -95,6 +96,16 @@ type Check struct {
 	Payment mianmi.PaymentID `json:"payment,omitempty"` // of a test payment
 	Passed  bool             `json:"passed"`
 	Detail  string           `json:"detail,omitempty"` // outcome or fault, by its code
+	At      time.Time        `json:"at"`
+}
+
+// Trouble is what a person at the terminal says is wrong, in one tap. It comes
+// again until a report with it has been accepted; ID tells repeats.
+type Trouble struct {
+	ID      string           `json:"id"`   // random
+	Kind    string           `json:"kind"` // "not_me", "no_pin_asked", "wrong_amount", "device", "other"
+	OrderNo string           `json:"order_no,omitempty"`
+	Payment mianmi.PaymentID `json:"payment,omitempty"`
 	At      time.Time        `json:"at"`
 }
 
@@ -199,6 +210,8 @@ func (r Report) check() error {
 		return mianmi.InvalidField("proposals", "at most 32 a report")
 	case len(r.Checks) > listMax:
 		return mianmi.InvalidField("checks", "at most 32 a report")
+	case len(r.Troubles) > listMax:
+		return mianmi.InvalidField("troubles", "at most 32 a report")
 	case r.Refused != nil && len(r.Refused.Reason) > textMax:
 		return mianmi.InvalidField("refused.reason", "at most 200 bytes")
 	case r.PinFree && r.Running == nil:
@@ -212,6 +225,11 @@ func (r Report) check() error {
 	for _, l := range r.Proposals {
 		if len(l.ID) < 16 || len(l.ID) > 64 || len(l.Author) > textMax || l.Version < 1 {
 			return mianmi.InvalidField("proposals", "each has a random id, a version and an author")
+		}
+	}
+	for _, t := range r.Troubles {
+		if len(t.ID) < 16 || len(t.ID) > 64 || len(t.Kind) > textMax || len(t.OrderNo) > textMax || len(t.Payment) > textMax {
+			return mianmi.InvalidField("troubles", "each has a random id, and texts of at most 200 bytes")
 		}
 	}
 	return nil
