@@ -55,7 +55,7 @@ func newStub(outcome pinfree.Outcome) *stub {
 	snap := new(settings.Snapshot).With(settings.Changes{Epoch: 7,
 		Merchants: []merchant.Merchant{{ID: "mc1", Name: "晨光超市", Currency: "CNY"}},
 		Stores:    []merchant.Store{{ID: "st1", Merchant: "mc1", Name: "人民路店", Address: "人民路 1 号"}},
-		Models:    []terminal.Model{{ID: "md1", Name: "N900"}},
+		Models:    []terminal.Model{{ID: "md1", Name: "N900", Proof: terminal.ByHost}},
 		Terminals: []terminal.Terminal{{ID: "tm1", Store: "st1", Merchant: "mc1", Model: "md1", Name: "收银台 1"}}})
 	p := payment.Payment{ID: "pm3a01j9zqk4x8b2c3d4e5f6g7h8j9", Payer: "py01j9zqk4x8b2c3d4e5f6g7h8j9", Merchant: "mc1", Store: "st1", Terminal: "tm1",
 		Method: pinfree.PaymentCode, Entry: pinfree.Scanned, Channel: "wallet", Outcome: outcome, Rules: "0123456789ab", Epoch: 7, PayerVersion: 3,

@@ -15,7 +15,7 @@ func (s *Server) registerTerminals() {
 	sees := only(allStaff...).keys(mianmi.ScopeRead | mianmi.ScopeManage | mianmi.ScopePay | mianmi.ScopeTighten)
 	everyKey := only(allStaff...).keys(allScopes)
 	add(s, route{method: "POST", path: "/v1/models", name: "createModel", tag: "terminals", status: 201, repeat: firstAnswer, may: only(mianmi.RoleOperator),
-		summary: "Create a model of terminal", about: "What its machines can do. Only the name can be changed later: another keypad is another model."}, s.createModel)
+		summary: "Create a model of terminal", about: "What its machines can do, and how one knows what they run. Only the name can be changed later: another keypad is another model."}, s.createModel)
 	add(s, route{method: "GET", path: "/v1/models", name: "models", tag: "terminals", may: everyKey, summary: "List models", about: "Models belong to no merchant."}, s.models)
 	add(s, route{method: "GET", path: "/v1/models/{model}", name: "model", tag: "terminals", may: everyKey, summary: "Show a model", about: "What its machines can do."}, s.model)
 	add(s, route{method: "PATCH", path: "/v1/models/{model}", name: "renameModel", tag: "terminals", may: only(mianmi.RoleOperator), summary: "Rename a model", about: "The name that people read."}, s.renameModel)
@@ -59,6 +59,8 @@ type NewModel struct {
 	Name    string   `json:"name"`
 	Keypad  bool     `json:"keypad,omitzero" doc:"A physical keypad for PINs"`
 	Display bool     `json:"display,omitzero" doc:"Can show a QR code"`
+	Reboot  bool     `json:"reboot,omitzero" doc:"Runs a setting from the next boot on"`
+	Proof   string   `json:"proof,omitzero" enum:"attestation,host" doc:"How one knows what its terminals run: by attestation (when left out), or by the host's word alone"`
 	Methods []string `json:"methods" doc:"payment_code, card_tap, card_insert, card_swipe, dynamic_qr"`
 }
 
@@ -68,6 +70,8 @@ type Model struct {
 	Name      string    `json:"name"`
 	Keypad    bool      `json:"keypad"`
 	Display   bool      `json:"display"`
+	Reboot    bool      `json:"reboot" doc:"Runs a setting from the next boot on"`
+	Proof     string    `json:"proof" enum:"attestation,host" doc:"How one knows what its terminals run: they sign reports of it, or nobody knows and the host's word alone counts"`
 	Methods   []string  `json:"methods"`
 	CreatedAt time.Time `json:"created_at"`
 }
@@ -76,7 +80,8 @@ type Model struct {
 type ModelOutput struct{ Body Model }
 
 func showModel(m *terminal.Model) Model {
-	return Model{ID: string(m.ID), Name: m.Name, Keypad: m.Keypad, Display: m.Display, Methods: methodNames(m.Methods), CreatedAt: m.CreatedAt}
+	return Model{ID: string(m.ID), Name: m.Name, Keypad: m.Keypad, Display: m.Display, Reboot: m.Reboot, Proof: m.Proof.String(),
+		Methods: methodNames(m.Methods), CreatedAt: m.CreatedAt}
 }
 
 func oneModel(m terminal.Model, err error) (*ModelOutput, error) {
@@ -91,7 +96,15 @@ func (s *Server) createModel(ctx context.Context, a mianmi.Actor, in *struct{ Bo
 	if err != nil {
 		return nil, err
 	}
-	return oneModel(s.Terminals.CreateModel(ctx, a, terminal.Model{Name: in.Body.Name, Keypad: in.Body.Keypad, Display: in.Body.Display, Methods: set}))
+	b := in.Body
+	m := terminal.Model{Name: b.Name, Keypad: b.Keypad, Display: b.Display, Reboot: b.Reboot, Methods: set}
+	if b.Proof != "" {
+		var ok bool
+		if m.Proof, ok = terminal.ParseProof(b.Proof); !ok {
+			return nil, mianmi.InvalidField("proof", "want attestation or host")
+		}
+	}
+	return oneModel(s.Terminals.CreateModel(ctx, a, m))
 }
 
 func (s *Server) models(ctx context.Context, a mianmi.Actor, in *PageInput) (*struct{ Body List[Model] }, error) {

@@ -214,7 +214,7 @@ func (w *world) shop(name string) *shop {
 	w.t.Helper()
 	ctx, t := w.t.Context(), w.t
 	s := &shop{}
-	s.model = get[client.Model](t)(w.operator.CreateModel(ctx, client.NewModel{Name: "N900", Keypad: true, Display: true,
+	s.model = get[client.Model](t)(w.operator.CreateModel(ctx, client.NewModel{Name: "N900", Keypad: true, Display: true, Proof: "host",
 		Methods: []string{"payment_code", "card_tap", "card_insert", "card_swipe", "dynamic_qr"}}))
 	s.merchant = get[client.Merchant](t)(w.operator.CreateMerchant(ctx, client.NewMerchant{Name: name, Currency: "CNY",
 		Facts: client.Facts{Country: "CN", MCC: 5411, NoPIN: true, Upgraded: true}}))

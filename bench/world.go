@@ -71,7 +71,7 @@ func newWorld(ctx context.Context, d parts, n int, run string) (*World, error) {
 	first := mianmi.Actor{Role: mianmi.RoleOperator, ID: operatorOfBench}
 	second := mianmi.Actor{Role: mianmi.RoleOperator, ID: secondOpOfBench}
 	w := &World{payers: n, run: run}
-	md, err := d.terminals.CreateModel(ctx, first, terminal.Model{Name: "bench " + run, Keypad: true, Display: true, Methods: allMethods})
+	md, err := d.terminals.CreateModel(ctx, first, terminal.Model{Name: "bench " + run, Keypad: true, Display: true, Proof: terminal.ByHost, Methods: allMethods})
 	if err != nil {
 		return nil, fmt.Errorf("create a model: %w", err)
 	}

@@ -73,7 +73,7 @@ func (l *loader) load(ctx context.Context) error {
 	}
 	l.world.WalletKey, l.wallet = key.Token, l.api.As(key.Token)
 	for _, m := range models {
-		got, err := l.operator.CreateModel(ctx, client.NewModel{Name: m.name, Keypad: m.keypad, Display: m.display, Methods: m.methods})
+		got, err := l.operator.CreateModel(ctx, client.NewModel{Name: m.name, Keypad: m.keypad, Display: m.display, Proof: "host", Methods: m.methods})
 		if err != nil {
 			return fmt.Errorf("model %s: %w", m.name, err)
 		}

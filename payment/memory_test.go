@@ -158,7 +158,7 @@ func newCounter(t testing.TB, cfg payment.Config) *counter {
 	c.m.snapshot = new(settings.Snapshot).With(settings.Changes{Epoch: 1,
 		Merchants: []merchant.Merchant{{ID: "mc1", Name: "茶店", Currency: "CNY", Facts: merchant.Facts{Country: "CN", MCC: 5812, NoPIN: true, Upgraded: true}}},
 		Stores:    []merchant.Store{{ID: "st1", Merchant: "mc1", Name: "店"}},
-		Models:    []terminal.Model{{ID: "md1", Name: "P2", Keypad: true, Methods: methods}},
+		Models:    []terminal.Model{{ID: "md1", Name: "P2", Keypad: true, Proof: terminal.ByHost, Methods: methods}},
 		Terminals: []terminal.Terminal{{ID: "tm1", Store: "st1", Merchant: "mc1", Model: "md1", Name: "收银台"}},
 		Policies:  []merchant.Policy{{Scope: merchant.OfMerchant("mc1"), Terms: merchant.Terms{PinFree: true}, Version: 1}}})
 	since := time.Unix(0, 0)

@@ -15,7 +15,7 @@ import (
 
 // big is a world of n terminals, 20 to a store and 5 stores to a merchant.
 func big(n int) settings.Changes {
-	c := settings.Changes{Epoch: 1, Models: []terminal.Model{{ID: "md1", Keypad: true, Methods: 1<<pinfree.PaymentCode | 1<<pinfree.CardTap}}}
+	c := settings.Changes{Epoch: 1, Models: []terminal.Model{{ID: "md1", Keypad: true, Proof: terminal.ByHost, Methods: 1<<pinfree.PaymentCode | 1<<pinfree.CardTap}}}
 	limit := money.Of(30000, "CNY")
 	for i := range n {
 		st, mc := i/20, i/100

@@ -22,7 +22,7 @@ var start = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 // small is 2 merchants with 2 stores and 2 terminals each, of 2 models.
 func small() settings.Changes {
 	all := pinfree.Methods(0).Set(pinfree.PaymentCode).Set(pinfree.CardTap)
-	c := settings.Changes{Epoch: 1, Models: []terminal.Model{{ID: "md0", Methods: all}, {ID: "md1", Methods: pinfree.Methods(0).Set(pinfree.CardTap)}}}
+	c := settings.Changes{Epoch: 1, Models: []terminal.Model{{ID: "md0", Proof: terminal.ByHost, Methods: all}, {ID: "md1", Proof: terminal.ByHost, Methods: pinfree.Methods(0).Set(pinfree.CardTap)}}}
 	for m := range 2 {
 		mc := mianmi.MerchantID(fmt.Sprint("mc", m))
 		c.Merchants = append(c.Merchants, merchant.Merchant{ID: mc, Currency: "CNY"})

@@ -58,7 +58,7 @@ func fillTerminals(b *testing.B, db *DB, n int) {
 	err := db.changeSettings(b.Context(), func(ctx context.Context, tx *sql.Tx, epoch int64) error {
 		for _, q := range []string{
 			"INSERT INTO merchant (id, name, currency, country, mcc, no_pin, upgraded, agreement_required, risk, version, created_at, epoch) VALUES ('mc1', 'm', 'CNY', 'CN', 0, 1, 1, 0, 'low', 1, 0, $1)",
-			"INSERT INTO model (id, name, keypad, display, methods, created_at, epoch) VALUES ('md1', 'm', 1, 1, 2, 0, $1)",
+			"INSERT INTO model (id, name, keypad, display, reboot, proof, methods, created_at, epoch) VALUES ('md1', 'm', 1, 1, 0, 1, 2, 0, $1)",
 			"INSERT INTO store (id, merchant, name, address, created_at, epoch) SELECT " + id("st", "i") + ", 'mc1', 's', '', 0, CAST($1 AS bigint) FROM " + numbers(n/20),
 			"INSERT INTO terminal (id, store, model, name, unattended, purpose, created_at, epoch) SELECT " + id("tm", "i") + ", " + id("st", "(i / 20)") + ", 'md1', 't', 0, '', 0, CAST($1 AS bigint) FROM " + numbers(n),
 		} {

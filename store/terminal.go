@@ -11,11 +11,11 @@ import (
 
 var _ terminal.Records = (*DB)(nil)
 
-const modelColumns = `id, name, keypad, display, methods, created_at`
+const modelColumns = `id, name, keypad, display, reboot, proof, methods, created_at`
 
 func scanModel(scan scanner) (m terminal.Model, err error) {
 	var created int64
-	err = scan(&m.ID, &m.Name, &m.Keypad, &m.Display, &m.Methods, &created)
+	err = scan(&m.ID, &m.Name, &m.Keypad, &m.Display, &m.Reboot, &m.Proof, &m.Methods, &created)
 	m.CreatedAt = fromMicros(created)
 	return m, err
 }
@@ -34,14 +34,14 @@ func (db *DB) Models(ctx context.Context, after mianmi.ModelID, limit int) ([]te
 	return readAll(ctx, db.read, scanModel, selectModels, string(after), limit)
 }
 
-const insertModel = `INSERT INTO model (id, name, keypad, display, methods, created_at, epoch)
-VALUES ($1, $2, $3, $4, $5, $6, $7)`
+const insertModel = `INSERT INTO model (id, name, keypad, display, reboot, proof, methods, created_at, epoch)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`
 
 // CreateModel writes a model and the entry of its creation.
 func (db *DB) CreateModel(ctx context.Context, m terminal.Model, e evidence.Entry) error {
 	return db.changeSettings(ctx, func(ctx context.Context, tx *sql.Tx, epoch int64) error {
-		_, err := tx.ExecContext(ctx, insertModel, string(m.ID), m.Name, bit(m.Keypad), bit(m.Display), int64(m.Methods),
-			micros(m.CreatedAt), epoch)
+		_, err := tx.ExecContext(ctx, insertModel, string(m.ID), m.Name, bit(m.Keypad), bit(m.Display), bit(m.Reboot),
+			int64(m.Proof), int64(m.Methods), micros(m.CreatedAt), epoch)
 		if err != nil {
 			return wrapDriver("create model", err)
 		}

@@ -12,6 +12,8 @@ import (
 type modelNote struct {
 	Keypad  bool            `json:"keypad"`
 	Display bool            `json:"display"`
+	Reboot  bool            `json:"reboot"`
+	Proof   string          `json:"proof"`
 	Methods pinfree.Methods `json:"methods"`
 }
 
@@ -47,7 +49,12 @@ func ReadEntry(e evidence.Entry) (Recorded, error) {
 		if err := e.ReadBody(&n); err != nil {
 			return Recorded{}, err
 		}
-		return Recorded{Model: &Model{ID: mianmi.ModelID(e.Subject), Keypad: n.Keypad, Display: n.Display, Methods: n.Methods}}, nil
+		proof, ok := ParseProof(n.Proof)
+		if !ok {
+			return Recorded{}, fmt.Errorf("entry %s: a model with a proof that this program does not know", e.ID)
+		}
+		return Recorded{Model: &Model{ID: mianmi.ModelID(e.Subject), Keypad: n.Keypad, Display: n.Display, Reboot: n.Reboot, Proof: proof,
+			Methods: n.Methods}}, nil
 	case "terminal.created", "terminal.moved":
 		var n terminalNote
 		if err := e.ReadBody(&n); err != nil {

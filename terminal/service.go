@@ -85,7 +85,8 @@ func (s *Service) CreateModel(ctx context.Context, actor mianmi.Actor, m Model) 
 		return Model{}, err
 	}
 	m.ID, m.CreatedAt = mianmi.ModelID(id), now
-	e, err := s.entry(actor, fact{"model.created", id, modelNote{Keypad: m.Keypad, Display: m.Display, Methods: m.Methods}})
+	e, err := s.entry(actor, fact{"model.created", id, modelNote{Keypad: m.Keypad, Display: m.Display, Reboot: m.Reboot,
+		Proof: m.Proof.String(), Methods: m.Methods}})
 	if err != nil {
 		return Model{}, err
 	}

@@ -17,14 +17,50 @@ import (
 )
 
 // Model is a kind of terminal. Only its name changes: another keypad is
-// another model, so that no terminal gains a method unseen.
+// another model, so that no terminal gains a method unseen, and none stops
+// having to prove what it runs.
 type Model struct {
 	ID        mianmi.ModelID
 	Name      string
 	Keypad    bool            // a physical keypad for PINs
 	Display   bool            // can show a QR code
+	Reboot    bool            // runs a setting from the next boot on
+	Proof     Proof           // how one knows what its terminals run
 	Methods   pinfree.Methods // what it can read or show; cash needs no machine
 	CreatedAt time.Time
+}
+
+// Proof is how one knows what the terminals of a model run (docs/adr/0009).
+// The numbers are stored. The zero Proof is the one that has to be earned.
+type Proof uint8
+
+const (
+	// ByAttestation: a terminal signs reports of what it runs, and PIN-free
+	// needs one that is new enough.
+	ByAttestation Proof = 0
+	// ByHost: it runs nothing of ours. It is PIN-free by the host's word alone,
+	// and whoever made the model answers for that.
+	ByHost Proof = 1
+)
+
+var proofNames = [...]string{"attestation", "host"}
+
+// String returns the proof's name as it stands in the API.
+func (p Proof) String() string {
+	if int(p) < len(proofNames) {
+		return proofNames[p]
+	}
+	return ""
+}
+
+// ParseProof is the inverse of String; ok is false for an unknown name.
+func ParseProof(name string) (p Proof, ok bool) {
+	for i, n := range proofNames {
+		if n == name {
+			return Proof(i), true //nolint:gosec // there are two
+		}
+	}
+	return ByAttestation, false
 }
 
 // Terminal is one machine in a store.
@@ -59,6 +95,9 @@ func (m Model) Accepts(method pinfree.Method) bool {
 func (m Model) Validate() error {
 	if err := checkName(m.Name); err != nil {
 		return err
+	}
+	if m.Proof > ByHost {
+		return mianmi.InvalidField("proof", "want attestation or host")
 	}
 	if m.Methods&^readable != 0 {
 		return mianmi.InvalidField("methods", "want payment_code, card_tap, card_insert, card_swipe, dynamic_qr")

@@ -16,24 +16,25 @@ func TestValidate(t *testing.T) {
 		in    interface{ Validate() error }
 		field string
 	}{
-		"a model":                           {Model{Name: "P2", Display: true, Methods: readable}, ""},
-		"a model that reads nothing":        {Model{Name: "till"}, ""},
-		"a model without a name":            {Model{}, "name"},
-		"a model with a name too long":      {Model{Name: strings.Repeat("型", nameMax+1)}, "name"},
-		"a model with a name not text":      {Model{Name: "\xff"}, "name"},
-		"a name that ends with a space":     {Model{Name: "P2 "}, "name"},
-		"a model that reads cash":           {Model{Name: "P2", Methods: pinfree.Methods(0).Set(pinfree.Cash)}, "methods"},
-		"a model that reads the unknown":    {Model{Name: "P2", Methods: 1}, "methods"},
-		"a QR code without a display":       {Model{Name: "P2", Methods: qr}, "display"},
-		"a terminal":                        {Terminal{Store: "st1", Model: "md1", Name: "till"}, ""},
-		"an unattended terminal":            {Terminal{Store: "st1", Model: "md1", Name: "gate", Unattended: true, Purpose: "transport_fare"}, ""},
-		"a terminal without a store":        {Terminal{Model: "md1", Name: "till"}, "store"},
-		"a terminal without a model":        {Terminal{Store: "st1", Name: "till"}, "model"},
-		"a terminal without a name":         {Terminal{Store: "st1", Model: "md1"}, "name"},
-		"an attended terminal's purpose":    {Terminal{Store: "st1", Model: "md1", Name: "till", Purpose: "vending"}, "purpose"},
-		"a purpose that is a sentence":      {Terminal{Store: "st1", Model: "md1", Name: "gate", Unattended: true, Purpose: "Fare!"}, "purpose"},
-		"a purpose longer than it may be":   {Terminal{Store: "st1", Model: "md1", Name: "gate", Unattended: true, Purpose: strings.Repeat("a", 33)}, "purpose"},
-		"a terminal whose name has a break": {Terminal{Store: "st1", Model: "md1", Name: "a\tb"}, "name"},
+		"a model":                             {Model{Name: "P2", Display: true, Methods: readable}, ""},
+		"a model that reads nothing":          {Model{Name: "till"}, ""},
+		"a model without a name":              {Model{}, "name"},
+		"a model with a name too long":        {Model{Name: strings.Repeat("型", nameMax+1)}, "name"},
+		"a model with a name not text":        {Model{Name: "\xff"}, "name"},
+		"a name that ends with a space":       {Model{Name: "P2 "}, "name"},
+		"a model that reads cash":             {Model{Name: "P2", Methods: pinfree.Methods(0).Set(pinfree.Cash)}, "methods"},
+		"a model that reads the unknown":      {Model{Name: "P2", Methods: 1}, "methods"},
+		"a model that proves in no known way": {Model{Name: "P2", Proof: ByHost + 1}, "proof"},
+		"a QR code without a display":         {Model{Name: "P2", Methods: qr}, "display"},
+		"a terminal":                          {Terminal{Store: "st1", Model: "md1", Name: "till"}, ""},
+		"an unattended terminal":              {Terminal{Store: "st1", Model: "md1", Name: "gate", Unattended: true, Purpose: "transport_fare"}, ""},
+		"a terminal without a store":          {Terminal{Model: "md1", Name: "till"}, "store"},
+		"a terminal without a model":          {Terminal{Store: "st1", Name: "till"}, "model"},
+		"a terminal without a name":           {Terminal{Store: "st1", Model: "md1"}, "name"},
+		"an attended terminal's purpose":      {Terminal{Store: "st1", Model: "md1", Name: "till", Purpose: "vending"}, "purpose"},
+		"a purpose that is a sentence":        {Terminal{Store: "st1", Model: "md1", Name: "gate", Unattended: true, Purpose: "Fare!"}, "purpose"},
+		"a purpose longer than it may be":     {Terminal{Store: "st1", Model: "md1", Name: "gate", Unattended: true, Purpose: strings.Repeat("a", 33)}, "purpose"},
+		"a terminal whose name has a break":   {Terminal{Store: "st1", Model: "md1", Name: "a\tb"}, "name"},
 	}
 	for name, tt := range tests {
 		err := tt.in.Validate()
@@ -55,6 +56,25 @@ func TestModelAccepts(t *testing.T) {
 		pinfree.PaymentCode: false, pinfree.DynamicQR: false, pinfree.Cash: true} {
 		if got := m.Accepts(method); got != want {
 			t.Errorf("%v: %v, want %v", method, got, want)
+		}
+	}
+}
+
+// A model has to be trusted on purpose: one of which nothing is said has to
+// prove, and names go there and back.
+func TestProof(t *testing.T) {
+	t.Parallel()
+	if (Model{}).Proof != ByAttestation {
+		t.Error("a model of which nothing is said is believed")
+	}
+	for _, p := range []Proof{ByAttestation, ByHost} {
+		if got, ok := ParseProof(p.String()); !ok || got != p {
+			t.Errorf("%v comes back as %v, %v", p, got, ok)
+		}
+	}
+	for _, name := range []string{"", "Host", "none"} {
+		if p, ok := ParseProof(name); ok || p != ByAttestation {
+			t.Errorf("%q is read as %v, %v", name, p, ok)
 		}
 	}
 }

@@ -115,6 +115,8 @@ type NewModel struct {
 	Name    string   `json:"name"`
 	Keypad  bool     `json:"keypad,omitzero"`
 	Display bool     `json:"display,omitzero"`
+	Reboot  bool     `json:"reboot,omitzero"` // runs a setting from the next boot on
+	Proof   string   `json:"proof,omitzero"`  // "attestation" when empty, or "host": its terminals prove nothing
 	Methods []string `json:"methods"`
 }
 
@@ -124,6 +126,8 @@ type Model struct {
 	Name      string         `json:"name"`
 	Keypad    bool           `json:"keypad"`
 	Display   bool           `json:"display"`
+	Reboot    bool           `json:"reboot"`
+	Proof     string         `json:"proof"` // "attestation" or "host"
 	Methods   []string       `json:"methods"`
 	CreatedAt time.Time      `json:"created_at"`
 }

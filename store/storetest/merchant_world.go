@@ -85,7 +85,7 @@ func newMerchantWorld(t *testing.T, db *store.DB) *merchantWorld {
 	w.merchant = w.newMerchant(t, "茶店")
 	w.store = must(w.merchants.CreateStore(t.Context(), w.operator, merchant.Store{Merchant: w.merchant.ID, Name: "人民路店",
 		Address: "人民路 1 号", Coordinates: &merchant.Coordinates{LatE6: 31_230_416, LonE6: 121_473_701}}))(t)
-	w.model = must(w.terminals.CreateModel(t.Context(), w.operator, terminal.Model{Name: "P2", Keypad: true, Display: true,
+	w.model = must(w.terminals.CreateModel(t.Context(), w.operator, terminal.Model{Name: "P2", Keypad: true, Display: true, Reboot: true, Proof: terminal.ByHost,
 		Methods: pinfree.Methods(0).Set(pinfree.PaymentCode).Set(pinfree.CardTap).Set(pinfree.DynamicQR)}))(t)
 	w.terminal = w.newTerminal(t, w.store.ID)
 	of := func(role mianmi.Role, id string, st mianmi.StoreID) mianmi.Actor {

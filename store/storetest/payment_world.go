@@ -146,11 +146,11 @@ func (n *Node) NewShop(ctx context.Context, facts merchant.Facts) (Shop, error) 
 	if err != nil {
 		return s, err
 	}
-	full, err := n.Terminals.CreateModel(ctx, Operator, terminal.Model{Name: "P2", Keypad: true, Display: true, Methods: everyMethod})
+	full, err := n.Terminals.CreateModel(ctx, Operator, terminal.Model{Name: "P2", Keypad: true, Display: true, Proof: terminal.ByHost, Methods: everyMethod})
 	if err != nil {
 		return s, err
 	}
-	bare, err := n.Terminals.CreateModel(ctx, Operator, terminal.Model{Name: "B1",
+	bare, err := n.Terminals.CreateModel(ctx, Operator, terminal.Model{Name: "B1", Proof: terminal.ByHost,
 		Methods: pinfree.Methods(0).Set(pinfree.PaymentCode).Set(pinfree.CardTap)})
 	if err != nil {
 		return s, err

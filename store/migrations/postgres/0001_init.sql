@@ -330,6 +330,9 @@ CREATE TABLE model (
   name       text COLLATE "C" NOT NULL,
   keypad     smallint NOT NULL,
   display    smallint NOT NULL,
+  reboot     smallint NOT NULL,
+  -- how one knows what its terminals run: 0 attestation, 1 the host's word alone
+  proof      smallint NOT NULL CHECK (proof IN (0, 1)),
   methods    integer  NOT NULL,
   created_at bigint   NOT NULL,
   epoch      bigint   NOT NULL

@@ -325,6 +325,9 @@ CREATE TABLE model (
   name       text     NOT NULL,
   keypad     integer  NOT NULL,
   display    integer  NOT NULL,
+  reboot     integer  NOT NULL,
+  -- how one knows what its terminals run: 0 attestation, 1 the host's word alone
+  proof      integer  NOT NULL CHECK (proof IN (0, 1)),
   methods    integer  NOT NULL,
   created_at integer  NOT NULL,
   epoch      integer  NOT NULL
