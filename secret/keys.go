@@ -18,6 +18,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"github.com/mianmi/mianmi"
@@ -36,6 +37,7 @@ const (
 	ForResetCode   Purpose = "reset_code"   // digest: one-time codes that set a new password
 	ForTOTP        Purpose = "totp"         // sealed: the shared secret of a one-time-password app
 	forPassword    Purpose = "password"     // pepper: below every argon2id hash
+	forLog         Purpose = "checkpoint"   // seed: the first key of the transparency log
 )
 
 const (
@@ -43,6 +45,7 @@ const (
 	keyBytes     = 32
 	fileBytesMax = 64 << 10 // a keys file has a few hundred bytes
 	pinKeysMax   = 8        // the current key and those that terminals may still use
+	logKeysMax   = 31       // one more is made of the master key; as many as a receipt can follow
 )
 
 // DigestBytes is the length of a keyed digest: 128 bits, so that a collision
@@ -53,6 +56,7 @@ const DigestBytes = 16
 type Keys struct {
 	master []byte
 	pin    []pinKey // the first is the current one
+	log    [][]byte // seeds of the log's keys, the newest first
 
 	derived sync.Map // Purpose → *sync.Pool of keyed HMACs
 	sealers sync.Map // Purpose → cipher.AEAD
@@ -63,6 +67,9 @@ type keysFile struct {
 	Version int      `json:"version"`
 	Master  []byte   `json:"master"`
 	PIN     [][]byte `json:"pin"` // seeds of key pairs, the current one first
+	// Log has the seeds of the transparency log's keys after the first one, which
+	// comes from Master; the newest first.
+	Log [][]byte `json:"log,omitempty"`
 }
 
 // New makes fresh keys from the randomness.
@@ -113,7 +120,17 @@ func (f keysFile) keys() (*Keys, error) {
 	if len(f.PIN) == 0 || len(f.PIN) > pinKeysMax {
 		return nil, mianmi.InvalidField("keys.pin", "want one to eight keys, the current one first")
 	}
+	if len(f.Log) > logKeysMax {
+		return nil, mianmi.InvalidField("keys.log", "want at most 31 seeds, the newest first")
+	}
 	k := &Keys{master: f.Master}
+	for _, seed := range f.Log {
+		if len(seed) != keyBytes {
+			return nil, mianmi.InvalidField("keys.log", "want 32 bytes in base64")
+		}
+		k.log = append(k.log, seed)
+	}
+	k.log = append(k.log, k.derive("log", forLog))
 	for _, seed := range f.PIN {
 		p, err := newPINKey(seed)
 		if err != nil {
@@ -169,33 +186,90 @@ func Load(path string) (*Keys, error) {
 	return Parse(text)
 }
 
+// LogSeeds are the secret seeds of the transparency log's keys, the newest
+// first. The last one is made of the master key.
+func (k *Keys) LogSeeds() [][]byte { return slices.Clone(k.log) }
+
+// AddLogSeed puts a fresh seed for the transparency log's next key into a keys
+// file, whole or not at all. It is in no use before the log changes to it.
+func AddLogSeed(path string, random io.Reader) (*Keys, error) {
+	if _, err := Load(path); err != nil {
+		return nil, err
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read keys file: %w", err)
+	}
+	var f keysFile
+	if err := json.Unmarshal(text, &f); err != nil {
+		return nil, mianmi.InvalidField("keys", "not the JSON of a keys file")
+	}
+	seed := make([]byte, keyBytes)
+	if _, err := io.ReadFull(random, seed); err != nil {
+		return nil, fmt.Errorf("read randomness for a key: %w", err)
+	}
+	f.Log = append([][]byte{seed}, f.Log...)
+	if _, err := f.keys(); err != nil {
+		return nil, err
+	}
+	if err := replace(path, f); err != nil {
+		return nil, fmt.Errorf("write keys file: %w", err)
+	}
+	return Load(path)
+}
+
 // create writes the file whole or not at all, and never over another: it is
 // written under a name of its own and then linked.
 func create(path string, f keysFile) (made bool, err error) {
-	text, err := json.MarshalIndent(f, "", "  ")
+	tmp, err := writeAside(path, f)
 	if err != nil {
 		return false, err
 	}
-	tmp, err := os.CreateTemp(filepath.Dir(path), ".keys-*") // mode 0600
-	if err != nil {
-		return false, err
-	}
-	defer os.Remove(tmp.Name()) //nolint:errcheck // its link is what counts
-	_, err = tmp.Write(append(text, '\n'))
-	if err := errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
-		return false, err
-	}
-	switch err := os.Link(tmp.Name(), path); {
+	defer os.Remove(tmp) //nolint:errcheck // its link is what counts
+	switch err := os.Link(tmp, path); {
 	case errors.Is(err, fs.ErrExist):
 		return false, nil // another node was faster
 	case err != nil:
 		return false, err
 	}
+	return true, syncFolder(path)
+}
+
+// replace writes the file anew, whole or not at all.
+func replace(path string, f keysFile) error {
+	tmp, err := writeAside(path, f)
+	if err != nil {
+		return err
+	}
+	if err := os.Rename(tmp, path); err != nil {
+		return errors.Join(err, os.Remove(tmp))
+	}
+	return syncFolder(path)
+}
+
+// writeAside writes keys to a new file beside path and returns its name.
+func writeAside(path string, f keysFile) (string, error) {
+	text, err := json.MarshalIndent(f, "", "  ")
+	if err != nil {
+		return "", err
+	}
+	tmp, err := os.CreateTemp(filepath.Dir(path), ".keys-*") // mode 0600
+	if err != nil {
+		return "", err
+	}
+	_, err = tmp.Write(append(text, '\n'))
+	if err := errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
+		return "", errors.Join(err, os.Remove(tmp.Name()))
+	}
+	return tmp.Name(), nil
+}
+
+func syncFolder(path string) error {
 	dir, err := os.Open(filepath.Dir(path))
 	if err != nil {
-		return true, err
+		return err
 	}
-	return true, errors.Join(dir.Sync(), dir.Close())
+	return errors.Join(dir.Sync(), dir.Close())
 }
 
 // derive is the key of a purpose (HKDF-SHA-256, RFC 5869).

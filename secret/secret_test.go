@@ -71,6 +71,48 @@ func TestLoadOrCreate(t *testing.T) {
 	}
 }
 
+// A new seed of the log's key comes first and leaves all else as it was; the
+// first one of all is the same at every start.
+func TestAddLogSeed(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "keys.json")
+	if _, err := secret.AddLogSeed(path, rand.Reader); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("without a file: %v", err)
+	}
+	before, _, err := secret.LoadOrCreate(path, rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := before.LogSeeds()
+	if len(want) != 1 || len(want[0]) != 32 {
+		t.Fatalf("%d seeds at first", len(want))
+	}
+	for len(want) < 32 {
+		k, err := secret.AddLogSeed(path, rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		have := k.LogSeeds()
+		if d := cmp.Diff(want, have[1:]); d != "" || bytes.Equal(have[0], have[1]) {
+			t.Fatalf("earlier seeds changed (-want +got):\n%s", d)
+		}
+		want = have
+	}
+	_, err = secret.AddLogSeed(path, rand.Reader)
+	wantInvalid(t, err, "keys.log")
+	after, err := secret.Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(after.Digest(secret.ForPhone, "x"), before.Digest(secret.ForPhone, "x")) || after.PINKey().ID != before.PINKey().ID {
+		t.Error("other keys changed")
+	}
+	info, err := os.Stat(path)
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+}
+
 // A file that others may read, or that is no file of keys, is refused.
 func TestLoadRefuses(t *testing.T) {
 	t.Parallel()
@@ -108,6 +150,7 @@ func TestParseRefuses(t *testing.T) {
 		`{"version":1,"master":"AAAA","pin":[` + good + `]}`:                                     "keys.master",
 		`{"version":1,"master":` + good + `,"pin":[]}`:                                           "keys.pin",
 		`{"version":1,"master":` + good + `,"pin":["AAAA"]}`:                                     "keys.pin",
+		`{"version":1,"master":` + good + `,"pin":[` + good + `],"log":["AAAA"]}`:                "keys.log",
 		`{"version":1,"master":` + good + `,"pin":[` + strings.Repeat(good+",", 8) + good + `]}`: "keys.pin",
 	} {
 		_, err := secret.Parse([]byte(text))
