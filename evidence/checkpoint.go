@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -60,10 +61,10 @@ func (c Checkpoint) Sign(signers ...note.Signer) (string, error) {
 	return string(msg), nil
 }
 
-// Signed is a checkpoint with the names of those whose signatures were checked.
+// Signed is a checkpoint with its signatures, all of which were checked.
 type Signed struct {
 	Checkpoint
-	By []string
+	By []note.Signature
 }
 
 // OpenCheckpoint checks a signed note and reads it. Every signature in it must
@@ -81,19 +82,34 @@ func OpenCheckpoint(signed string, keys ...note.Verifier) (Signed, error) {
 	if err != nil {
 		return Signed{}, mianmi.InvalidField("checkpoint", err.Error())
 	}
-	out := Signed{Checkpoint: c}
-	own := false
-	for _, s := range n.Sigs {
-		own = own || s.Name == c.Origin
-		out.By = append(out.By, s.Name)
-	}
+	own := slices.ContainsFunc(keys, func(k note.Verifier) bool {
+		_, witness := k.(*Witness)
+		return !witness && k.Name() == c.Origin && slices.ContainsFunc(n.Sigs, signatureOf(k))
+	})
 	if !own {
 		return Signed{}, mianmi.InvalidField("checkpoint", "is not signed by the log "+c.Origin)
 	}
-	if again, err := note.Sign(&note.Note{Text: n.Text, Sigs: n.Sigs}); err != nil || string(again) != signed {
+	if !asSigned(n, signed) {
 		return Signed{}, mianmi.InvalidField("checkpoint", "is not in the form in which it was signed")
 	}
-	return out, nil
+	return Signed{Checkpoint: c, By: n.Sigs}, nil
+}
+
+// asSigned reports whether a note has the form in which it was signed. Base64
+// has several texts for the same bytes: all but one are refused.
+func asSigned(n *note.Note, signed string) bool {
+	for _, s := range n.Sigs {
+		if b, err := base64.StdEncoding.DecodeString(s.Base64); err != nil || base64.StdEncoding.EncodeToString(b) != s.Base64 {
+			return false
+		}
+	}
+	again, err := note.Sign(&note.Note{Text: n.Text, Sigs: n.Sigs})
+	return err == nil && string(again) == signed
+}
+
+// signatureOf finds the signature that a key has made.
+func signatureOf(k note.Verifier) func(note.Signature) bool {
+	return func(s note.Signature) bool { return s.Name == k.Name() && s.Hash == k.KeyHash() }
 }
 
 func signatureFault(err error) string {

@@ -4,7 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"strings"
+	"slices"
+	"time"
 
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
@@ -28,6 +29,12 @@ type Receipt struct {
 	// Key is the log's verifier key as the issuer gave it: a convenience. Who
 	// trusts no copy compares it with the published one.
 	Key string `json:"key"`
+	// KeyChanges are the statements by which each key handed over to the next, from
+	// the log's first key to Key, so that whoever knows an old key can follow.
+	KeyChanges []string `json:"key_changes,omitempty"`
+	// WitnessKeys are the verifier keys of the witnesses that cosigned the
+	// checkpoint: a convenience, too.
+	WitnessKeys []string `json:"witness_keys,omitempty"`
 }
 
 const (
@@ -71,33 +78,64 @@ func ParseReceipt(text []byte) (*Receipt, error) {
 	return &r, nil
 }
 
+// witnessesMax bounds the witnesses of a log: a few who are independent.
+const witnessesMax = 16
+
+// Trust is whom a reader of receipts believes. The zero Trust believes the keys
+// in the receipt itself: it proves that the receipt is whole, but not who issued it.
+type Trust struct {
+	Log       []note.Verifier // keys of the log, of today or former ones
+	Witnesses []*Witness
+	// Quorum is how many of Witnesses must have cosigned.
+	Quorum int
+}
+
 // Proved is what a receipt says, once it is verified.
 type Proved struct {
 	Entry      Entry
 	Record     []byte // of a batch; nil: the entry is what was proved
 	Batch      Batch
-	Checkpoint Signed
+	Checkpoint Checkpoint
+	Key        string // that signed the checkpoint
+	Believed   bool   // Key is one of Trust.Log, or follows from one by its statements
+	Cosigned   []Cosigned
 }
 
-// Verify checks the receipt against keys that the caller trusts: the log's, and
-// those of the witnesses that signed. With no key the receipt's own is taken,
-// which proves that it is whole but not who issued it.
-func (r *Receipt) Verify(keys ...note.Verifier) (Proved, error) {
-	own, err := note.NewVerifier(r.Key)
-	if err != nil || !strings.HasPrefix(r.Key, fmt.Sprintf("%s+%08x+", own.Name(), own.KeyHash())) {
-		return Proved{}, mianmi.InvalidField("key", "is not a verifier key")
-	}
-	if len(keys) == 0 {
-		keys = []note.Verifier{own}
-	}
-	c, err := OpenCheckpoint(r.Checkpoint, keys...)
+// Cosigned is the cosignature of a witness.
+type Cosigned struct {
+	Key      string
+	Name     string
+	At       time.Time
+	Believed bool // it is one of Trust.Witnesses
+}
+
+// Verify checks the receipt: that the entry is in the log whose key signed the
+// checkpoint, and that this log, and as many witnesses, are believed. An error
+// is Invalid and names the part that does not fit.
+func (r *Receipt) Verify(t Trust) (Proved, error) {
+	own, err := ParseKey(r.Key)
 	if err != nil {
 		return Proved{}, err
 	}
-	if _, err := OpenCheckpoint(r.Checkpoint, append([]note.Verifier{own}, others(keys, own)...)...); err != nil {
-		return Proved{}, mianmi.InvalidField("key", "is not the key that signed the checkpoint")
+	witnesses, err := r.witnesses()
+	if err != nil {
+		return Proved{}, err
 	}
-	out := Proved{Checkpoint: c}
+	all := []note.Verifier{own}
+	for _, w := range witnesses {
+		all = append(all, w)
+	}
+	c, err := OpenCheckpoint(r.Checkpoint, all...)
+	if err != nil {
+		return Proved{}, err
+	}
+	out := Proved{Checkpoint: c.Checkpoint, Key: r.Key}
+	if out.Believed, err = r.believed(c.Origin, own, t.Log); err != nil {
+		return Proved{}, err
+	}
+	if out.Cosigned, err = cosigned(c, witnesses, t); err != nil {
+		return Proved{}, err
+	}
 	if r.Index < 0 || r.Index >= c.Size {
 		return Proved{}, mianmi.InvalidField("index", "is outside of the checkpoint's log")
 	}
@@ -110,15 +148,71 @@ func (r *Receipt) Verify(keys ...note.Verifier) (Proved, error) {
 	return out, r.verifyRecord(&out)
 }
 
-// others are the keys that do not speak for the log that own speaks for.
-func others(keys []note.Verifier, own note.Verifier) []note.Verifier {
-	var out []note.Verifier
-	for _, k := range keys {
-		if k.Name() != own.Name() {
-			out = append(out, k)
-		}
+// witnesses reads the keys of witnesses that the receipt brings along.
+func (r *Receipt) witnesses() ([]*Witness, error) {
+	if len(r.WitnessKeys) > witnessesMax {
+		return nil, mianmi.InvalidField("witness_keys", fmt.Sprintf("are %d; at most %d", len(r.WitnessKeys), witnessesMax))
 	}
-	return out
+	var list []*Witness
+	for i, k := range r.WitnessKeys {
+		w, err := ParseWitness(k)
+		if err != nil || slices.Contains(r.WitnessKeys[:i], k) {
+			return nil, mianmi.InvalidField(fmt.Sprintf("witness_keys[%d]", i), "is not the key of another witness")
+		}
+		list = append(list, w)
+	}
+	return list, nil
+}
+
+// believed reports whether own is one of the keys, or one that they handed over
+// to. With keys given that is demanded.
+func (r *Receipt) believed(origin string, own note.Verifier, keys []note.Verifier) (bool, error) {
+	if len(r.KeyChanges) >= keysMax {
+		return false, mianmi.InvalidField("key_changes", fmt.Sprintf("are %d; at most %d", len(r.KeyChanges), keysMax-1))
+	}
+	trusted := slices.Clone(keys)
+	last, err := follow(origin, r.KeyChanges, &trusted)
+	if err != nil {
+		return false, err
+	}
+	if last != "" && last != r.Key {
+		return false, mianmi.InvalidField("key_changes", "do not end at the key that signed the checkpoint")
+	}
+	if len(keys) == 0 {
+		return false, nil
+	}
+	if !slices.ContainsFunc(trusted, func(k note.Verifier) bool { return k.Name() == origin && signs(k, r.Checkpoint) }) {
+		return false, mianmi.InvalidField("key", "of the receipt ("+r.Key+") is none of the keys that were given, nor did one of them hand over to it")
+	}
+	return true, nil
+}
+
+// signs reports whether a note bears a good signature by the key.
+func signs(k note.Verifier, signed string) bool {
+	n, err := note.Open([]byte(signed), note.VerifierList(k))
+	return err == nil && len(n.Sigs) == 1
+}
+
+// cosigned lists the cosignatures and demands as many of those that are
+// believed as the quorum says.
+func cosigned(c Signed, witnesses []*Witness, t Trust) ([]Cosigned, error) {
+	var list []Cosigned
+	found := 0
+	for i, w := range witnesses {
+		at := slices.IndexFunc(c.By, signatureOf(w))
+		if at < 0 {
+			return nil, mianmi.InvalidField(fmt.Sprintf("witness_keys[%d]", i), "is of a witness that did not cosign")
+		}
+		known := slices.ContainsFunc(t.Witnesses, func(k *Witness) bool { return k.public == w.public })
+		if known {
+			found++
+		}
+		list = append(list, Cosigned{Key: w.public, Name: w.name, At: cosignedAt(c.By[at]), Believed: known})
+	}
+	if found < t.Quorum {
+		return nil, mianmi.InvalidField("checkpoint", fmt.Sprintf("is cosigned by %d of the witnesses that were given; want %d", found, t.Quorum))
+	}
+	return list, nil
 }
 
 // verifyRecord checks the second step, from a record to its batch.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -22,13 +23,17 @@ type memory struct {
 	leaves  []Leaf
 	hashes  []tlog.Hash
 	newest  StoredCheckpoint
+	keys    []KeyInForce
 }
 
 func (m *memory) Sequence(_ context.Context, most int, fn func(Waiting) (Appended, error)) (int, error) {
 	w := Waiting{Size: int64(len(m.leaves)), Hashes: tlog.HashReaderFunc(func(at []int64) ([]tlog.Hash, error) { return m.Hashes(context.Background(), at) })}
 	n := min(most, len(m.waiting))
 	for _, l := range m.waiting[:n] {
-		w.Bytes = append(w.Bytes, l.Bytes)
+		w.Bytes, w.Facts = append(w.Bytes, l.Bytes), append(w.Facts, still{}.Now())
+	}
+	if len(m.keys) > 0 {
+		w.Key = m.keys[len(m.keys)-1].Public
 	}
 	if n == 0 {
 		return 0, nil
@@ -36,6 +41,9 @@ func (m *memory) Sequence(_ context.Context, most int, fn func(Waiting) (Appende
 	a, err := fn(w)
 	if err != nil {
 		return 0, err
+	}
+	if a.First != "" {
+		m.keys = append(m.keys, KeyInForce{Public: a.First})
 	}
 	for _, l := range m.waiting[:n] {
 		l.Index = int64(len(m.leaves))
@@ -73,6 +81,26 @@ func (m *memory) Leaves(_ context.Context, from int64, limit int) ([]Leaf, error
 }
 
 func (m *memory) Checkpoint(context.Context) (StoredCheckpoint, error) { return m.newest, nil }
+
+func (m *memory) HandOverLogKey(_ context.Context, fn func(int64, string) (KeyInForce, Entry, error)) error {
+	inForce := ""
+	if len(m.keys) > 0 {
+		inForce = m.keys[len(m.keys)-1].Public
+	}
+	k, e, err := fn(int64(len(m.leaves)), inForce)
+	if err != nil {
+		return err
+	}
+	text, err := e.Encode()
+	m.keys, m.waiting = append(m.keys, k), append(m.waiting, Leaf{ID: e.ID, Index: -1, Bytes: text})
+	return err
+}
+
+func (m *memory) LogKeys(context.Context) ([]KeyInForce, error) { return m.keys, nil }
+
+func (m *memory) LogState(context.Context) (State, error) {
+	return State{Size: int64(len(m.leaves)), Waiting: int64(len(m.waiting)), Newest: m.newest}, nil
+}
 
 type still struct{}
 
@@ -118,14 +146,23 @@ func seven(t testing.TB) *Log {
 		}
 		m.add(t, fmt.Sprint("en", i), "payer.pin_free.closed", map[string]any{"version": i, "note": "关 <off> & \"quoted\""}, nil)
 	}
-	for n := 1; n > 0; {
-		var err error
-		if n, err = l.Sequence(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-	}
+	sequence(t, l)
 	return l
 }
+
+func sequence(t testing.TB, l *Log) {
+	t.Helper()
+	for more := true; more; {
+		r, err := l.Sequence(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		more = r.Entries > 0
+	}
+}
+
+// trust is belief in the newest key of the log alone.
+func trust(l *Log) Trust { return Trust{Log: []note.Verifier{l.key.list[0].verifier}} }
 
 func receipts(t testing.TB, l *Log) []*Receipt {
 	t.Helper()
@@ -149,16 +186,16 @@ func TestOneFlippedBitFails(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := verify(text, l.keys...); err != nil {
+		if _, err := verify(text, trust(l)); err != nil {
 			t.Fatal(err)
 		}
 		for i := range len(text) * 8 {
 			bad := bytes.Clone(text)
 			bad[i/8] ^= 1 << (i % 8)
-			if p, err := verify(bad, l.keys...); err == nil {
+			if p, err := verify(bad, trust(l)); err == nil {
 				t.Fatalf("bit %d of %q: still proves %+v", i%8, text[max(i/8-10, 0):min(i/8+10, len(text))], p.Entry)
 			}
-			if _, err := verify(bad); err == nil {
+			if _, err := verify(bad, Trust{}); err == nil {
 				t.Fatalf("bit %d of %q: still whole by its own key", i%8, text[max(i/8-10, 0):min(i/8+10, len(text))])
 			}
 		}
@@ -173,12 +210,30 @@ func fieldOf(err error) string {
 	return ""
 }
 
-func verify(text []byte, keys ...note.Verifier) (Proved, error) {
+func verify(text []byte, t Trust) (Proved, error) {
 	r, err := ParseReceipt(text)
 	if err != nil {
 		return Proved{}, err
 	}
-	return r.Verify(keys...)
+	return r.Verify(t)
+}
+
+// Base64 has several texts for the same bytes. Of a signature one alone is
+// taken, so that no bit of a receipt is without meaning.
+func TestSignaturesHaveOneForm(t *testing.T) {
+	t.Parallel()
+	l := seven(t)
+	r := *receipts(t, l)[0]
+	at := len(r.Checkpoint) - len("=\n") - 1
+	const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+	value := strings.IndexByte(digits, r.Checkpoint[at])
+	for slack := range 4 { // 68 bytes leave two bits over
+		form := digits[value&^3|slack]
+		r.Checkpoint = r.Checkpoint[:at] + string(form) + r.Checkpoint[at+1:]
+		if _, err := r.Verify(trust(l)); (err == nil) != (slack == 0) {
+			t.Errorf("the signature with %d in its slack bits: %v", slack, err)
+		}
+	}
 }
 
 // What an attacker would try with a whole file: parts of another receipt,
@@ -191,11 +246,8 @@ func TestForgedReceipts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	witness, err := NewKey("witness.example", bytes.Repeat([]byte{9}, 32))
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := OpenCheckpoint(list[0].Checkpoint, l.keys...)
+	own, witness := l.key.list[0], newWitness(t, "witness.example", 9)
+	c, err := OpenCheckpoint(list[0].Checkpoint, own.verifier)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,29 +258,40 @@ func TestForgedReceipts(t *testing.T) {
 		}
 		return s
 	}
+	believed, seen := trust(l), trust(l)
+	seen.Witnesses, seen.Quorum = []*Witness{witness.Witness}, 1
 	tests := []struct {
 		name   string
 		change func(*Receipt)
-		keys   []note.Verifier
+		trust  Trust
 		field  string // "": it verifies
 	}{
-		{"as issued", func(*Receipt) {}, l.keys, ""},
-		{"the entry of another", func(r *Receipt) { r.Entry = list[1].Entry }, l.keys, "proof"},
-		{"the place of another", func(r *Receipt) { r.Index = 2 }, l.keys, "proof"},
-		{"a place outside", func(r *Receipt) { r.Index = 7 }, l.keys, "index"},
-		{"a record where there is none", func(r *Receipt) { r.Record = "x" }, l.keys, "record"},
-		{"signed by a stranger of the same name", func(r *Receipt) { r.Checkpoint, r.Key = sign(other.signer), other.public }, l.keys, "checkpoint"},
-		{"a stranger's key in the file", func(r *Receipt) { r.Key = other.public }, l.keys, "key"},
-		{"signed by a witness alone", func(r *Receipt) { r.Checkpoint = sign(witness.signer) }, []note.Verifier{witness.verifier}, "checkpoint"},
-		{"a witness who is not known", func(r *Receipt) { r.Checkpoint = sign(l.signer, witness.signer) }, l.keys, "checkpoint"},
-		{"a witness who is known", func(r *Receipt) { r.Checkpoint = sign(l.signer, witness.signer) }, []note.Verifier{l.keys[0], witness.verifier}, ""},
+		{"as issued", func(*Receipt) {}, believed, ""},
+		{"as issued, to somebody who believes nobody", func(*Receipt) {}, Trust{}, ""},
+		{"as issued, to somebody who believes another", func(*Receipt) {}, Trust{Log: []note.Verifier{other.list[0].verifier}}, "key"},
+		{"the entry of another", func(r *Receipt) { r.Entry = list[1].Entry }, believed, "proof"},
+		{"the place of another", func(r *Receipt) { r.Index = 2 }, believed, "proof"},
+		{"a place outside", func(r *Receipt) { r.Index = 7 }, believed, "index"},
+		{"a record where there is none", func(r *Receipt) { r.Record = "x" }, believed, "record"},
+		{"signed by a stranger of the same name", func(r *Receipt) { r.Checkpoint, r.Key = sign(other.list[0].signer), other.Public() }, believed, "key"},
+		{"a stranger's key in the file", func(r *Receipt) { r.Key = other.Public() }, believed, "checkpoint"},
+		{"signed by a witness alone", func(r *Receipt) { r.Checkpoint, r.WitnessKeys = sign(witness), []string{witness.public} }, believed, "checkpoint"},
+		{"a witness whose key is not there", func(r *Receipt) { r.Checkpoint = sign(own.signer, witness) }, believed, "checkpoint"},
+		{"a witness who did not sign", func(r *Receipt) { r.WitnessKeys = []string{witness.public} }, believed, "witness_keys[0]"},
+		{"a witness twice", func(r *Receipt) {
+			r.Checkpoint, r.WitnessKeys = sign(own.signer, witness), []string{witness.public, witness.public}
+		}, believed, "witness_keys[1]"},
+		{"a witness nobody asked for", func(r *Receipt) { r.Checkpoint, r.WitnessKeys = sign(own.signer, witness), []string{witness.public} }, believed, ""},
+		{"a witness who is believed", func(r *Receipt) { r.Checkpoint, r.WitnessKeys = sign(own.signer, witness), []string{witness.public} }, seen, ""},
+		{"without the witness who is believed", func(*Receipt) {}, seen, "checkpoint"},
+		{"a change of keys that never was", func(r *Receipt) { r.KeyChanges = []string{"x"} }, believed, "key_changes[0]"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			r := *list[0]
 			tt.change(&r)
-			_, err := r.Verify(tt.keys...)
+			_, err := r.Verify(tt.trust)
 			if got := fieldOf(err); got != tt.field || (err == nil) != (tt.field == "") {
 				t.Errorf("field %q, want %q: %v", got, tt.field, err)
 			}
@@ -255,11 +318,11 @@ func TestLogInRounds(t *testing.T) {
 			roots = append(roots, m.newest)
 		}
 		for i, c := range roots {
-			signed, err := OpenCheckpoint(c.Note, l.keys...)
+			signed, err := OpenCheckpoint(c.Note, l.key.list[0].verifier)
 			if err != nil {
 				rt.Fatal(err)
 			}
-			last, err := OpenCheckpoint(roots[len(roots)-1].Note, l.keys...)
+			last, err := OpenCheckpoint(roots[len(roots)-1].Note, l.key.list[0].verifier)
 			if err != nil {
 				rt.Fatal(err)
 			}

@@ -24,6 +24,7 @@ type dialect struct {
 	// tryLogLock answers 1 when this transaction has the lock of the log now, and
 	// lets the server end a transaction whose process sleeps with the lock.
 	tryLogLock []string
+	lockLog    string // waits for that lock
 	// versionTables counts the tables that hold the schema's version: 0 or 1.
 	versionTables string
 	// Payments of past times lie by bucket and identifier, or by identifier alone:
@@ -35,11 +36,12 @@ type dialect struct {
 var (
 	// SQLite has one writer at a time: a transaction that begins immediate
 	// holds everything.
-	sqliteDialect = dialect{name: "sqlite", goose: "sqlite3", pastPlaces: 1, tryLogLock: []string{`SELECT 1`},
+	sqliteDialect = dialect{name: "sqlite", goose: "sqlite3", pastPlaces: 1, tryLogLock: []string{`SELECT 1`}, lockLog: `SELECT 1`,
 		versionTables: `SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'goose_db_version'`}
 
 	postgresDialect = dialect{name: "postgres", goose: "postgres", pastPlaces: mianmi.Buckets, pastOf: "AND p.bucket = $4",
 		tryLogLock: []string{`SET LOCAL idle_in_transaction_session_timeout = '5s'`, `SELECT CASE WHEN pg_try_advisory_xact_lock(7233011) THEN 1 ELSE 0 END`},
+		lockLog:    `SELECT pg_advisory_xact_lock(7233011)`,
 		forUpdate:  " FOR UPDATE", forClaim: " FOR UPDATE SKIP LOCKED",
 		versionTables: `SELECT count(*) FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'goose_db_version'`}
 )

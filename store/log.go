@@ -17,7 +17,7 @@ import (
 
 const (
 	selectLogSize = `SELECT COALESCE(MAX(n) + 1, 0) FROM log_leaf`
-	selectWaiting = `SELECT w.n, w.bucket, w.entry, e.bytes FROM entry_waiting w
+	selectWaiting = `SELECT w.n, w.bucket, w.entry, e.at, e.bytes FROM entry_waiting w
 JOIN entry e ON e.bucket = w.bucket AND e.id = w.entry ORDER BY w.n LIMIT $1`
 	insertCheckpoint = `INSERT INTO log_checkpoint (size, at, note) VALUES ($1, $2, $3)`
 	// One checkpoint a minute is kept for ever: that is what others may hold us
@@ -37,23 +37,32 @@ type waiting struct {
 	n      int64
 	bucket int64
 	entry  string
+	at     int64
+	bytes  []byte
 }
 
 // Sequence implements evidence.Store.
 func (db *DB) Sequence(ctx context.Context, most int, fn func(evidence.Waiting) (evidence.Appended, error)) (int, error) {
 	count := 0
+	// Most rounds of most nodes find nothing: looking must cost no writer.
+	if some, err := db.someWait(ctx); err != nil || !some {
+		return 0, err
+	}
 	err := db.tx(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		count = 0
 		if locked, err := db.lockLog(ctx, tx); err != nil || !locked {
 			return err
 		}
-		list, texts, err := readWaiting(ctx, tx, most)
+		list, err := readWaiting(ctx, tx, most)
 		if err != nil || len(list) == 0 {
 			return err
 		}
-		w := evidence.Waiting{Bytes: texts, Hashes: tlog.HashReaderFunc(func(at []int64) ([]tlog.Hash, error) { return readHashes(ctx, tx, at) })}
-		if err := tx.QueryRowContext(ctx, selectLogSize).Scan(&w.Size); err != nil {
-			return wrapDriver("read the size of the log", err)
+		w := evidence.Waiting{Hashes: tlog.HashReaderFunc(func(at []int64) ([]tlog.Hash, error) { return readHashes(ctx, tx, at) })}
+		if w.Size, w.Key, err = readLogHead(ctx, tx); err != nil {
+			return err
+		}
+		for _, one := range list {
+			w.Bytes, w.Facts = append(w.Bytes, one.bytes), append(w.Facts, fromMicros(one.at))
 		}
 		a, err := fn(w)
 		if err != nil {
@@ -77,21 +86,20 @@ func (db *DB) lockLog(ctx context.Context, tx *sql.Tx) (bool, error) {
 	return got == 1, wrapDriver("lock the log", err)
 }
 
-func readWaiting(ctx context.Context, tx *sql.Tx, most int) (list []waiting, texts [][]byte, err error) {
+func readWaiting(ctx context.Context, tx *sql.Tx, most int) (list []waiting, err error) {
 	rows, err := tx.QueryContext(ctx, selectWaiting, most)
 	if err != nil {
-		return nil, nil, wrapDriver("read what waits for the log", err)
+		return nil, wrapDriver("read what waits for the log", err)
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
 		var w waiting
-		var b []byte
-		if err := rows.Scan(&w.n, &w.bucket, &w.entry, &b); err != nil {
-			return nil, nil, wrapDriver("read what waits for the log", err)
+		if err := rows.Scan(&w.n, &w.bucket, &w.entry, &w.at, &w.bytes); err != nil {
+			return nil, wrapDriver("read what waits for the log", err)
 		}
-		list, texts = append(list, w), append(texts, b)
+		list = append(list, w)
 	}
-	return list, texts, wrapDriver("read what waits for the log", rows.Err())
+	return list, wrapDriver("read what waits for the log", rows.Err())
 }
 
 // writeRound stores what a round appends. What waited is removed by its number:
@@ -118,6 +126,11 @@ func writeRound(ctx context.Context, tx *sql.Tx, size int64, list []waiting, a e
 			return wrapDriver("remove what waited for the log", err)
 		}
 		gone = gone[len(part):]
+	}
+	if a.First != "" {
+		if err := insertKeyOfLog(ctx, tx, evidence.KeyInForce{Public: a.First, Size: size, At: a.Checkpoint.At}); err != nil {
+			return err
+		}
 	}
 	c := a.Checkpoint
 	if _, err := tx.ExecContext(ctx, insertCheckpoint, c.Size, micros(c.At), c.Note); err != nil {

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"bytes"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/mianmi/mianmi"
@@ -21,13 +23,21 @@ type logClock struct{}
 
 func (logClock) Now() time.Time { return time.Date(2026, 3, 1, 12, 4, 31, 0, time.UTC) }
 
-func logOf(t *testing.T, db *store.DB) *evidence.Log {
+func keyOf(t *testing.T, seeds ...[]byte) evidence.Key {
 	t.Helper()
-	key, err := evidence.NewKey("log.example", bytes.Repeat([]byte{7}, 32))
+	key, err := evidence.NewKey("log.example", seeds...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return evidence.NewLog(db, key, logClock{})
+	return key
+}
+
+func logOf(t *testing.T, db *store.DB, seeds ...[]byte) *evidence.Log {
+	t.Helper()
+	if len(seeds) == 0 {
+		seeds = [][]byte{bytes.Repeat([]byte{7}, 32)}
+	}
+	return evidence.NewLog(db, keyOf(t, seeds...), logClock{})
 }
 
 // writeFact writes a fact with its entry, as services do.
@@ -69,7 +79,7 @@ func TestManySequencersMakeOneLog(t *testing.T) {
 						}
 						select {
 						case <-stop:
-							if n == 0 && err == nil {
+							if n.Entries == 0 && err == nil {
 								return
 							}
 						default:
@@ -116,7 +126,7 @@ func checkLog(t *testing.T, db *store.DB, want int) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := r.Verify(); err != nil {
+		if _, err := r.Verify(evidence.Trust{}); err != nil {
 			t.Error(err)
 		}
 	}
@@ -127,5 +137,75 @@ func checkLog(t *testing.T, db *store.DB, want int) {
 	stored, err := db.Hashes(t.Context(), []int64{0, tlog.StoredHashIndex(3, 2), int64(len(hashes)) - 1})
 	if err != nil || stored[0] != hashes[0] || stored[2] != hashes[len(hashes)-1] {
 		t.Errorf("stored hashes differ: %v", err)
+	}
+}
+
+// The key changes while entries are sequenced: the log stays one, what is
+// signed after the change is signed by the new key, and who believes the old
+// key can check receipts of entries from before it and after it.
+func TestKeyChangesUnderSequencers(t *testing.T) {
+	t.Parallel()
+	seven, eight := bytes.Repeat([]byte{7}, 32), bytes.Repeat([]byte{8}, 32)
+	for _, engine := range engines {
+		t.Run(engine, func(t *testing.T) {
+			t.Parallel()
+			db := open(t, engine)
+			const entries = 30
+			write := func(from, to int) {
+				t.Helper()
+				for i := from; i < to; i++ {
+					if err := writeFact(t, db, fmt.Sprintf("%02d", i)); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			write(0, 1)
+			if _, err := logOf(t, db, seven).Sequence(t.Context()); err != nil { // the log begins with the old key
+				t.Fatal(err)
+			}
+			var group sync.WaitGroup
+			for range 2 { // nodes that have both keys
+				l := logOf(t, db, eight, seven)
+				group.Go(func() {
+					for {
+						if _, err := l.Sequence(t.Context()); err != nil && !errors.Is(err, mianmi.Unavailable) {
+							t.Error(err)
+							return
+						}
+						if s, err := l.State(t.Context()); err != nil || s.Size > entries { // the change is an entry, too
+							return
+						}
+					}
+				})
+			}
+			write(1, entries/2)
+			l := logOf(t, db, eight, seven)
+			changed, err := l.ChangeKey(t.Context(), mianmi.System("command-line"), rand.Reader)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err = l.ChangeKey(t.Context(), mianmi.System("command-line"), rand.Reader); mianmi.KindOf(err) != mianmi.Conflict {
+				t.Errorf("a change to the key in force: %v", err)
+			}
+			write(entries/2, entries)
+			group.Wait()
+			checkLog(t, db, entries+1)
+			before, err := evidence.ParseKey(keyOf(t, seven).Public())
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, id := range []mianmi.EntryID{"en00", "en29"} {
+				r, err := logOf(t, db, eight).Receipt(t.Context(), id)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := r.Verify(evidence.Trust{Log: []note.Verifier{before}}); err != nil || r.Key != changed.Public {
+					t.Errorf("receipt of %s, signed by %s: %v", id, r.Key, err)
+				}
+			}
+			if err := logOf(t, db, seven).CheckKey(t.Context()); mianmi.KindOf(err) != mianmi.Conflict {
+				t.Errorf("a node without the new key: %v", err)
+			}
+		})
 	}
 }

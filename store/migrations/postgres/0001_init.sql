@@ -256,6 +256,15 @@ CREATE TABLE log_checkpoint (
   note text   NOT NULL
 );
 
+-- The keys that the log has had, by number: the newest is in force.
+CREATE TABLE log_key (
+  n         smallint NOT NULL PRIMARY KEY,
+  size      bigint NOT NULL,
+  at        bigint NOT NULL,
+  public    text NOT NULL,
+  statement text NOT NULL
+);
+
 CREATE TABLE session (
   bucket     smallint NOT NULL,
   digest     bytea    NOT NULL,
@@ -491,6 +500,7 @@ DROP TABLE installation;
 DROP TABLE settings_epoch;
 DROP TABLE idempotency;
 DROP TABLE session;
+DROP TABLE log_key;
 DROP TABLE log_checkpoint;
 DROP TABLE log_hash;
 DROP TABLE log_leaf;

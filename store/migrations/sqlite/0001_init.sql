@@ -251,6 +251,15 @@ CREATE TABLE log_checkpoint (
   note text    NOT NULL
 );
 
+-- The keys that the log has had, by number: the newest is in force.
+CREATE TABLE log_key (
+  n         integer NOT NULL PRIMARY KEY,
+  size      integer NOT NULL,
+  at        integer NOT NULL,
+  public    text NOT NULL,
+  statement text NOT NULL
+);
+
 CREATE TABLE session (
   bucket     integer  NOT NULL,
   digest     blob     NOT NULL,
@@ -486,6 +495,7 @@ DROP TABLE installation;
 DROP TABLE settings_epoch;
 DROP TABLE idempotency;
 DROP TABLE session;
+DROP TABLE log_key;
 DROP TABLE log_checkpoint;
 DROP TABLE log_hash;
 DROP TABLE log_leaf;
