@@ -62,6 +62,8 @@ type shared struct {
 	DBConns      int           `name:"db-conns" placeholder:"N" default:"32" help:"Most connections to PostgreSQL for changes; half as many more are for reading and 16 for payments." zh:"用于写入的 PostgreSQL 连接数上限；另有一半数量用于读取，16 个用于支付。"`
 	DBWriteLimit time.Duration `name:"db-write-limit" placeholder:"TIME" default:"10s" help:"Longest time of a write that has begun." zh:"已开始的写操作的最长时间。"`
 
+	LogName string `name:"log-name" placeholder:"NAME" help:"Name of the transparency log, like a host name with a path (pay.example.com/mianmi); default is the name that the log has, or one made from the keys file. It cannot be changed once the log has begun." zh:"透明日志的名称，形如带路径的域名（pay.example.com/mianmi）；默认沿用已有名称，没有则由密钥文件生成。日志开始后不可更改。"`
+
 	LogLevel  string `placeholder:"LEVEL" enum:"debug,info,warn,error" default:"info" help:"Least level that is logged: debug, info, warn or error." zh:"日志级别下限：debug、info、warn 或 error。"`
 	LogFormat string `placeholder:"FORMAT" enum:"text,json" default:"text" help:"Form of the log on standard error: text or json." zh:"标准错误输出的日志格式：text 或 json。"`
 	Lang      string `placeholder:"zh|en" enum:"zh,en," default:"" help:"Language of help and findings: zh or en; default is that of LANG." zh:"帮助与检查结果的语言：zh 或 en；默认取自 LANG。"`

@@ -58,7 +58,7 @@ func (a *app) examineDatabase(ctx context.Context) []finding {
 		checkWritable(f), checkSchema(f), checkClock(f, before, after),
 	}
 	if f.Have == f.Want {
-		findings = append(findings, a.checkRules(ctx, db))
+		findings = append(append(findings, a.checkRules(ctx, db)), a.examineLog(ctx, db)...)
 	}
 	if f.Engine == "postgres" {
 		return append(findings, checkPostgres(f, a.shared.DBConns)...)

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/mianmi/mianmi"
+	"github.com/mianmi/mianmi/evidence"
 	"github.com/mianmi/mianmi/secret"
 	"github.com/mianmi/mianmi/store"
 	"github.com/mianmi/mianmi/store/pgtest"
@@ -196,6 +197,12 @@ func TestDoctorJudgesFigures(t *testing.T) {
 		{"a database 3 s behind", clock(-3*time.Second, -3*time.Second), fail},
 		{"a database whose clock runs backwards", clock(5*time.Millisecond, 4*time.Millisecond), fail},
 		{"our clock runs backwards", checkClock(store.Facts{Now: at, Later: at}, at, at.Add(-1)), fail},
+		{"a log that nobody writes", checkLag(evidence.State{Waiting: 1, Oldest: at}, at.Add(lagFail)), fail},
+		{"a log that is late", checkLag(evidence.State{Waiting: 1, Oldest: at}, at.Add(lagWarn)), warn},
+		{"a log as it should be", checkLag(evidence.State{Size: 9, Waiting: 1, Oldest: at}, at.Add(time.Second)), ok},
+		{"a log with nothing to do", checkLag(evidence.State{Size: 9}, at), ok},
+		{"a log under another key", checkLogKey(nil, mianmi.Conflicts("log_key_unknown", "x")), fail},
+		{"a log without a name", checkLogKey(nil, mianmi.InvalidField("log_name", "x")), fail},
 		{"an old schema", checkSchema(store.Facts{Have: 1, Want: 2}), fail},
 		{"a schema one ahead", checkSchema(store.Facts{Have: 3, Want: 2}), warn},
 		{"a schema two ahead", checkSchema(store.Facts{Have: 4, Want: 2}), fail},

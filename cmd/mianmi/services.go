@@ -13,6 +13,7 @@ import (
 	"github.com/mianmi/mianmi/access"
 	"github.com/mianmi/mianmi/api"
 	"github.com/mianmi/mianmi/channel/wallet"
+	"github.com/mianmi/mianmi/evidence"
 	"github.com/mianmi/mianmi/merchant"
 	"github.com/mianmi/mianmi/payer"
 	"github.com/mianmi/mianmi/payment"
@@ -32,6 +33,7 @@ type services struct {
 	payments  *payment.Service
 
 	keys    *secret.Keys
+	log     *evidence.Log
 	rules   *rules.Service
 	handler *api.Server
 	metrics *prometheus.Registry
@@ -52,6 +54,14 @@ func newServices(ctx context.Context, a *app, db *store.DB, t *tuning) (*service
 		return nil, err
 	}
 	s.keys = s.access.Keys
+	if s.log, err = a.openLog(ctx, db, s.keys); err != nil {
+		return nil, err
+	}
+	if err := s.log.CheckKey(ctx); err != nil {
+		return nil, err
+	}
+	figures := newLogMetrics(ctx, s.log, a.clock)
+	s.metrics.MustRegister(figures)
 	s.payers, err = payer.New(payer.Parts{Store: db, Access: s.access, Keys: s.keys, Hasher: s.access.Hasher, Clock: a.clock, Random: a.random,
 		FailuresMax: func(ctx context.Context) (int64, error) { return s.payments.FailuresMax(ctx) }},
 		payer.Config{CoolingOff: t.CoolingOff})
@@ -74,7 +84,7 @@ func newServices(ctx context.Context, a *app, db *store.DB, t *tuning) (*service
 		s.payments.Stop()
 		return nil, err
 	}
-	s.workers = startWorkers(ctx, a.log, tick, sweeps(a.clock, s.payments, db)...)
+	s.workers = startWorkers(ctx, a.log, tick, append(sweeps(a.clock, s.payments, db), sequencer(s.log, figures))...)
 	return s, nil
 }
 

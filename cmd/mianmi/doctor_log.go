@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/mianmi/mianmi"
+	"github.com/mianmi/mianmi/evidence"
+	"github.com/mianmi/mianmi/secret"
+	"github.com/mianmi/mianmi/store"
+)
+
+// Bounds of what waits for the log: a server needs less than a second.
+const (
+	lagWarn = 10 * time.Second
+	lagFail = 10 * time.Minute
+)
+
+// examineLog looks at the transparency log: whether this node could sign it,
+// and whether somebody does.
+func (a *app) examineLog(ctx context.Context, db *store.DB) []finding {
+	keys, err := secret.Load(a.shared.keysFile())
+	if err != nil {
+		return nil // keys.file says so
+	}
+	log, err := a.openLog(ctx, db, keys)
+	if err != nil {
+		return []finding{checkLogKey(nil, err)}
+	}
+	err = log.CheckKey(ctx)
+	list, listErr := log.Keys(ctx)
+	s, stateErr := log.State(ctx)
+	if listErr != nil || stateErr != nil {
+		return []finding{but(fail, "log.sequenced", "无法读取透明日志", "the transparency log cannot be read").then("检查数据库", "check the database")}
+	}
+	return []finding{checkLogKey(list, err), checkLag(s, a.clock.Now())}
+}
+
+func checkLogKey(list []evidence.KeyInForce, err error) finding {
+	const check = "log.key"
+	if err != nil {
+		zh, en := "透明日志的名称或签名密钥与本节点不符", "the transparency log's name or key is not this node's"
+		if mianmi.KindOf(err) == mianmi.Invalid {
+			zh, en = "--log-name 不能作为日志名称", "--log-name is no name for a log"
+		}
+		return but(fail, check, zh+"：%v", en+": %v", err).
+			then("所有节点使用同一份密钥文件和同一个 --log-name", "give every node the same keys file and the same --log-name")
+	}
+	if len(list) == 0 {
+		return good(check, "透明日志尚未开始", "the transparency log has not begun yet")
+	}
+	return good(check, "透明日志的密钥在本节点：%s", "the transparency log's key is on this node: %s", list[len(list)-1].Public)
+}
+
+// checkLag judges how long entries wait for the log.
+func checkLag(s evidence.State, now time.Time) finding {
+	const check = "log.sequenced"
+	age := now.Sub(s.Oldest).Round(time.Second)
+	gravity := fail
+	switch {
+	case s.Waiting == 0 || s.Oldest.IsZero() || age < lagWarn:
+		return good(check, "透明日志有 %d 条存证，%d 条待写入", "the transparency log has %d entries, and %d wait", s.Size, s.Waiting)
+	case age < lagFail:
+		gravity = warn
+	}
+	return but(gravity, check, "%d 条存证待写入透明日志，最早的已等待 %v，其凭证尚不可用", "%d entries wait for the transparency log, the oldest for %v: they have no receipts yet", s.Waiting, age).
+		then("确认 mianmi serve 正在运行，并查看其日志中 worker=sequence 的错误", "check that mianmi serve runs, and look for errors of worker=sequence in its log")
+}
