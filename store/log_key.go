@@ -36,7 +36,7 @@ func (db *DB) HandOverLogKey(ctx context.Context, fn func(size int64, inForce st
 		if err := insertKeyOfLog(ctx, tx, k); err != nil {
 			return err
 		}
-		return writeEntries(ctx, tx, mianmi.BucketOf(e.Subject), e)
+		return writeEntries(ctx, tx, mianmi.BucketOf(e.Subject), size, e)
 	})
 }
 
