@@ -66,6 +66,16 @@ func NewID(prefix string, now time.Time, r io.Reader) (string, error) {
 	return prefix + crockford.EncodeToString(b[:]), nil
 }
 
+// IDRange bounds the identifiers that NewID gives in the millisecond of an
+// instant: from is the least of them, to the least of the next millisecond.
+func IDRange(prefix string, at time.Time) (from, to string) {
+	var b [16]byte
+	putMillis(b[:6], at)
+	from = prefix + crockford.EncodeToString(b[:])
+	putMillis(b[:6], at.Add(time.Millisecond))
+	return from, prefix + crockford.EncodeToString(b[:])
+}
+
 // NewBucketID is NewID for rows of a payer: two hexadecimal digits of the
 // bucket end it, so that the row is found without its payer, and identifiers
 // still sort by time.

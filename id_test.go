@@ -143,3 +143,30 @@ func FuzzBucket(f *testing.F) {
 		}
 	})
 }
+
+// The range of a millisecond holds all identifiers of its instants and none of
+// the next.
+func TestIDRange(t *testing.T) {
+	t.Parallel()
+	at := time.UnixMilli(1772337871123).Add(456 * time.Microsecond)
+	from, to := mianmi.IDRange("en", at)
+	for _, c := range []struct {
+		name string
+		at   time.Time
+		fill byte
+		want bool
+	}{
+		{"the least of the millisecond", at.Truncate(time.Millisecond), 0, true},
+		{"the greatest of the millisecond", at.Truncate(time.Millisecond).Add(999 * time.Microsecond), 0xff, true},
+		{"the greatest before", at.Add(-time.Millisecond), 0xff, false},
+		{"the least after", at.Add(time.Millisecond), 0, false},
+	} {
+		id, err := mianmi.NewID("en", c.at, bytes.NewReader(bytes.Repeat([]byte{c.fill}, 10)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := from <= id && id < to; got != c.want {
+			t.Errorf("%s: %s in [%s, %s): %v", c.name, id, from, to, got)
+		}
+	}
+}

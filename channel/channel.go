@@ -67,6 +67,17 @@ func (f Failure) String() string {
 	return "unknown"
 }
 
+// ParseFailure is the inverse of String: the empty text is NoFailure and true,
+// an unknown name NoFailure and false.
+func ParseFailure(name string) (Failure, bool) {
+	for i, n := range failureNames {
+		if n == name {
+			return Failure(i), true //nolint:gosec // a table index
+		}
+	}
+	return NoFailure, false
+}
+
 // Books is a channel whose accounts are in our own database. Its methods are
 // pure: they say what moves and what is left, and the store writes it.
 type Books interface {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/mianmi/mianmi"
 	"github.com/mianmi/mianmi/channel"
+	"github.com/mianmi/mianmi/evidence"
 	"github.com/mianmi/mianmi/payer"
 	"github.com/mianmi/mianmi/pinfree"
 	"github.com/mianmi/mianmi/settings"
@@ -18,6 +19,8 @@ type judge struct {
 	s      *Service
 	asks   []Ask
 	writes []Write
+	text   []byte // of the records, one after the other
+	ends   []int  // where each of them ends in text
 	layers []pinfree.Layer
 	counts []pinfree.Count
 	rules  *pinfree.RuleSet // of the batch
@@ -47,7 +50,11 @@ func (j *judge) batch(ctx context.Context, calls []*call) error {
 			results[i].Payment = j.s.overdue(facts[i].Prior)
 		}
 	}
-	if err := b.Commit(ctx, j.writes); err != nil {
+	decided, err := j.record(now)
+	if err == nil {
+		err = b.Commit(ctx, j.writes, decided)
+	}
+	if err != nil {
 		b.Rollback()
 		if mianmi.KindOf(err) == mianmi.Unavailable && !isBusy(err) {
 			return &mianmi.Error{Kind: mianmi.Unavailable, Code: ErrUnknownOutcome.Code, Msg: ErrUnknownOutcome.Msg, Err: err}
@@ -58,6 +65,30 @@ func (j *judge) batch(ctx context.Context, calls []*call) error {
 		j.s.answer(c, results[i])
 	}
 	return nil
+}
+
+// record makes the entry of what the batch decided; the zero Bundle when that
+// is nothing.
+func (j *judge) record(now time.Time) (evidence.Bundle, error) {
+	j.text, j.ends = j.text[:0], j.ends[:0]
+	for i := range j.writes {
+		if p := j.writes[i].Payment; p != nil {
+			j.text = appendDecided(j.text, p)
+			j.ends = append(j.ends, len(j.text))
+		}
+	}
+	if len(j.ends) == 0 {
+		return evidence.Bundle{}, nil
+	}
+	records, from := make([][]byte, len(j.ends)), 0
+	for i, to := range j.ends {
+		records[i], from = j.text[from:to:to], to
+	}
+	id, err := mianmi.NewID("en", now, j.s.Random)
+	if err != nil {
+		return evidence.Bundle{}, err
+	}
+	return evidence.NewBundle(mianmi.EntryID(id), now, DecidedKind, records)
 }
 
 // answer gives the caller, and those who repeated the request, the result.

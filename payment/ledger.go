@@ -6,6 +6,7 @@ import (
 
 	"github.com/mianmi/mianmi"
 	"github.com/mianmi/mianmi/channel"
+	"github.com/mianmi/mianmi/evidence"
 	"github.com/mianmi/mianmi/money"
 	"github.com/mianmi/mianmi/payer"
 	"github.com/mianmi/mianmi/settings"
@@ -27,9 +28,10 @@ type Batch interface {
 	// Facts has one element for each ask. Payers that occur twice share one Account.
 	Facts() []Facts
 	Settings() *settings.Snapshot
-	// Commit writes and returns when it is durable. A Conflict error says that
-	// another transaction came between and the batch is to be run again.
-	Commit(ctx context.Context, w []Write) error
+	// Commit writes, with the entry of what was decided, and returns when it is
+	// durable. A Conflict error says that another transaction came between and
+	// the batch is to be run again.
+	Commit(ctx context.Context, w []Write, decided evidence.Bundle) error
 	Rollback()
 }
 
@@ -97,6 +99,8 @@ type Books interface {
 	// Overdue lists payments whose step-up ended before now.
 	Overdue(ctx context.Context, now time.Time, limit int) ([]mianmi.PaymentID, error)
 	Refunds(ctx context.Context, id mianmi.PaymentID) ([]Refund, error)
+	// PaymentEntries says where the log tells of a payment.
+	PaymentEntries(ctx context.Context, id mianmi.PaymentID) (Entries, error)
 	// TopUp locks the payer and calls fn once for a new key, with settings as
 	// new as the lock. For a key that was used it returns the first answer and
 	// does not call fn.
@@ -108,6 +112,13 @@ type Books interface {
 	// Prune removes what is of no use any more: codes, sessions, QR orders and
 	// answers past their time. It returns how many rows went.
 	Prune(ctx context.Context, now time.Time, limit int) (int, error)
+}
+
+// Entries are where the log tells of a payment.
+type Entries struct {
+	Decided mianmi.EntryID   // of the batch that decided it
+	Index   int64            // which of the batch's records is the payment's
+	Later   []mianmi.EntryID // what became of it, oldest first
 }
 
 // Change is a payment under change, with its payer's account (nil for cash).

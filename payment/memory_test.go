@@ -13,6 +13,7 @@ import (
 
 	"github.com/mianmi/mianmi"
 	"github.com/mianmi/mianmi/channel/wallet"
+	"github.com/mianmi/mianmi/evidence"
 	"github.com/mianmi/mianmi/merchant"
 	"github.com/mianmi/mianmi/money"
 	"github.com/mianmi/mianmi/payer"
@@ -84,7 +85,7 @@ func (b *memoryBatch) Facts() []payment.Facts       { return b.facts }
 func (b *memoryBatch) Settings() *settings.Snapshot { return b.m.snapshot }
 func (b *memoryBatch) Rollback()                    {}
 
-func (b *memoryBatch) Commit(_ context.Context, writes []payment.Write) error {
+func (b *memoryBatch) Commit(_ context.Context, writes []payment.Write, _ evidence.Bundle) error {
 	commit := func() {
 		b.m.mu.Lock()
 		defer b.m.mu.Unlock()

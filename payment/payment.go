@@ -39,6 +39,16 @@ var stateNames = map[State]string{
 // String is the state's name in the API.
 func (s State) String() string { return stateNames[s] }
 
+// ParseState is the inverse of String; an unknown name is 0 and false.
+func ParseState(name string) (State, bool) {
+	for s, n := range stateNames {
+		if n == name {
+			return s, true
+		}
+	}
+	return 0, false
+}
+
 // Final reports whether only money given back can change the payment.
 func (s State) Final() bool { return s != StepUpRequired }
 

@@ -94,6 +94,14 @@ func (s *Service) Refunds(ctx context.Context, actor mianmi.Actor, id mianmi.Pay
 	return s.Books.Refunds(ctx, id)
 }
 
+// Entries says where the log tells of a payment that the actor may see.
+func (s *Service) Entries(ctx context.Context, actor mianmi.Actor, id mianmi.PaymentID) (Entries, error) {
+	if _, err := s.Payment(ctx, actor, id); err != nil {
+		return Entries{}, err
+	}
+	return s.Books.PaymentEntries(ctx, id)
+}
+
 // StepUps lists the payer's payments that wait for a password, newest first.
 func (s *Service) StepUps(ctx context.Context, actor mianmi.Actor, id mianmi.PayerID) ([]Payment, error) {
 	if !actor.Is(mianmi.RolePayer) || actor.ID != string(id) {

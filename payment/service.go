@@ -11,6 +11,7 @@ import (
 
 	"github.com/mianmi/mianmi"
 	"github.com/mianmi/mianmi/channel"
+	"github.com/mianmi/mianmi/evidence"
 	"github.com/mianmi/mianmi/pinfree"
 	"github.com/mianmi/mianmi/secret"
 	"github.com/mianmi/mianmi/settings"
@@ -44,6 +45,7 @@ func (c Config) withDefaults() Config {
 	}
 	def(&c.Lanes, 2)
 	def(&c.BatchMax, 2000)
+	c.BatchMax = min(c.BatchMax, evidence.RecordsMax)
 	def(&c.QueueMax, 4096)
 	life(&c.StepUpLife, 90*time.Second)
 	life(&c.QRLife, 5*time.Minute)

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/mianmi/mianmi"
+	"github.com/mianmi/mianmi/evidence"
 	"github.com/mianmi/mianmi/payer"
 	"github.com/mianmi/mianmi/payment"
 	"github.com/mianmi/mianmi/settings"
@@ -259,13 +260,16 @@ func (b *pgBatch) Facts() []payment.Facts { return b.facts }
 func (b *pgBatch) Settings() *settings.Snapshot { return b.snap }
 
 // Commit implements payment.Batch.
-func (b *pgBatch) Commit(_ context.Context, writes []payment.Write) error {
+func (b *pgBatch) Commit(_ context.Context, writes []payment.Write, decided evidence.Bundle) error {
 	q := &pgx.Batch{}
 	rows, err := b.queueWrites(q, writes)
 	if err != nil {
 		return err
 	}
 	if rows != nil {
+		if err := queueBundle(q, int16(firstBucket(writes)), &decided); err != nil {
+			return err
+		}
 		// Rows of 29 columns are read a third faster from COPY than from arrays.
 		if _, err := b.conn.Conn().PgConn().CopyFrom(b.ctx, rows, sqlCopyPayments); err != nil {
 			return lost(fmt.Errorf("write payments: %w", err))

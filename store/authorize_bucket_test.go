@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/mianmi/mianmi"
+	"github.com/mianmi/mianmi/evidence"
 	"github.com/mianmi/mianmi/merchant"
 	"github.com/mianmi/mianmi/payment"
 	"github.com/mianmi/mianmi/pinfree"
@@ -197,13 +198,13 @@ func TestGivenBackWhileCompleted(t *testing.T) {
 	}
 	completed := make(chan answer, 1)
 	c := w.node(t, func(l payment.Ledger) payment.Ledger {
-		return &storetest.Faulty{Ledger: l, OnCommit: func(ctx context.Context, b payment.Batch, writes []payment.Write) error {
+		return &storetest.Faulty{Ledger: l, OnCommit: func(ctx context.Context, b payment.Batch, writes []payment.Write, decided evidence.Bundle) error {
 			go func() {
 				got, err := w.b.Payments.Authorize(context.WithoutCancel(ctx), w.Manager, r)
 				completed <- answer{got, err}
 			}()
 			w.awaitWaiter(t) // it has found the claim and waits for the payer
-			return b.Commit(ctx, writes)
+			return b.Commit(ctx, writes, decided)
 		}}
 	})
 	elsewhere := mianmi.Actor{Role: mianmi.RoleCashier, ID: "sf7", Merchant: w.Merchant, Store: "st-other"}

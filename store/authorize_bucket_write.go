@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/mianmi/mianmi"
+	"github.com/mianmi/mianmi/evidence"
 	"github.com/mianmi/mianmi/payment"
 )
 
@@ -30,9 +31,12 @@ const (
 )
 
 // Commit implements payment.Batch.
-func (b *bucketBatch) Commit(_ context.Context, writes []payment.Write) error {
+func (b *bucketBatch) Commit(_ context.Context, writes []payment.Write, decided evidence.Bundle) error {
 	q := &pgx.Batch{}
 	dropped, err := b.queueWrites(q, writes)
+	if err == nil && len(decided.Records) > 0 {
+		err = queueBundle(q, b.bucket, &decided)
+	}
 	if err != nil {
 		return err
 	}

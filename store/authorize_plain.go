@@ -355,7 +355,7 @@ func (l *plainLedger) prepare(ctx context.Context) error {
 	stmts := map[string]*sql.Stmt{}
 	for _, q := range [...]string{ReadEpoch, sqlClaim, sqlPrior, sqlAccountByCode, sqlAccountByID, sqlCodeState, sqlInstrument,
 		sqlAgreement, sqlPaymentByID, sqlUnclaim, sqlUseCode, sqlAccount, sqlPayment, sqlJournal, sqlOutbox,
-		many[sqlClaim], many[sqlPayment], many[sqlJournal], many[sqlOutbox]} {
+		insertEntry, insertWaiting, many[sqlClaim], many[sqlPayment], many[sqlJournal], many[sqlOutbox]} {
 		st, err := l.db.write.PrepareContext(ctx, positional(q)) //nolint:sqlclosecheck // kept as long as the database is open
 		if err != nil {
 			return wrapDriver("prepare", err)

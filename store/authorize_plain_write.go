@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/mianmi/mianmi/evidence"
 	"github.com/mianmi/mianmi/payment"
 )
 
@@ -20,8 +21,11 @@ const (
 )
 
 // Commit implements payment.Batch.
-func (b *plainBatch) Commit(_ context.Context, writes []payment.Write) error {
+func (b *plainBatch) Commit(_ context.Context, writes []payment.Write, decided evidence.Bundle) error {
 	err := b.write(writes)
+	if err == nil && len(decided.Records) > 0 {
+		err = b.writeBundle(int16(firstBucket(writes)), &decided)
+	}
 	if err == nil {
 		err = b.tx.Commit()
 	}
@@ -62,6 +66,21 @@ func (b *plainBatch) write(writes []payment.Write) error {
 		return fmt.Errorf("write payments: %w", err)
 	}
 	return b.writeAccounts()
+}
+
+// writeBundle writes the entry of what the batch decided.
+func (b *plainBatch) writeBundle(bucket int16, decided *evidence.Bundle) error {
+	row, err := bundleRow(bucket, decided)
+	if err == nil {
+		_, err = b.exec(insertEntry, row...)
+	}
+	if err == nil {
+		_, err = b.exec(insertWaiting, row[:2]...)
+	}
+	if err != nil {
+		return fmt.Errorf("write evidence: %w", err)
+	}
+	return nil
 }
 
 // unclaim gives the order number of a request that was an error back.

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/mianmi/mianmi"
+	"github.com/mianmi/mianmi/evidence"
 	"github.com/mianmi/mianmi/payment"
 )
 
@@ -85,6 +86,29 @@ func (b *pgBatch) queueWrites(q *pgx.Batch, writes []payment.Write) (io.Reader, 
 		q.Queue(sqlBatchUnclaim, drop.bucket, drop.key)
 	}
 	return pay.reader(), nil
+}
+
+// queueBundle queues the entry of what a batch decided.
+func queueBundle(q *pgx.Batch, bucket int16, decided *evidence.Bundle) error {
+	row, err := bundleRow(bucket, decided)
+	if err != nil {
+		return err
+	}
+	q.Queue(insertEntry, row...)
+	q.Queue(insertWaiting, row[:2]...)
+	return nil
+}
+
+// firstBucket is the bucket of the first payment that is written: there the
+// batch's entry is kept.
+func firstBucket(writes []payment.Write) mianmi.Bucket {
+	for i := range writes {
+		if p := writes[i].Payment; p != nil {
+			b, _ := p.ID.Bucket() // what has none has been refused by newPaymentRow
+			return b
+		}
+	}
+	return 0
 }
 
 func (b *pgBatch) queueAccounts(q *pgx.Batch) error {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/mianmi/mianmi"
 	"github.com/mianmi/mianmi/access"
+	"github.com/mianmi/mianmi/evidence"
 	"github.com/mianmi/mianmi/merchant"
 	"github.com/mianmi/mianmi/payer"
 	"github.com/mianmi/mianmi/payment"
@@ -122,13 +123,13 @@ func newStory(t *testing.T, dsn string) *story {
 	if err != nil {
 		t.Fatal(err)
 	}
-	faulty := &storetest.Faulty{Ledger: ledger, OnCommit: func(ctx context.Context, b payment.Batch, w []payment.Write) error {
+	faulty := &storetest.Faulty{Ledger: ledger, OnCommit: func(ctx context.Context, b payment.Batch, w []payment.Write, decided evidence.Bundle) error {
 		for i := range w {
 			if p := w[i].Payment; p != nil && strings.HasPrefix(p.OrderNo, "fail") {
 				return fmt.Errorf("refused: %+v", *p)
 			}
 		}
-		return b.Commit(ctx, w)
+		return b.Commit(ctx, w, decided)
 	}}
 	s.node, err = storetest.NewNode(context.WithoutCancel(t.Context()), storetest.NodeConfig{DB: db, Keys: keys, Log: log, Ledger: faulty,
 		Payer: payer.Config{NoCoolingOff: true}})

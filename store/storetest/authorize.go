@@ -245,6 +245,7 @@ func booksAgree(t *testing.T, e Engine) {
 	if !books.OK() {
 		t.Errorf("the books do not agree: %+v", books)
 	}
+	CheckDecided(t, e.Open(t), e.DSN)
 	db := Inspect(t, e.DSN)
 	for _, c := range Invariants {
 		if n := number(t, db, c.Query); n != 0 {

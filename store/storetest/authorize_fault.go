@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/mianmi/mianmi"
+	"github.com/mianmi/mianmi/evidence"
 	"github.com/mianmi/mianmi/payment"
 	"github.com/mianmi/mianmi/pinfree"
 	"github.com/mianmi/mianmi/settings"
@@ -18,7 +19,7 @@ import (
 type Faulty struct {
 	payment.Ledger
 	// Commit may end a batch in its own way; nil: as it is.
-	OnCommit func(ctx context.Context, b payment.Batch, w []payment.Write) error
+	OnCommit func(ctx context.Context, b payment.Batch, w []payment.Write, decided evidence.Bundle) error
 	// OnFacts may change what was read.
 	OnFacts func([]payment.Facts)
 	// OnSettings may show other settings than those that were read.
@@ -42,11 +43,11 @@ type faultyBatch struct {
 	f *Faulty
 }
 
-func (b *faultyBatch) Commit(ctx context.Context, w []payment.Write) error {
+func (b *faultyBatch) Commit(ctx context.Context, w []payment.Write, decided evidence.Bundle) error {
 	if b.f.OnCommit == nil {
-		return b.Batch.Commit(ctx, w)
+		return b.Batch.Commit(ctx, w, decided)
 	}
-	return b.f.OnCommit(ctx, b.Batch, w)
+	return b.f.OnCommit(ctx, b.Batch, w, decided)
 }
 
 func (b *faultyBatch) Settings() *settings.Snapshot {
@@ -59,7 +60,7 @@ func (b *faultyBatch) Settings() *settings.Snapshot {
 // ErrLost is a commit whose answer never came.
 var ErrLost = &mianmi.Error{Kind: mianmi.Unavailable, Msg: "no answer", Err: errors.New("connection reset")}
 
-func (d *desk) faulty(t *testing.T, onCommit func(context.Context, payment.Batch, []payment.Write) error) *Node {
+func (d *desk) faulty(t *testing.T, onCommit func(context.Context, payment.Batch, []payment.Write, evidence.Bundle) error) *Node {
 	return d.node(t, func(l payment.Ledger) payment.Ledger { return &Faulty{Ledger: l, OnCommit: onCommit} })
 }
 
@@ -80,7 +81,7 @@ func failedCommit(t *testing.T, d *desk) {
 		"a context that is at its end":   {context.Canceled, mianmi.Internal, ""},
 		"a write that the store refuses": {nil, mianmi.Internal, ""},
 	} {
-		n := d.faulty(t, func(ctx context.Context, b payment.Batch, w []payment.Write) error {
+		n := d.faulty(t, func(ctx context.Context, b payment.Batch, w []payment.Write, decided evidence.Bundle) error {
 			if c.fail != nil {
 				return c.fail
 			}
@@ -91,7 +92,7 @@ func failedCommit(t *testing.T, d *desk) {
 					w[i].Payment = &bad
 				}
 			}
-			return b.Commit(ctx, w)
+			return b.Commit(ctx, w, decided)
 		})
 		for i, r := range must(n.Payments.AuthorizeMany(t.Context(), d.Manager, reqs))(t) {
 			if r.Err == nil {
@@ -121,8 +122,8 @@ func failedCommit(t *testing.T, d *desk) {
 func lostAnswer(t *testing.T, d *desk) {
 	p := d.person(t, 100_00)
 	var lost atomic.Int32
-	n := d.faulty(t, func(ctx context.Context, b payment.Batch, w []payment.Write) error {
-		if err := b.Commit(ctx, w); err != nil {
+	n := d.faulty(t, func(ctx context.Context, b payment.Batch, w []payment.Write, decided evidence.Bundle) error {
+		if err := b.Commit(ctx, w, decided); err != nil {
 			return err
 		}
 		if lost.Add(1)%3 != 0 { // every third answer arrives

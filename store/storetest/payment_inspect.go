@@ -12,7 +12,7 @@ import (
 )
 
 // paymentTables are all that payments write.
-var paymentTables = []string{"payer", "payment", "payment_code", "merchant_order", "journal", "outbox", "refund", "top_up", "qr_order"}
+var paymentTables = []string{"payer", "payment", "payment_code", "merchant_order", "journal", "outbox", "refund", "top_up", "qr_order", "entry", "entry_waiting"}
 
 // Inspect opens a database as a stranger does, to look at rows, or to spoil them.
 func Inspect(t testing.TB, dsn string) *sql.DB {
