@@ -288,7 +288,7 @@ func (f *faults) bound(path string, r *Range, counted bool) (b Bound, previous b
 		b.Op = OpBelow
 	}
 	if b.N < 0 || b.N > boundMax {
-		f.add(path, "%d is out of range; write 0 or more", b.N)
+		f.add(path, "%d is out of range; write 0 to %d", b.N, int64(boundMax))
 	}
 	if !counted {
 		if r.Scope != "" {
