@@ -2,10 +2,12 @@ package pinfree
 
 import (
 	"slices"
+	"strings"
 	"sync"
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/common/env"
 	"cel.dev/cel-go/common/operators"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/interpreter"
@@ -20,8 +22,7 @@ type expression struct {
 	tests   []test // the last is the whole; nil: only CEL can say
 }
 
-// eval says whether the facts meet the expression. What cannot be evaluated (a
-// number that overflows) is as good as unknown.
+// eval says whether the facts meet the expression.
 func (e *expression) eval(f *facts) tri {
 	if len(e.tests) > 0 {
 		return e.ask(len(e.tests)-1, f)
@@ -29,7 +30,8 @@ func (e *expression) eval(f *facts) tri {
 	return e.interpret(f)
 }
 
-// interpret lets CEL evaluate the expression.
+// interpret lets CEL evaluate the expression. What it cannot evaluate is as good
+// as unknown.
 func (e *expression) interpret(f *facts) tri {
 	a, _ := activations.Get().(*activation)
 	defer activations.Put(a)
@@ -73,16 +75,27 @@ func (a *activation) Parent() interpreter.Activation { return nil }
 
 var activations = sync.Pool{New: func() any { return new(activation) }}
 
-// expressionMax bounds an expression; it has no loops, so this bounds its time.
+// expressionMax bounds the bytes of an expression and with them its time.
 const expressionMax = 1000
+
+// operatorsAllowed are all that expressions may do: compare, and join comparisons.
+// Without arithmetic, functions (regular expressions, time zones, conversions)
+// and loops an expression takes no longer than its text is long, cannot fail, and
+// means the same for ever, whatever library evaluates it.
+var operatorsAllowed = []string{operators.LogicalAnd, operators.LogicalOr, operators.LogicalNot, operators.Conditional, operators.In,
+	operators.Equals, operators.NotEquals, operators.Less, operators.LessEquals, operators.Greater, operators.GreaterEquals}
 
 // environment is made at the first pack that has an expression.
 var environment = sync.OnceValues(func() (*cel.Env, error) {
-	opts := []cel.EnvOption{cel.ClearMacros()}
+	subset := env.NewLibrarySubset().SetDisableMacros(true)
+	for _, name := range operatorsAllowed {
+		subset.AddIncludedFunctions(env.NewFunction(name))
+	}
+	opts := []cel.EnvOption{cel.StdLib(cel.StdLibSubset(subset))}
 	for i := range variables {
 		opts = append(opts, cel.Variable(variables[i].name, variables[i].kind))
 	}
-	return cel.NewEnv(opts...)
+	return cel.NewCustomEnv(opts...)
 })
 
 // compileExpression checks an expression: its syntax, its types, and that it
@@ -92,14 +105,15 @@ func (f *faults) compileExpression(path, text string) *expression {
 		f.add(path, "is %d bytes long; at most %d", len(text), expressionMax)
 		return nil
 	}
-	env, err := environment()
+	names, err := environment()
 	if err != nil { // the variables are wrong: no pack's fault
 		panic(err)
 	}
-	tree, issues := env.Compile(text)
+	tree, issues := names.Compile(text)
 	if issues.Err() != nil {
 		for _, e := range issues.Errors() {
-			f.add(path, "column %d: %s; the names are those in docs/rules.md", e.Location.Column()+1, e.Message)
+			what := strings.TrimSuffix(e.Message, " (in container '')")
+			f.add(path, "column %d: %s; names and operators are those in docs/rules.md", e.Location.Column()+1, what)
 		}
 		return nil
 	}
@@ -108,7 +122,7 @@ func (f *faults) compileExpression(path, text string) *expression {
 		return nil
 	}
 	f.checkWords(path, tree.NativeRep())
-	e, err := newExpression(env, tree)
+	e, err := newExpression(names, tree)
 	if err != nil {
 		f.add(path, "%v", err)
 		return nil
@@ -117,8 +131,8 @@ func (f *faults) compileExpression(path, text string) *expression {
 }
 
 // newExpression makes a checked expression ready to be asked.
-func newExpression(env *cel.Env, tree *cel.Ast) (*expression, error) {
-	program, err := env.Program(tree, cel.EvalOptions(cel.OptOptimize))
+func newExpression(names *cel.Env, tree *cel.Ast) (*expression, error) {
+	program, err := names.Program(tree, cel.EvalOptions(cel.OptOptimize))
 	if err != nil {
 		return nil, err
 	}

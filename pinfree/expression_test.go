@@ -39,8 +39,12 @@ func TestExpressionTruth(t *testing.T) {
 		{"terminal.purpose == 'vending'", nil, no},
 		{"factors >= 2", nil, perhaps},
 		{"factors >= 2", &Facts{Factors: 2}, yes},
-		{"merchant.mcc * 9223372036854775807 > 0", nil, perhaps},
-		{"merchant.mcc / (merchant.mcc - merchant.mcc) > 0", nil, perhaps},
+		{"card.issuer == card.scheme", nil, perhaps},
+		{"card.issuer == card.scheme", &Facts{Issuer: "unionpay"}, yes},
+		{"(offline ? 'debit' : 'credit') == card.kind", &Facts{Offline: Yes}, yes},
+		{"(offline ? 'debit' : 'credit') == card.kind", nil, perhaps},
+		{"[card.kind, risk] == ['debit', 'low']", nil, perhaps},
+		{"1 in [factors]", &Facts{Factors: 1}, yes},
 	}
 	for _, tt := range tests {
 		t.Run(tt.text, func(t *testing.T) {
@@ -152,11 +156,21 @@ func TestExpressionFaults(t *testing.T) {
 		{"ofline", "ofline"},
 		{"amount > 5000", "amount"},
 		{"merchant.mcc > 'x'", "no matching overload"},
-		{"merchant.mcc + 1", "true or false"},
+		{"merchant.mcc", "true or false"},
+		{"merchant.mcc + 1 > 2", "undeclared reference to '_+_'; names and operators"},
+		{"merchant.mcc * 9223372036854775807 > 0", "'_*_'"},
+		{"-merchant.mcc < 0", "'-_'"},
+		{"terminal.purpose.matches('(a+)+$')", "'matches'"},
+		{"size(card.issuer) > 3", "'size'"},
+		{"dyn(card.issuer) == 5", "'dyn'"},
+		{"timestamp('2020-01-01T00:00:00Z').getHours(terminal.country) > 3", "'timestamp'"},
+		{"card.issuer.startsWith('x')", "'startsWith'"},
+		{"[card.issuer][0] == 'x'", "'_[_]'"},
 		{"risk == 'lo'", "write one of low, elevated, high"},
 		{"'debit ' == card.kind", "write one of debit"},
 		{"method in ['card_tap', 'tap']", `never "tap"`},
 		{"[1, 2].exists(x, x > 1)", "exists"},
+		{"has(card.kind)", "has"},
 		{strings.Repeat("factors > 1 && ", 100) + "offline", "at most 1000"},
 	}
 	for _, tt := range tests {

@@ -78,8 +78,7 @@ type Source struct {
 //
 // A part about which the payment says nothing (card scheme unknown, say) is
 // neither met nor missed: such a payment is restricted by the pack and not
-// permitted by it. The next form of the language, expressions in CEL, joins here
-// as one more part.
+// permitted by it.
 type Condition struct {
 	Methods          []string    `json:"methods,omitempty" yaml:"methods"`
 	Entries          []string    `json:"entries,omitempty" yaml:"entries"`
