@@ -188,10 +188,13 @@ type Limit struct {
 	Rule  string `json:"rule" doc:"As in a reason" example:"cn-unionpay-2018/per-payment"`
 	Title Text   `json:"title"`
 	Above string `json:"above" enum:"step_up,refuse" doc:"What happens above it"`
+	// Sources are those of Pack.Sources, by ID.
+	Sources []string `json:"sources,omitzero" doc:"In which of the pack's sources it is written; none where the pack has only one"`
 }
 
 // Source is where a rule is written.
 type Source struct {
+	ID      string `json:"id,omitzero" doc:"By which limits name it"`
 	Title   string `json:"title"`
 	URL     string `json:"url"`
 	Read    string `json:"read" doc:"Date on which it was read"`
@@ -229,7 +232,7 @@ func showPack(p *pinfree.Pack) Pack {
 		From: p.Effective.From, To: p.Effective.To, Permits: p.Permits, Reading: p.Reading, Limits: []Limit{}, Sources: []Source{}}
 	for i := range p.Limits {
 		l := &p.Limits[i]
-		out.Limits = append(out.Limits, Limit{Rule: p.ID + "/" + l.ID, Title: textOf(l.Title), Above: l.Above})
+		out.Limits = append(out.Limits, Limit{Rule: p.ID + "/" + l.ID, Title: textOf(l.Title), Above: l.Above, Sources: l.Sources})
 	}
 	for _, so := range p.Sources {
 		out.Sources = append(out.Sources, Source(so))

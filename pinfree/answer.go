@@ -10,13 +10,14 @@ import (
 // response code an issuer asks for authentication, and what a terminal does
 // about it. The first line that fits the terminal is taken.
 type Answer struct {
-	ID     string       `json:"id" yaml:"id"`
-	Title  mianmi.Text  `json:"title" yaml:"title"`
-	Scheme string       `json:"scheme" yaml:"scheme"`
-	When   TerminalWhen `json:"when,omitzero" yaml:"when"`
-	Code   string       `json:"code" yaml:"code"`         // ISO 8583 field 39
-	ARC    string       `json:"arc,omitempty" yaml:"arc"` // authorisation response code in tag 8A/91, where the scheme uses it
-	Action string       `json:"action" yaml:"action"`     // see AnswerActions
+	ID      string       `json:"id" yaml:"id"`
+	Title   mianmi.Text  `json:"title" yaml:"title"`
+	Sources []string     `json:"sources,omitempty" yaml:"sources"` // as in Limit
+	Scheme  string       `json:"scheme" yaml:"scheme"`
+	When    TerminalWhen `json:"when,omitzero" yaml:"when"`
+	Code    string       `json:"code" yaml:"code"`         // ISO 8583 field 39
+	ARC     string       `json:"arc,omitempty" yaml:"arc"` // authorisation response code in tag 8A/91, where the scheme uses it
+	Action  string       `json:"action" yaml:"action"`     // see AnswerActions
 }
 
 // TerminalWhen says which terminals an Answer is for; nil: any.
@@ -88,11 +89,12 @@ func (f *faults) answers(p *Pack) {
 		path := at("", "answers", i)
 		before := p.Answers[:i]
 		if !isWord(a.ID) || slices.ContainsFunc(before, func(o Answer) bool { return o.ID == a.ID }) {
-			f.add(path+".id", "%q is empty, there twice, or not a name; write a-z, 0-9, _ and -", a.ID)
+			f.add(path+".id", "%q is empty, there twice, or not a name; write at most 64 of a-z, 0-9, _ and -", a.ID)
 		}
 		f.text(path+".title", a.Title)
+		f.cites(path, a.Sources)
 		if !isWord(a.Scheme) {
-			f.add(path+".scheme", "%q is not a name; write a-z, 0-9, _ and -, like visa", a.Scheme)
+			f.add(path+".scheme", "%q is not a name; write at most 64 of a-z, 0-9, _ and -, like visa", a.Scheme)
 		}
 		if !isResponseCode(a.Code) {
 			f.add(path+".code", "%q is not a response code; write two digits or capitals in quotes, like \"65\" or \"1A\"", a.Code)

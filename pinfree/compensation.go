@@ -12,6 +12,7 @@ import (
 type Compensation struct {
 	ID       string         `json:"id" yaml:"id"`
 	Title    mianmi.Text    `json:"title" yaml:"title"`
+	Sources  []string       `json:"sources,omitempty" yaml:"sources"`   // as in Limit
 	Readings []string       `json:"readings,omitempty" yaml:"readings"` // in force with these alone; empty: with any
 	Currency money.Currency `json:"currency" yaml:"currency"`
 	// WindowHours is how long before the loss report a payment may lie.
@@ -37,9 +38,10 @@ func (f *faults) compensation(p *Pack) {
 		c := &p.Compensation[i]
 		path := at("", "compensation", i)
 		if !isWord(c.ID) || slices.ContainsFunc(p.Compensation[:i], func(o Compensation) bool { return o.ID == c.ID }) {
-			f.add(path+".id", "%q is empty, there twice, or not a name; write a-z, 0-9, _ and -", c.ID)
+			f.add(path+".id", "%q is empty, there twice, or not a name; write at most 64 of a-z, 0-9, _ and -", c.ID)
 		}
 		f.text(path+".title", c.Title)
+		f.cites(path, c.Sources)
 		for j, r := range c.Readings {
 			if !slices.ContainsFunc(p.Readings, func(o Reading) bool { return o.ID == r }) {
 				f.add(at(path, "readings", j), "%q is not one of the pack's readings; define it under readings", r)

@@ -92,6 +92,9 @@ const (
 	countersMax = 120
 	// payerCountersMax keeps room in a payer's text for counters per card.
 	payerCountersMax = 40
+	// limitsMax bounds the limits of a rule set and with them the time of a
+	// decision: ten times what forty packs need.
+	limitsMax = 1500
 	// zonesMax bounds the zones of a rule set; there are fewer jurisdictions.
 	zonesMax = 32
 	// faultsMax bounds what one error lists.
@@ -131,7 +134,10 @@ func Compile(packs []Pack, opts ...Option) (*RuleSet, error) {
 		s.rules = append(s.rules, f.compilePack(s))
 	}
 	f.pack = nil
-	perPayers := 0
+	perPayers, limits := 0, 0
+	for i := range s.packs {
+		limits += len(s.packs[i].Limits)
+	}
 	for i := range s.counters {
 		if s.counters[i].bucket == perPayer {
 			perPayers++
@@ -140,6 +146,9 @@ func Compile(packs []Pack, opts ...Option) (*RuleSet, error) {
 	if len(s.counters) > countersMax || perPayers > payerCountersMax {
 		f.add("packs", "%d counters, %d of them per payer; at most %d and %d can be kept: put fewer packs in force",
 			len(s.counters), perPayers, countersMax, payerCountersMax)
+	}
+	if limits > limitsMax {
+		f.add("packs", "%d limits; at most %d can be asked at each payment: put fewer packs in force", limits, limitsMax)
 	}
 	if err := f.err(); err != nil {
 		return nil, err

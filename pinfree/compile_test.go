@@ -3,6 +3,7 @@ package pinfree
 import (
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -34,12 +35,28 @@ func TestCompileNamesTheFault(t *testing.T) {
 		change func(*Pack)
 		field  string
 	}{
+		{"an identifier of a page's width", func(p *Pack) { p.ID = strings.Repeat("x", wordMax+1) }, "pack " + strings.Repeat("x", wordMax+1) + ": id"},
+		{"a title of a blank", func(p *Pack) { p.Title.EN = " " }, "pack p: title"},
+		{"a country of digits", func(p *Pack) { p.When.Countries = []string{"12"} }, "pack p: when.countries[0]"},
 		{"an identifier with a capital", func(p *Pack) { p.ID = "CN" }, "pack CN: id"},
 		{"no edition", func(p *Pack) { p.Edition = "" }, "pack p: edition"},
 		{"a title in one language", func(p *Pack) { p.Title.EN = "" }, "pack p: title"},
 		{"a layer that is none", func(p *Pack) { p.Layer = "law" }, "pack p: layer"},
 		{"an open point in one language", func(p *Pack) { p.Open = []mianmi.Text{{EN: "x"}} }, "pack p: open[0]"},
 		{"no sources", func(p *Pack) { p.Sources = nil }, "pack p: sources"},
+		{"a limit without a source, of two", func(p *Pack) { p.Sources = append(p.Sources, p.Sources[0]) }, "pack p: limits[0].sources"},
+		{"a source that is not there", func(p *Pack) { p.Limits[0].Sources = []string{"x"} }, "pack p: limits[0].sources[0]"},
+		{"an answer without a source, of two", func(p *Pack) {
+			p.Sources, p.Answers = append(p.Sources, p.Sources[0]), []Answer{{}}
+		}, "pack p: answers[0].sources"},
+		{"a promise without a source, of two", func(p *Pack) {
+			p.Sources, p.Compensation = append(p.Sources, p.Sources[0]), []Compensation{{}}
+		}, "pack p: compensation[0].sources"},
+		{"a source's name twice", func(p *Pack) {
+			p.Sources[0].ID, p.Limits[0].Sources = "a", []string{"a"}
+			p.Sources = append(p.Sources, p.Sources[0])
+		}, "pack p: sources[1].id"},
+		{"a source's name with a blank", func(p *Pack) { p.Sources[0].ID = "a b" }, "pack p: sources[0].id"},
 		{"a source without a date", func(p *Pack) { p.Sources[0].Read = "yesterday" }, "pack p: sources[0].read"},
 		{"a source of no known quality", func(p *Pack) { p.Sources[0].Quality = "good" }, "pack p: sources[0].quality"},
 		{"a source without an address", func(p *Pack) { p.Sources[0].URL = "x" }, "pack p: sources[0].url"},
@@ -135,6 +152,13 @@ func TestCompileSets(t *testing.T) {
 	if _, err := Compile(many); !slices.Equal(fields(err), []string{"packs"}) {
 		t.Errorf("too many counters: %v", err)
 	}
+	for len(a.Limits) <= limitsMax {
+		a.Limits = append(a.Limits, a.Limits[0])
+		a.Limits[len(a.Limits)-1].ID = "l" + strconv.Itoa(len(a.Limits))
+	}
+	if _, err := Compile([]Pack{a}); !slices.Equal(fields(err), []string{"packs"}) {
+		t.Errorf("too many limits: %v", err)
+	}
 	if got := ab.RuleTitle("q/l"); got != b.Limits[0].Title {
 		t.Errorf("title of q/l: %v", got)
 	}
@@ -143,6 +167,27 @@ func TestCompileSets(t *testing.T) {
 	}
 	if got := ab.RuleTitle("r/l"); got != (mianmi.Text{}) {
 		t.Errorf("title of a rule that is not there: %v", got)
+	}
+}
+
+// TestRuleSources proves that of each rule one can tell where it is written.
+func TestRuleSources(t *testing.T) {
+	t.Parallel()
+	one := counterPack([]string{"sca_any"}, "payer", "executed_all")
+	two := counterPack([]string{"sca_any"}, "payer", "executed_all")
+	two.ID = "q"
+	a, b := one.Sources[0], one.Sources[0]
+	a.ID, a.Title, b.ID, b.Title = "a", "A", "b", "B"
+	two.Sources = []Source{a, b}
+	two.Limits[0].Sources = []string{"b"}
+	rs := compiled(t, one, two)
+	for name, want := range map[string][]Source{"p": one.Sources, "p/l": one.Sources, "q": {a, b}, "q/l": {b}, "q/m": nil, "r": nil, "": nil} {
+		if got := rs.RuleSources(name); !slices.Equal(got, want) {
+			t.Errorf("%q is written in %v, want %v", name, got, want)
+		}
+	}
+	if got := (*RuleSet)(nil).RuleSources("p"); got != nil {
+		t.Errorf("of no packs: %v", got)
 	}
 }
 

@@ -30,7 +30,7 @@ func (f *faults) choose(path, got string, names []string) int {
 }
 
 func (f *faults) text(path string, t mianmi.Text) {
-	if t.ZH == "" || t.EN == "" {
+	if strings.TrimSpace(t.ZH) == "" || strings.TrimSpace(t.EN) == "" {
 		f.add(path, "a text is missing; write both zh and en")
 	}
 }
@@ -39,7 +39,7 @@ func (f *faults) compilePack(s *RuleSet) rules {
 	p := f.pack
 	out := rules{id: p.ID, version: p.Version, permits: p.Permits, unlimited: p.Unlimited}
 	if !isWord(p.ID) {
-		f.add("id", "%q is not an identifier; write a-z, 0-9, _ and -", p.ID)
+		f.add("id", "%q is not an identifier; write at most 64 of a-z, 0-9, _ and -", p.ID)
 	}
 	if p.Version < 1 {
 		f.add("version", "%d is not a version; write 1, and one more at each change of the pack", p.Version)
@@ -85,31 +85,12 @@ func (f *faults) compilePack(s *RuleSet) rules {
 	return out
 }
 
-func (f *faults) sources(p *Pack) {
-	if len(p.Sources) == 0 {
-		f.add("sources", "are missing; every pack names where its rules are written")
-	}
-	for i, s := range p.Sources {
-		path := at("", "sources", i)
-		if s.Title == "" {
-			f.add(path+".title", "is missing; write the title of the text")
-		}
-		if !strings.HasPrefix(s.URL, "http://") && !strings.HasPrefix(s.URL, "https://") {
-			f.add(path+".url", "%q is not an address; write http:// or https:// and the rest", s.URL)
-		}
-		if _, err := time.Parse(time.DateOnly, s.Read); err != nil {
-			f.add(path+".read", "%q is not a date; write the day on which it was read, like 2026-01-31", s.Read)
-		}
-		f.choose(path+".quality", s.Quality, qualities)
-	}
-}
-
 func (f *faults) readings(p *Pack) {
 	var ids []string
 	for i, r := range p.Readings {
 		path := at("", "readings", i)
 		if !isWord(r.ID) || slices.Contains(ids, r.ID) {
-			f.add(path+".id", "%q is empty, there twice, or not a name; write a-z, 0-9, _ and -", r.ID)
+			f.add(path+".id", "%q is empty, there twice, or not a name; write at most 64 of a-z, 0-9, _ and -", r.ID)
 		}
 		f.text(path+".text", r.Text)
 		ids = append(ids, r.ID)
@@ -167,7 +148,7 @@ func (f *faults) compileCounters(s *RuleSet, p *Pack, packWhen matcher) map[stri
 		c := &p.Counters[i]
 		path := at("", "counters", i)
 		if _, twice := byID[c.ID]; twice || !isWord(c.ID) {
-			f.add(path+".id", "%q is empty, there twice, or not a name; write a-z, 0-9, _ and -", c.ID)
+			f.add(path+".id", "%q is empty, there twice, or not a name; write at most 64 of a-z, 0-9, _ and -", c.ID)
 		}
 		byID[c.ID] = -1
 		out := counter{
@@ -212,9 +193,10 @@ func (f *faults) resets(s *RuleSet, path string, c *Counter) (set reset, zone in
 
 func (f *faults) compileLimit(path string, l *Limit, counters map[string]int) rule {
 	if !isWord(l.ID) {
-		f.add(path+".id", "%q is not a name; write a-z, 0-9, _ and -", l.ID)
+		f.add(path+".id", "%q is not a name; write at most 64 of a-z, 0-9, _ and -", l.ID)
 	}
 	f.text(path+".title", l.Title)
+	f.cites(path, l.Sources)
 	out := rule{
 		name: f.pack.ID + "/" + l.ID, counter: -1, always: l.Always, amount: Unbounded(), number: Unbounded(),
 		refuse: f.choose(path+".above", l.Above, aboveNames) == 1,

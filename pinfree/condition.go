@@ -168,7 +168,7 @@ func (f *faults) compileCondition(path string, c *Condition) matcher {
 		}
 	}
 	for i, s := range c.Countries {
-		if len(s) != 2 || strings.ToUpper(s) != s {
+		if len(s) != 2 || strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
 			f.add(at(path, "countries", i), "%q is not a country; write two upper-case letters (ISO 3166)", s)
 		}
 	}
@@ -205,10 +205,14 @@ func flagOf(b *bool) flag {
 func (f *faults) words(path string, list []string) {
 	for i, s := range list {
 		if !isWord(s) {
-			f.add(at("", path, i), "%q is not a name; write a-z, 0-9, _ and -", s)
+			f.add(at("", path, i), "%q is not a name; write at most 64 of a-z, 0-9, _ and -", s)
 		}
 	}
 }
+
+// wordMax bounds a name in bytes: it stands in records of payments, and in
+// columns on a page.
+const wordMax = 64
 
 func isWord(s string) bool {
 	for i := range len(s) {
@@ -217,7 +221,7 @@ func isWord(s string) bool {
 			return false
 		}
 	}
-	return s != ""
+	return s != "" && len(s) <= wordMax
 }
 
 func (f *faults) mccRanges(path, field string, list []string) []mccRange {

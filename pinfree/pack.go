@@ -65,14 +65,6 @@ type Reading struct {
 	Text mianmi.Text `json:"text" yaml:"text"`
 }
 
-// Source is where a rule is written.
-type Source struct {
-	Title   string `json:"title" yaml:"title"`
-	URL     string `json:"url" yaml:"url"`
-	Read    string `json:"read" yaml:"read"`       // date on which it was read
-	Quality string `json:"quality" yaml:"quality"` // primary, primary_partial, secondary, vendor, code, unverified
-}
-
 // Condition says which payments are meant: those that match every part that is
 // given. The zero Condition means all.
 //
@@ -113,6 +105,7 @@ type Counter struct {
 type Limit struct {
 	ID       string      `json:"id" yaml:"id"`
 	Title    mianmi.Text `json:"title" yaml:"title"`
+	Sources  []string    `json:"sources,omitempty" yaml:"sources"`   // where it is written, by Source.ID; see Pack.Cited
 	Readings []string    `json:"readings,omitempty" yaml:"readings"` // in force with these alone; empty: with any
 	When     *Condition  `json:"when,omitempty" yaml:"when"`
 	Counter  string      `json:"counter,omitempty" yaml:"counter"` // empty: this payment alone

@@ -102,6 +102,13 @@ func (c *comparer) rest(was, now *pinfree.Pack) {
 func otherFields(p pinfree.Pack) pinfree.Pack {
 	p.Version, p.Edition, p.Title, p.Sources, p.Readings, p.Reading = 0, "", mianmi.Text{}, nil, nil, ""
 	p.Effective, p.Permits, p.Unlimited, p.When, p.Counters, p.Limits = pinfree.Period{}, false, false, pinfree.Condition{}, nil, nil
+	p.Answers, p.Compensation = slices.Clone(p.Answers), slices.Clone(p.Compensation)
+	for i := range p.Answers {
+		p.Answers[i].Sources = nil
+	}
+	for i := range p.Compensation {
+		p.Compensation[i].Sources = nil
+	}
 	return p
 }
 

@@ -34,7 +34,7 @@ func implied(was *pinfree.Pack, old *pinfree.Limit, now *pinfree.Pack, l *pinfre
 
 // otherLimitFields is a limit without its words and what implied compares.
 func otherLimitFields(l pinfree.Limit) pinfree.Limit {
-	l.ID, l.Title, l.Readings, l.When, l.Counter = "", mianmi.Text{}, nil, nil, ""
+	l.ID, l.Title, l.Sources, l.Readings, l.When, l.Counter = "", mianmi.Text{}, nil, nil, nil, ""
 	l.Amount, l.Number, l.Always, l.Above = nil, nil, false, ""
 	return l
 }

@@ -290,6 +290,11 @@ func TestCompare(t *testing.T) {
 			p.Version, p.Title.EN, p.Limits[0].Title.EN = 2, "UnionPay", "other words"
 			return []pinfree.Pack{*p}
 		}, ""},
+		{"another source", func(p *pinfree.Pack) []pinfree.Pack {
+			p.Sources = append(slices.Clone(p.Sources), pinfree.Source{ID: "more", Title: "t", URL: "https://example.org", Read: "2026-01-01", Quality: "primary"})
+			p.Limits[0].Sources = []string{"more"}
+			return []pinfree.Pack{*p}
+		}, ""},
 		{"a lower limit", func(p *pinfree.Pack) []pinfree.Pack {
 			find(p, "per-payment").Amount = &pinfree.Range{AtMost: ptr(int64(50000))}
 			return []pinfree.Pack{*p}

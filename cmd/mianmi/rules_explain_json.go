@@ -30,6 +30,7 @@ type (
 		Actual   int64                  `json:"actual,omitempty"`
 		Currency money.Currency         `json:"currency,omitempty"`
 		Words    map[string]mianmi.Text `json:"words"`
+		Sources  []pinfree.Source       `json:"sources,omitempty"` // where the rule is written
 	}
 	traceJSON struct {
 		Pack    string           `json:"pack"`
@@ -94,7 +95,7 @@ func (e *explanation) reasons(list []pinfree.Why) []reasonJSON {
 	out := make([]reasonJSON, 0, len(list))
 	for _, w := range list {
 		r := reasonJSON{Reason: w.Reason.String(), Number: w.Reason, Layer: w.Layer.String(), ID: w.ID, Rule: w.Rule, Version: w.Version,
-			Limit: w.Limit, Actual: w.Actual, Currency: w.Currency, Words: map[string]mianmi.Text{}}
+			Limit: w.Limit, Actual: w.Actual, Currency: w.Currency, Words: map[string]mianmi.Text{}, Sources: e.rules.RuleSources(w.Rule)}
 		for _, a := range audiences {
 			r.Words[a.name.EN] = e.words(w, a.audience)
 		}

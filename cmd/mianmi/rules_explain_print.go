@@ -47,14 +47,15 @@ func (e *explanation) write(page *strings.Builder, lang mianmi.Lang, supportOnly
 	}
 	writeWrapped(page, "", "  ", line)
 	fmt.Fprintf(page, "\n%s\n", mianmi.Text{ZH: "原因（决定性的在前）", EN: "Reasons, the binding one first"}.In(lang))
-	for i, w := range d.Reasons {
-		e.writeReason(page, i, w, supportOnly)
+	for i := range d.Reasons {
+		e.writeReason(page, lang, i, supportOnly)
 	}
 	e.writePacks(page, lang)
 	e.writeCounters(page, lang)
 }
 
-func (e *explanation) writeReason(page *strings.Builder, i int, w pinfree.Why, supportOnly bool) {
+func (e *explanation) writeReason(page *strings.Builder, lang mianmi.Lang, i int, supportOnly bool) {
+	w := e.decision.Reasons[i]
 	head := fmt.Sprintf("%s (%d)", w.Reason, w.Reason)
 	for _, part := range []string{w.Rule, w.ID} {
 		if part != "" {
@@ -76,6 +77,13 @@ func (e *explanation) writeReason(page *strings.Builder, i int, w pinfree.Why, s
 		text := e.words(w, a.audience)
 		table.add(a.name.ZH, text.ZH)
 		table.add(a.name.EN, text.EN)
+	}
+	for i, s := range e.rules.RuleSources(w.Rule) {
+		name := ""
+		if i == 0 {
+			name = mianmi.Text{ZH: "来源", EN: "source"}.In(lang)
+		}
+		table.add(name, s.Title+" "+s.URL)
 	}
 	table.write(page)
 }

@@ -16,6 +16,7 @@ type explained struct {
 	Reasons []struct {
 		Reason, Rule  string
 		Limit, Actual int64
+		Sources       []struct{ URL string }
 		Words         map[string]struct{ ZH, EN string }
 	}
 	Packs    []explainedPack
@@ -87,6 +88,9 @@ func TestRulesExplain(t *testing.T) {
 			}
 			if got.Outcome != tt.outcome || got.Reasons[0].Reason != tt.reason {
 				t.Errorf("%s because of %s, want %s because of %s", got.Outcome, got.Reasons[0].Reason, tt.outcome, tt.reason)
+			}
+			if first := got.Reasons[0]; (first.Rule != "") != (len(first.Sources) > 0) {
+				t.Errorf("rule %q is written in %v", first.Rule, first.Sources)
 			}
 			if (len(got.By) > 0) != (tt.outcome == "step_up") {
 				t.Errorf("ways to step up: %v", got.By)
@@ -179,8 +183,8 @@ limits:
 func TestRulesExplainPage(t *testing.T) {
 	t.Parallel()
 	for lang, words := range map[string][]string{
-		"en": {"decision: step-up", "currencies: wants EUR, has CNY", "¥1200.00 <= ¥1000.00", "付款人", "payer"},
-		"zh": {"判定：升级验证", "currencies：要求 EUR，实为 CNY", "¥1200.00 <= ¥1000.00", "付款人", "payer"},
+		"en": {"decision: step-up", "currencies: wants EUR, has CNY", "¥1200.00 <= ¥1000.00", "付款人", "payer", "source   UnionPay International"},
+		"zh": {"判定：升级验证", "currencies：要求 EUR，实为 CNY", "¥1200.00 <= ¥1000.00", "付款人", "payer", "来源     UnionPay International"},
 	} {
 		r := newWorld(t).run(t, "rules", "explain", "--amount=1200", "--method=card_tap", "--scheme=unionpay", "--no-pin-merchant",
 			"--upgraded-merchant", "--lang", lang)

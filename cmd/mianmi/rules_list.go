@@ -199,6 +199,9 @@ func limitRows(p *pinfree.Pack, lang mianmi.Lang) textTable {
 			}
 			table.add("", note)
 		}
+		if len(l.Sources) > 0 {
+			table.add("", mianmi.Text{ZH: "来源：", EN: "written in "}.In(lang)+strings.Join(l.Sources, ", "))
+		}
 	}
 	return table
 }
@@ -326,7 +329,7 @@ func beyondRows(p *pinfree.Pack, lang mianmi.Lang) textTable {
 func sourceRows(p *pinfree.Pack) textTable {
 	table := textTable{indent: "  "}
 	for _, s := range p.Sources {
-		table.add("-", s.Title)
+		table.add(cmp.Or(s.ID, "-"), s.Title)
 		table.add("", s.URL)
 		table.add("", s.Read+", "+s.Quality)
 	}

@@ -73,7 +73,11 @@ func (w *page) pack(p *pinfree.Pack) {
 func (w *page) sources(p *pinfree.Pack) {
 	w.line("\n%s%s\n", w.say(wordSources), strings.TrimSpace(w.say(colon)))
 	for _, s := range p.Sources {
-		w.line("- [%s](%s) · `%s` · %s", s.Title, s.URL, s.Quality, fmt.Sprintf(w.say(wordRead), s.Read))
+		id := ""
+		if s.ID != "" {
+			id = fmt.Sprintf("`%s` ", s.ID)
+		}
+		w.line("- %s[%s](%s) · `%s` · %s", id, s.Title, s.URL, s.Quality, fmt.Sprintf(w.say(wordRead), s.Read))
 	}
 }
 
@@ -113,15 +117,15 @@ func (w *page) rules(p *pinfree.Pack) {
 			what = always[l.Above]
 		}
 		if taken(l.Readings) {
-			lines = append(lines, fmt.Sprintf("- `%s` %s · %s", l.ID, w.say(l.Title), w.say(what)))
+			lines = append(lines, fmt.Sprintf("- `%s` %s · %s%s", l.ID, w.say(l.Title), w.say(what), w.written(l.Sources)))
 		}
 	}
 	for i := range p.Answers {
-		lines = append(lines, fmt.Sprintf("- `%s` %s", p.Answers[i].ID, w.say(p.Answers[i].Title)))
+		lines = append(lines, fmt.Sprintf("- `%s` %s%s", p.Answers[i].ID, w.say(p.Answers[i].Title), w.written(p.Answers[i].Sources)))
 	}
 	for i := range p.Compensation {
 		if taken(p.Compensation[i].Readings) {
-			lines = append(lines, fmt.Sprintf("- `%s` %s", p.Compensation[i].ID, w.say(p.Compensation[i].Title)))
+			lines = append(lines, fmt.Sprintf("- `%s` %s%s", p.Compensation[i].ID, w.say(p.Compensation[i].Title), w.written(p.Compensation[i].Sources)))
 		}
 	}
 	if a := p.Authentication; a != nil && a.FailuresMax > 0 {
@@ -133,6 +137,14 @@ func (w *page) rules(p *pinfree.Pack) {
 	if len(lines) > 0 {
 		w.line("\n%s%s\n\n%s", w.say(wordRules), strings.TrimSpace(w.say(colon)), strings.Join(lines, "\n"))
 	}
+}
+
+// written names the sources of a rule; nothing where the pack has only one.
+func (w *page) written(ids []string) string {
+	if len(ids) == 0 {
+		return ""
+	}
+	return " · " + w.say(wordWritten) + w.say(colon) + "`" + strings.Join(ids, "`, `") + "`"
 }
 
 // dates are the pack's first and last day.

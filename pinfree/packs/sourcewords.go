@@ -40,6 +40,7 @@ A pack allows a payment to go without a PIN, it obliges nobody. Where several pa
 	wordAssumes = mianmi.Text{ZH: "启用的前提（由运营方保证）", EN: "What the operator vouches for"}
 	wordOpen    = mianmi.Text{ZH: "未决与未编入", EN: "Open, or not encoded"}
 	wordRules   = mianmi.Text{ZH: "规则", EN: "Rules"}
+	wordWritten = mianmi.Text{ZH: "出处", EN: "source"}
 	wordYes     = mianmi.Text{ZH: "是", EN: "yes"}
 	wordNo      = mianmi.Text{ZH: "否", EN: "no"}
 
