@@ -13,7 +13,7 @@ const module = "github.com/mianmi/mianmi"
 
 // domain is who holds the business: transports and the store speak to these.
 var domain = []string{"mianmi", "money", "pinfree", "pinfree/emv", "evidence", "secret", "access", "idempotency", "payer", "merchant",
-	"terminal", "terminal/protocol", "rules", "settings", "payment", "support", "risk", "notice"}
+	"terminal", "terminal/protocol", "terminal/posture", "rules", "settings", "payment", "support", "risk", "notice"}
 
 // mayImport says which packages of this module a package may import, tests
 // apart. "mianmi" is the root, "*" everything. A package that is not here may
@@ -32,10 +32,11 @@ var mayImport = map[string][]string{
 	"idempotency":         {"mianmi", "secret"}, // first answers: every transport needs them, and store keeps them
 	"payer":               {"mianmi", "money", "pinfree", "evidence", "secret", "access"},
 	"merchant":            {"mianmi", "money", "pinfree", "evidence", "secret", "access"},
-	"terminal":            {"mianmi", "money", "pinfree", "evidence", "secret", "access", "terminal/protocol"},
+	"terminal":            {"mianmi", "money", "pinfree", "evidence", "secret", "access", "terminal/protocol", "terminal/posture"},
+	"terminal/posture":    {"mianmi", "money", "terminal/protocol"},                                                 // conditions on what terminals report, in CEL
 	"terminal/protocol":   {"mianmi", "money"},                                                                      // the words between host and terminal: both sides speak them
 	"rules":               {"mianmi", "money", "pinfree", "pinfree/compare", "pinfree/packs", "evidence", "access"}, // the life of rule packs
-	"settings":            {"mianmi", "money", "pinfree", "merchant", "terminal", "terminal/protocol", "rules"},
+	"settings":            {"mianmi", "money", "pinfree", "pinfree/emv", "merchant", "terminal", "terminal/protocol", "terminal/posture", "rules"},
 	"channel":             {"mianmi", "money"},
 	"channel/channeltest": {"mianmi", "money", "channel"},
 	"channel/wallet":      {"mianmi", "money", "channel"},
