@@ -77,7 +77,7 @@ type Config struct {
 	Stops       []Stop        `json:"stops,omitempty"`
 	Because     []Say         `json:"because"` // who has a say, the one that binds first
 
-	Reader json.RawMessage `json:"reader,omitempty"` // reader parameters, as the API gives them
+	Reader []Reader `json:"reader,omitempty"` // what the card reader is to be set to; none: it keeps what it has
 
 	LeaseSeconds  int64  `json:"lease_seconds"`           // how long an attestation counts
 	ReportSeconds int64  `json:"report_seconds"`          // longest time between two reports
@@ -96,6 +96,16 @@ type Config struct {
 	Name     string `json:"name"` // of the terminal
 }
 
+// Reader is what a reader is set to for one scheme's cards.
+type Reader struct {
+	Scheme   string `json:"scheme"`
+	Currency string `json:"currency"`
+	Kernel   string `json:"kernel"`            // "entry_point", "c2", "unionpay"
+	PinFree  int64  `json:"pin_free"`          // largest amount without a PIN, in minor units; 0: none
+	TLV      string `json:"tlv"`               // the EMV data objects, in hexadecimal
+	Field62  string `json:"field62,omitempty"` // UnionPay parameters, as field 62 loads them
+}
+
 // Stop is an emergency stop that concerns the terminal. The terminal ends it by
 // its own clock at the latest; the host by its own in any case.
 type Stop struct {
@@ -110,6 +120,8 @@ type Say struct {
 	Version int64     `json:"version"`
 	PinFree bool      `json:"pin_free"`
 	Since   time.Time `json:"since,omitzero"`
+	// PerPayment is the level's most for one PIN-free payment; nil: it sets none.
+	PerPayment *money.Amount `json:"per_payment,omitempty"`
 }
 
 // Allows reports whether the config lets a PIN-free payment be asked for at now.
