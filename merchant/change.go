@@ -87,7 +87,9 @@ type decision struct {
 }
 
 func (s *Service) begin(actor mianmi.Actor, h Held) *decision {
-	return &decision{s: s, actor: actor, now: s.now(), held: h}
+	d := &decision{s: s, actor: actor, now: s.now(), held: h}
+	d.out.At = d.now
+	return d
 }
 
 func (d *decision) check(do act) error {
@@ -134,6 +136,9 @@ func (d *decision) putPolicy(t Terms, fact string, by Approval) Policy {
 	before := d.held.Policy
 	p := Policy{Scope: before.Scope, Terms: t, Version: before.Version + 1, Since: d.now, Actor: d.actor.String()}
 	d.out.Policy = &p
+	if c := Compare(before.Terms, t); c == Tightening || c == Mixed {
+		d.out.Tightening = true
+	}
 	d.record(fact, scopeNote{Before: before.Terms, After: t, Version: p.Version, Approval: by.ID, ProposedBy: by.ProposedBy})
 	d.lapse(by.ID, func(w Proposal) bool { return w.Terms != nil })
 	return p

@@ -30,7 +30,7 @@ func (s *Service) Place(ctx context.Context, actor mianmi.Actor, o StopOrder) (S
 		d.fail(err)
 		stop = Stop{ID: mianmi.StopID(id), Scope: o.Scope, Reason: o.Reason, PlacedBy: actor.String(),
 			PlacedAt: d.now, Until: d.now.Add(o.For).Truncate(time.Microsecond)}
-		d.out.Stop = &stop
+		d.out.Stop, d.out.Tightening = &stop, true
 		d.record("merchant.stop.placed", noteOf(stop))
 		return d.out, d.err
 	})

@@ -68,6 +68,10 @@ type Outcome struct {
 	Stop      *Stop      // placed or lifted
 	Approvals []Approval // new or decided
 	Entries   []evidence.Entry
+	At        time.Time // of the change
+	// Tightening says that the scope allows less than before: its terminals have
+	// to prove that they run it.
+	Tightening bool
 }
 
 // StoreQuery asks for a page of a merchant's stores.
@@ -186,7 +190,7 @@ func (s *Service) RenameMerchant(ctx context.Context, actor mianmi.Actor, id mia
 			return Outcome{}, err
 		}
 		e, err := s.entry(actor, s.now(), note{Type: "merchant.renamed", Subject: string(id)})
-		return Outcome{Merchant: &m, Entries: []evidence.Entry{e}}, err
+		return Outcome{Merchant: &m, Entries: []evidence.Entry{e}, At: e.At}, err
 	})
 	return m, err
 }

@@ -27,10 +27,10 @@ func small() settings.Changes {
 		mc := mianmi.MerchantID(fmt.Sprint("mc", m))
 		c.Merchants = append(c.Merchants, merchant.Merchant{ID: mc, Currency: "CNY"})
 		for s := range 2 {
-			st := mianmi.StoreID(fmt.Sprint("st", m, s))
+			st := mianmi.StoreID(fmt.Sprintf("st%d%d", m, s))
 			c.Stores = append(c.Stores, merchant.Store{ID: st, Merchant: mc})
 			for x := range 2 {
-				c.Terminals = append(c.Terminals, terminal.Terminal{ID: mianmi.TerminalID(fmt.Sprint("tm", m, s, x)), Store: st,
+				c.Terminals = append(c.Terminals, terminal.Terminal{ID: mianmi.TerminalID(fmt.Sprintf("tm%d%d%d", m, s, x)), Store: st,
 					Model: mianmi.ModelID(fmt.Sprint("md", x))})
 			}
 		}

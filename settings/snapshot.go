@@ -15,6 +15,7 @@ import (
 	"github.com/mianmi/mianmi/merchant"
 	rulepacks "github.com/mianmi/mianmi/rules"
 	"github.com/mianmi/mianmi/terminal"
+	"github.com/mianmi/mianmi/terminal/posture"
 )
 
 // Snapshot is all settings at one epoch. It never changes and may be read by
@@ -29,6 +30,9 @@ type Snapshot struct {
 	terminals  table[terminalRow]
 	keys       table[Key]
 	packs      *rulepacks.Set
+	posture    *posture.Set // nil: the shipped one
+	shared     mark         // newest change of packs and posture, which concern every terminal
+	readers    *readers
 }
 
 // rules are what is set for one thing. They lie with the thing, so that a
@@ -36,6 +40,7 @@ type Snapshot struct {
 type rules struct {
 	policy *merchant.Policy
 	stops  []merchant.Stop // not lifted, by identifier; expired ones among them
+	mark   mark
 }
 
 // The rows. A thing is nil while it is only referred to. What a row belongs
@@ -86,6 +91,8 @@ type Changes struct {
 	Stops     []merchant.Stop
 	Keys      []Key
 	Packs     []rulepacks.Pack // that have been in force
+	Posture   []posture.Policy // that have been in force
+	Marks     []Mark
 }
 
 // Epoch is the number of the change that this snapshot is as new as.
@@ -133,11 +140,37 @@ func (s *Snapshot) With(c Changes) *Snapshot {
 		}
 		return new(rules) // a level of a later version: it concerns nothing here
 	})
-	return &Snapshot{epoch: c.Epoch, everything: everything, channels: channels.table, merchants: merchants.table,
-		stores: stores.table, models: models.table, terminals: terminals.table, keys: keys.table, packs: s.packs.With(c.Packs)}
+	next := &Snapshot{epoch: c.Epoch, everything: everything, channels: channels.table, merchants: merchants.table,
+		stores: stores.table, models: models.table, terminals: terminals.table, keys: keys.table, packs: s.packs.With(c.Packs),
+		posture: s.posture, shared: s.shared, readers: new(readers)}
+	next.share(&c)
+	return next
 }
 
-// rules files policies and stops with what they are about.
+// share takes what concerns every terminal.
+func (s *Snapshot) share(c *Changes) {
+	for i := range c.Packs {
+		p := &c.Packs[i]
+		s.shared.take(&Mark{Epoch: p.FromEpoch, At: p.From})
+		s.shared.take(&Mark{Epoch: p.UntilEpoch, At: p.Until})
+	}
+	for _, p := range c.Posture {
+		s.shared.take(&Mark{Epoch: p.Epoch, At: p.Since})
+		if s.posture == nil || p.Version > s.posture.Version {
+			s.posture = posture.Ready(p)
+		}
+	}
+}
+
+// Posture is the policy on terminals that is in force.
+func (s *Snapshot) Posture() *posture.Set {
+	if s.posture == nil {
+		return posture.ShippedSet()
+	}
+	return s.posture
+}
+
+// rules files policies, stops and marks with what they are about.
 func (c *Changes) rules(of func(merchant.Scope) *rules) {
 	for _, p := range c.Policies {
 		// Never back to an older version.
@@ -148,6 +181,9 @@ func (c *Changes) rules(of func(merchant.Scope) *rules) {
 	for _, st := range c.Stops {
 		r := of(st.Scope)
 		r.stops = withStop(r.stops, st)
+	}
+	for i := range c.Marks {
+		of(c.Marks[i].Scope).mark.take(&c.Marks[i])
 	}
 }
 

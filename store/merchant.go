@@ -126,6 +126,9 @@ func (db *DB) ChangeStore(ctx context.Context, id mianmi.StoreID, decide func(me
 		if _, err := tx.ExecContext(ctx, updateStore, string(id), after.Name, after.Address, lat, lon, epoch); err != nil {
 			return wrapDriver("change store", err)
 		}
+		if err := markScope(ctx, tx, epoch, merchant.OfStore(id), e.At, false); err != nil {
+			return err
+		}
 		return writeSettingEntries(ctx, tx, epoch, e)
 	})
 }

@@ -110,7 +110,13 @@ func (db *DB) ChangeScope(ctx context.Context, s merchant.Scope, decide func(mer
 		if err != nil {
 			return err
 		}
-		return writeOutcome(ctx, tx, epoch, out)
+		if err := writeOutcome(ctx, tx, epoch, out); err != nil {
+			return err
+		}
+		if out.Policy == nil && out.Stop == nil && out.Merchant == nil { // proposals concern no terminal yet
+			return nil
+		}
+		return markScope(ctx, tx, epoch, s, out.At, out.Tightening)
 	})
 }
 

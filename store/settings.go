@@ -156,7 +156,7 @@ func readChanges(ctx context.Context, tx *sql.Tx, since int64) (c settings.Chang
 	if err := tx.QueryRowContext(ctx, ReadEpoch).Scan(&c.Epoch); err != nil {
 		return c, wrapDriver("read the settings epoch", err)
 	}
-	var errs [8]error
+	var errs [9]error
 	c.Merchants, errs[0] = readAll(ctx, tx, scanMerchant, newerMerchants, since)
 	c.Stores, errs[1] = readAll(ctx, tx, scanStore, newerStores, since)
 	c.Models, errs[2] = readAll(ctx, tx, scanModel, newerModels, since)
@@ -165,6 +165,7 @@ func readChanges(ctx context.Context, tx *sql.Tx, since int64) (c settings.Chang
 	c.Stops, errs[5] = readAll(ctx, tx, scanStop, newerStops, since)
 	c.Keys, errs[6] = readAll(ctx, tx, scanKey, newerKeys, since)
 	c.Packs, errs[7] = readAll(ctx, tx, scanRulePack, newerPacks, since)
+	c.Marks, errs[8] = readAll(ctx, tx, scanMark, newerMarks, since)
 	return c, errors.Join(errs[:]...)
 }
 

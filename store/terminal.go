@@ -6,6 +6,7 @@ import (
 
 	"github.com/mianmi/mianmi"
 	"github.com/mianmi/mianmi/evidence"
+	"github.com/mianmi/mianmi/merchant"
 	"github.com/mianmi/mianmi/terminal"
 )
 
@@ -120,6 +121,9 @@ func (db *DB) CreateTerminal(ctx context.Context, t terminal.Terminal, e evidenc
 		if err != nil {
 			return wrapDriver("create terminal", err)
 		}
+		if err := markScope(ctx, tx, epoch, merchant.OfTerminal(t.ID), e.At, false); err != nil {
+			return err
+		}
 		return writeSettingEntries(ctx, tx, epoch, e)
 	})
 }
@@ -140,6 +144,11 @@ func (db *DB) ChangeTerminal(ctx context.Context, id mianmi.TerminalID, decide f
 		}
 		if _, err := tx.ExecContext(ctx, updateTerminal, string(id), string(after.Store), after.Name, epoch); err != nil {
 			return wrapDriver("change terminal", err)
+		}
+		// What another store allows is not what the terminal has proved.
+		moved := after.Store != before.Store
+		if err := markScope(ctx, tx, epoch, merchant.OfTerminal(id), e.At, moved); err != nil {
+			return err
 		}
 		return writeSettingEntries(ctx, tx, epoch, e)
 	})

@@ -105,11 +105,12 @@ func (w *merchantWorld) randomChange(t *testing.T, d dice, scopes []merchant.Sco
 	}
 }
 
-// said is all that a node says of all terminals, for each method.
-func said(t *testing.T, db *store.DB, w *merchantWorld, scopes []merchant.Scope) map[string][]pinfree.Layer {
+// said is all that a node says of all terminals: what they are to run, and
+// what it decides by for each method.
+func said(t *testing.T, db *store.DB, w *merchantWorld, scopes []merchant.Scope) map[string]any {
 	t.Helper()
 	s := must(db.Settings(t.Context()))(t)
-	out := map[string][]pinfree.Layer{}
+	out := map[string]any{}
 	for _, scope := range scopes {
 		if scope.Level != merchant.LevelTerminal {
 			continue
@@ -118,6 +119,9 @@ func said(t *testing.T, db *store.DB, w *merchantWorld, scopes []merchant.Scope)
 		if !ok {
 			t.Fatalf("a node does not know %v", scope)
 		}
+		config := site.Config(settings.Wanted{Channels: []string{"wallet"}, Now: w.clock.Now()})
+		out[fmt.Sprint(scope, " config")] = string(must(config.Encode())(t))
+		out[fmt.Sprint(scope, " concern")] = site.Concern([]string{"wallet"})
 		for m := pinfree.PaymentCode; m <= pinfree.Cash; m++ {
 			ask := settings.Asked{Channel: "wallet", Method: m, Now: w.clock.Now()}
 			out[fmt.Sprint(scope, " ", m)] = site.AppendLayers(nil, ask)

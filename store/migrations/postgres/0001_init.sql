@@ -386,6 +386,18 @@ CREATE TABLE emergency_stop (
   epoch     bigint   NOT NULL
 );
 
+-- When what a scope holds changed last, and when it was last made stricter
+-- (tightened 0: never). A tightening that was taken back stays one.
+CREATE TABLE scope_change (
+  scope        smallint NOT NULL,
+  subject      text COLLATE "C" NOT NULL,
+  at           bigint   NOT NULL,
+  tightened    bigint   NOT NULL,
+  tightened_at bigint   NOT NULL,
+  epoch        bigint   NOT NULL,
+  PRIMARY KEY (scope, subject)
+);
+
 CREATE TABLE approval (
   id          text COLLATE "C" NOT NULL PRIMARY KEY,
   scope       smallint NOT NULL,
@@ -467,6 +479,7 @@ CREATE TABLE api_key (
   epoch      bigint   NOT NULL
 );
 CREATE INDEX policy_epoch ON policy (epoch);
+CREATE INDEX scope_change_epoch ON scope_change (epoch);
 CREATE INDEX emergency_stop_epoch ON emergency_stop (epoch);
 CREATE INDEX terminal_epoch ON terminal (epoch);
 CREATE INDEX store_epoch ON store (epoch);
@@ -490,6 +503,7 @@ DROP TABLE staff;
 DROP TABLE rule_pack;
 DROP TABLE rule_change;
 DROP TABLE approval;
+DROP TABLE scope_change;
 DROP TABLE emergency_stop;
 DROP TABLE policy;
 DROP TABLE terminal;

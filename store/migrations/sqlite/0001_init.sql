@@ -381,6 +381,18 @@ CREATE TABLE emergency_stop (
   epoch     integer  NOT NULL
 ) WITHOUT ROWID;
 
+-- When what a scope holds changed last, and when it was last made stricter
+-- (tightened 0: never). A tightening that was taken back stays one.
+CREATE TABLE scope_change (
+  scope        integer  NOT NULL,
+  subject      text     NOT NULL,
+  at           integer  NOT NULL,
+  tightened    integer  NOT NULL,
+  tightened_at integer  NOT NULL,
+  epoch        integer  NOT NULL,
+  PRIMARY KEY (scope, subject)
+) WITHOUT ROWID;
+
 CREATE TABLE approval (
   id          text     NOT NULL PRIMARY KEY,
   scope       integer  NOT NULL,
@@ -462,6 +474,7 @@ CREATE TABLE api_key (
   epoch      integer  NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX policy_epoch ON policy (epoch);
+CREATE INDEX scope_change_epoch ON scope_change (epoch);
 CREATE INDEX emergency_stop_epoch ON emergency_stop (epoch);
 CREATE INDEX terminal_epoch ON terminal (epoch);
 CREATE INDEX store_epoch ON store (epoch);
@@ -485,6 +498,7 @@ DROP TABLE staff;
 DROP TABLE rule_pack;
 DROP TABLE rule_change;
 DROP TABLE approval;
+DROP TABLE scope_change;
 DROP TABLE emergency_stop;
 DROP TABLE policy;
 DROP TABLE terminal;

@@ -1,0 +1,75 @@
+package settings
+
+import (
+	"time"
+
+	"github.com/mianmi/mianmi/merchant"
+)
+
+// Mark says when what a scope holds changed last, and when it was last made
+// stricter: a tightening that was taken back since is still one that had to be
+// passed. For a terminal's scope the terminal itself counts too, its store for
+// a store's, and so on.
+type Mark struct {
+	Scope       merchant.Scope
+	Epoch       int64 // of the newest change
+	At          time.Time
+	Tightened   int64 // epoch of the newest tightening; 0: there was none
+	TightenedAt time.Time
+}
+
+// mark is a Mark without its scope, in microseconds.
+type mark struct{ epoch, at, tightened, tightenedAt int64 }
+
+func (m *mark) take(n *Mark) {
+	if n.Epoch > m.epoch {
+		m.epoch, m.at = n.Epoch, n.At.UnixMicro()
+	}
+	if n.Tightened > m.tightened {
+		m.tightened, m.tightenedAt = n.Tightened, n.TightenedAt.UnixMicro()
+	}
+}
+
+// join makes m the newest of both in each part.
+func (m *mark) join(n mark) {
+	if n.epoch > m.epoch {
+		m.epoch, m.at = n.epoch, n.at
+	}
+	if n.tightened > m.tightened {
+		m.tightened, m.tightenedAt = n.tightened, n.tightenedAt
+	}
+}
+
+// Concern is what concerns a terminal.
+type Concern struct {
+	// Version is the epoch of the newest change, at least 1; At when it was made.
+	Version int64
+	At      time.Time // zero: before the first change
+	// Tightened is the epoch of the newest tightening, 0 without one.
+	Tightened   int64
+	TightenedAt time.Time
+}
+
+// Concern says what changed last for the terminal. Channels are those that its
+// payments go through.
+func (s *Site) Concern(channels []string) Concern {
+	m := s.snapshot.everything.mark
+	for _, name := range channels {
+		if ch := s.snapshot.channels.get(name); ch != nil {
+			m.join(ch.mark)
+		}
+	}
+	for i := range s.own {
+		m.join(s.own[i].rules.mark)
+	}
+	tightened, tightenedAt := m.tightened, m.tightenedAt
+	m.join(s.snapshot.shared)
+	c := Concern{Version: max(m.epoch, 1), Tightened: tightened}
+	if m.at != 0 {
+		c.At = time.UnixMicro(m.at).UTC()
+	}
+	if tightened != 0 {
+		c.TightenedAt = time.UnixMicro(tightenedAt).UTC()
+	}
+	return c
+}
