@@ -35,9 +35,11 @@ const (
 	ForBearer      Purpose = "bearer"       // digest: session tokens and API keys
 	ForPaymentCode Purpose = "payment_code" // digest: payment codes (ADR 3)
 	ForResetCode   Purpose = "reset_code"   // digest: one-time codes that set a new password
+	ForEnrolment   Purpose = "enrolment"    // digest: one-time codes that enrol a terminal
 	ForTOTP        Purpose = "totp"         // sealed: the shared secret of a one-time-password app
 	forPassword    Purpose = "password"     // pepper: below every argon2id hash
 	forLog         Purpose = "checkpoint"   // seed: the first key of the transparency log
+	forCA          Purpose = "authority"    // seed: the key of the certificate authority of terminals
 )
 
 const (
@@ -189,6 +191,10 @@ func Load(path string) (*Keys, error) {
 // LogSeeds are the secret seeds of the transparency log's keys, the newest
 // first. The last one is made of the master key.
 func (k *Keys) LogSeeds() [][]byte { return slices.Clone(k.log) }
+
+// CASeed is the secret seed of the key of the terminals' own certificate
+// authority: made of the master key, so that every node has the same authority.
+func (k *Keys) CASeed() []byte { return k.derive("terminal ca", forCA) }
 
 // AddLogSeed puts a fresh seed for the transparency log's next key into a keys
 // file, whole or not at all. It is in no use before the log changes to it.

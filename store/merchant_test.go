@@ -59,3 +59,14 @@ func TestSettings(t *testing.T) {
 		})
 	}
 }
+
+// Both engines keep the contract of enrolment codes and terminals' keys.
+func TestTerminalKeys(t *testing.T) {
+	t.Parallel()
+	for _, engine := range engines {
+		t.Run(engine, func(t *testing.T) {
+			t.Parallel()
+			storetest.TerminalKeys(t, nodes(engine))
+		})
+	}
+}

@@ -42,7 +42,7 @@ type Recorded struct {
 // know is an error: what another program recorded must not be passed over.
 func ReadEntry(e evidence.Entry) (Recorded, error) {
 	switch e.Type {
-	case "model.renamed", "terminal.renamed":
+	case "model.renamed", "terminal.renamed", "terminal.enrolment.issued", "terminal.key.issued", "terminal.keys.revoked":
 		return Recorded{}, nil
 	case "model.created":
 		var n modelNote

@@ -358,6 +358,26 @@ CREATE TABLE terminal (
   epoch      bigint   NOT NULL
 );
 
+-- One-time codes that enrol a terminal; a keyed digest, removed by its use.
+CREATE TABLE terminal_enrolment (
+  terminal   text COLLATE "C" NOT NULL PRIMARY KEY REFERENCES terminal (id),
+  digest     bytea NOT NULL,
+  expires_at bigint NOT NULL
+);
+CREATE INDEX terminal_enrolment_digest ON terminal_enrolment (digest);
+
+-- Public keys of terminals; never removed, for reports that they signed are kept.
+CREATE TABLE terminal_key (
+  terminal   text COLLATE "C" NOT NULL REFERENCES terminal (id),
+  id         text COLLATE "C" NOT NULL,
+  public     bytea NOT NULL,
+  serial     text COLLATE "C" NOT NULL,
+  issued_at  bigint NOT NULL,
+  not_after  bigint NOT NULL,
+  revoked_at bigint,
+  PRIMARY KEY (terminal, id)
+);
+
 -- scope: 1 everything, 2 channel, 3 merchant, 4 store, 5 model, 6 terminal.
 CREATE TABLE policy (
   scope       smallint NOT NULL,
@@ -506,6 +526,8 @@ DROP TABLE approval;
 DROP TABLE scope_change;
 DROP TABLE emergency_stop;
 DROP TABLE policy;
+DROP TABLE terminal_enrolment;
+DROP TABLE terminal_key;
 DROP TABLE terminal;
 DROP TABLE model;
 DROP TABLE store;

@@ -353,6 +353,26 @@ CREATE TABLE terminal (
   epoch      integer  NOT NULL
 ) WITHOUT ROWID;
 
+-- One-time codes that enrol a terminal; a keyed digest, removed by its use.
+CREATE TABLE terminal_enrolment (
+  terminal   text NOT NULL PRIMARY KEY REFERENCES terminal (id),
+  digest     blob NOT NULL,
+  expires_at integer NOT NULL
+);
+CREATE INDEX terminal_enrolment_digest ON terminal_enrolment (digest);
+
+-- Public keys of terminals; never removed, for reports that they signed are kept.
+CREATE TABLE terminal_key (
+  terminal   text NOT NULL REFERENCES terminal (id),
+  id         text NOT NULL,
+  public     blob NOT NULL,
+  serial     text NOT NULL,
+  issued_at  integer NOT NULL,
+  not_after  integer NOT NULL,
+  revoked_at integer,
+  PRIMARY KEY (terminal, id)
+);
+
 -- scope: 1 everything, 2 channel, 3 merchant, 4 store, 5 model, 6 terminal.
 CREATE TABLE policy (
   scope       integer  NOT NULL,
@@ -501,6 +521,8 @@ DROP TABLE approval;
 DROP TABLE scope_change;
 DROP TABLE emergency_stop;
 DROP TABLE policy;
+DROP TABLE terminal_enrolment;
+DROP TABLE terminal_key;
 DROP TABLE terminal;
 DROP TABLE model;
 DROP TABLE store;

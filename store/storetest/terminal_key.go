@@ -1,0 +1,145 @@
+package storetest
+
+import (
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/mianmi/mianmi"
+	"github.com/mianmi/mianmi/secret"
+	"github.com/mianmi/mianmi/terminal"
+)
+
+// TerminalKeys is the contract of enrolment codes and terminals' keys.
+func TerminalKeys(t *testing.T, nodes func(*testing.T) Nodes) {
+	tests := map[string]func(*testing.T, Nodes){
+		"a code is used once, by whoever is first":           codeIsUsedOnce,
+		"a code ends with its time, a newer one, revocation": codeEnds,
+		"a key is live until it is revoked or ends":          keyEnds,
+		"who may not manage terminals gets no code":          codesNeedTheRight,
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, nodes(t))
+		})
+	}
+}
+
+type keyWorld struct {
+	*merchantWorld
+	enrol *terminal.Enrol
+	ring  *terminal.KeyRing
+}
+
+func newKeyWorld(t *testing.T, node Nodes) *keyWorld {
+	t.Helper()
+	db := node()
+	w := &keyWorld{merchantWorld: newMerchantWorld(t, db)}
+	keys := must(secret.New(w.random))(t)
+	w.enrol = &terminal.Enrol{Records: db, Keys: keys, Clock: w.clock, Random: w.random}
+	w.ring = &terminal.KeyRing{Records: db, Clock: w.clock, Random: w.random}
+	return w
+}
+
+func codeIsUsedOnce(t *testing.T, node Nodes) {
+	w := newKeyWorld(t, node)
+	code := must(w.enrol.Issue(t.Context(), w.operator, w.terminal.ID))(t)
+	other := *w.enrol
+	other.Records = node()
+	var got atomic.Int32
+	var all sync.WaitGroup
+	for i := range 8 {
+		all.Go(func() {
+			id, err := []*terminal.Enrol{w.enrol, &other}[i%2].Redeem(t.Context(), code.Secret)
+			switch {
+			case err == nil && id == w.terminal.ID:
+				got.Add(1)
+			case mianmi.KindOf(err) != mianmi.Unauthenticated:
+				t.Errorf("%s, %v", id, err)
+			}
+		})
+	}
+	all.Wait()
+	if got.Load() != 1 {
+		t.Errorf("the code was taken %d times", got.Load())
+	}
+}
+
+func codeEnds(t *testing.T, node Nodes) {
+	w := newKeyWorld(t, node)
+	issue := func() string { return must(w.enrol.Issue(t.Context(), w.manager, w.terminal.ID))(t).Secret }
+	refused := func(code string) {
+		t.Helper()
+		_, err := w.enrol.Redeem(t.Context(), code)
+		wantKind(t, err, mianmi.Unauthenticated, "enrolment_code_invalid")
+	}
+	old := issue()
+	w.clock.Add(terminal.EnrolLife)
+	refused(old)
+	old = issue()
+	now := issue()
+	refused(old)
+	refused("")
+	refused(now[1:])
+	if err := w.ring.Revoke(t.Context(), w.manager, w.terminal.ID); err != nil {
+		t.Fatal(err)
+	}
+	refused(now)
+	if id, err := w.enrol.Redeem(t.Context(), issue()); err != nil || id != w.terminal.ID {
+		t.Errorf("%s, %v", id, err)
+	}
+}
+
+func keyEnds(t *testing.T, node Nodes) {
+	w := newKeyWorld(t, node)
+	live := func(id string) bool {
+		t.Helper()
+		return must(w.ring.KeyLive(t.Context(), w.terminal.ID, id))(t)
+	}
+	now := w.clock.Now()
+	add := func(id string, life time.Duration) error {
+		return w.ring.AddKey(t.Context(), w.terminal.ID, terminal.Key{ID: id, Public: []byte{1}, Serial: "a1", IssuedAt: now, NotAfter: now.Add(life)})
+	}
+	for id, life := range map[string]time.Duration{"k1": time.Hour, "k2": 2 * time.Hour} {
+		if err := add(id, life); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !live("k1") || !live("k2") || live("k3") || must(w.ring.KeyLive(t.Context(), "tmnobody", "k1"))(t) {
+		t.Error("a key of its own is not live, or one that is not its own is")
+	}
+	w.clock.Add(time.Hour)
+	if live("k1") || !live("k2") {
+		t.Error("k1 has ended and k2 has not")
+	}
+	if err := add("k1", 3*time.Hour); err != nil || !live("k1") { // renewed
+		t.Error(err)
+	}
+	if err := w.ring.Revoke(t.Context(), w.cashier, w.terminal.ID); mianmi.KindOf(err) != mianmi.Denied {
+		t.Errorf("a cashier revokes: %v", err)
+	}
+	if err := w.ring.Revoke(t.Context(), w.admin, w.terminal.ID); err != nil {
+		t.Fatal(err)
+	}
+	if live("k1") || live("k2") {
+		t.Error("a revoked key is live")
+	}
+	wantKind(t, add("k1", 4*time.Hour), mianmi.Conflict, "terminal_key_revoked")
+	for _, k := range must(w.ring.Keys(t.Context(), w.support, w.terminal.ID))(t) {
+		if k.RevokedAt.IsZero() {
+			t.Errorf("key %s is shown as not revoked", k.ID)
+		}
+	}
+}
+
+func codesNeedTheRight(t *testing.T, node Nodes) {
+	w := newKeyWorld(t, node)
+	stranger := w.admin
+	stranger.Merchant = "mcother"
+	for _, a := range []mianmi.Actor{w.cashier, w.support, stranger, {}} {
+		_, err := w.enrol.Issue(t.Context(), a, w.terminal.ID)
+		wantKind(t, err, mianmi.Denied, "")
+	}
+}
