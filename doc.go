@@ -17,6 +17,7 @@
 //	merchant/   merchants, stores, policies, approvals, emergency stops
 //	terminal/   models and terminals with their settings
 //	  protocol/ what host and terminal say to each other: configs, signed reports
+//	fleet/      settings out and reports in: certificates, MQTT, the listener for terminals
 //	channel/    the contract with a payment system; wallet/ is the built-in one
 //	payment/    the life of one payment; batching of authorizations
 //	store/      every SQL statement, for SQLite and PostgreSQL
