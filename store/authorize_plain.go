@@ -130,7 +130,7 @@ func lost(err error) error {
 		busy.Err = fmt.Errorf("authorize: %w", err)
 		return &busy
 	}
-	if isTransient(err) || isUnique(err) {
+	if isTransient(err) || isUnique(err) || isUnsent(err) {
 		return &mianmi.Error{Kind: mianmi.Conflict, Code: "lost", Msg: "another transaction came between", Err: err}
 	}
 	return wrapDriver("authorize", err)

@@ -86,10 +86,14 @@ func isTransient(err error) bool {
 	return errors.As(err, &lite) && lite.Code()&0xff == sqlite3.SQLITE_BUSY
 }
 
+// isUnsent reports a statement that never left for the server, because the
+// connection had ended before: the transaction may be run again on another.
+func isUnsent(err error) bool { return pgconn.SafeToRetry(err) }
+
 // isAway reports a database that is gone, refuses, or ran out of time.
 func isAway(err error) bool {
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) ||
-		errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) {
+		errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) || isUnsent(err) {
 		return true
 	}
 	var connect *pgconn.ConnectError

@@ -22,7 +22,7 @@ const triesMax = 5
 func (db *DB) tx(ctx context.Context, fn func(ctx context.Context, tx *sql.Tx) error) error {
 	var err error
 	for range triesMax {
-		if err = db.tryTx(ctx, fn); !isTransient(err) {
+		if err = db.tryTx(ctx, fn); !isTransient(err) && !isUnsent(err) || ctx.Err() != nil {
 			break
 		}
 	}
