@@ -83,17 +83,16 @@ func (s *Server) handle(rt *route, w http.ResponseWriter, r *http.Request) {
 		h["Strict-Transport-Security"] = headerHSTS
 	}
 	defer s.finish(c)
+	ctx, cancel := context.WithTimeout(r.Context(), s.cfg.Deadline)
+	defer cancel()
+	c.r = r.WithContext(ctx)
 	if err := s.admit(c); err != nil {
 		s.fail(c, err)
 		return
 	}
 	if rt.wait {
-		rt.serve(c)
-		return
+		c.r = r
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), s.cfg.Deadline)
-	defer cancel()
-	c.r = r.WithContext(ctx)
 	rt.serve(c)
 }
 
