@@ -27,6 +27,9 @@ const (
 	// turnsMax bounds what a worker does in a row: what is still left then waits
 	// for the next tick.
 	turnsMax = 200
+	// turnMax bounds one turn: a database that has fallen silent must not keep a
+	// worker waiting for longer than it is silent. A turn takes milliseconds.
+	turnMax = 30 * time.Second
 )
 
 // sweeps are the workers of every node. Several nodes may sweep one database.
@@ -104,6 +107,8 @@ func (w worker) round(ctx context.Context, log *slog.Logger) {
 // safely turns a panic into an error: a fault in a sweep must not end a server
 // that takes payments.
 func (w worker) safely(ctx context.Context) (more bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, turnMax)
+	defer cancel()
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("panic: %v\n%s", r, debug.Stack())
