@@ -6,6 +6,7 @@
 package pgtest
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -60,13 +61,15 @@ func Open(t testing.TB) string {
 type Options struct {
 	Durable bool     // fsync on; off by default, for tests that end no machine
 	Set     []string // further settings, "name=value"
+	Dir     string   // folder to make its own in; empty: that for temporary files
 }
 
 // Cluster is a running PostgreSQL.
 type Cluster struct {
 	port  int
 	dir   string
-	stdin io.Closer
+	stdin io.WriteCloser
+	said  *bufio.Reader
 	cmd   *exec.Cmd
 }
 
@@ -81,7 +84,7 @@ func Start(o Options) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp("", "mianmi-pg-")
+	dir, err := os.MkdirTemp(o.Dir, "mianmi-pg-")
 	if err != nil {
 		return nil, err
 	}
@@ -108,8 +111,23 @@ func Start(o Options) (*Cluster, error) {
 	return c, c.wait()
 }
 
-// run starts the server under a shell that ends it and removes its folder as
-// soon as this process closes its end of the pipe, by Stop or by dying.
+// shell runs the server until its input ends, by Stop or by this process
+// dying, and then ends it and removes its folder. A line "halt" ends the server
+// at once, as a crash does; "start" runs it again.
+const shell = `dir=$1; shift
+run() { "$@" >>"$dir/log" 2>&1 & pid=$!; }
+halt() { kill -QUIT $pid 2>/dev/null; wait $pid; }
+run "$@"
+while read -r what; do
+	case $what in
+	halt) halt; echo halted ;;
+	start) run "$@"; echo started ;;
+	esac
+done
+halt
+cd /; rm -rf "$dir"`
+
+// run starts the server under its shell.
 func (c *Cluster) run(bin, data string, cred *syscall.Credential, o Options) error {
 	args := []string{
 		"-D", data, "-p", strconv.Itoa(c.port), "-c", "listen_addresses=127.0.0.1",
@@ -121,16 +139,45 @@ func (c *Cluster) run(bin, data string, cred *syscall.Credential, o Options) err
 	for _, s := range o.Set {
 		args = append(args, "-c", s)
 	}
-	script := `dir=$1; shift; "$@" >"$dir/log" 2>&1 & pid=$!; cat >/dev/null; kill -QUIT $pid; wait $pid; cd /; rm -rf "$dir"`
-	c.cmd = exec.Command("/bin/sh", append([]string{"-c", script, "sh", c.dir, filepath.Join(bin, "postgres")}, args...)...)
+	c.cmd = exec.Command("/bin/sh", append([]string{"-c", shell, "sh", c.dir, filepath.Join(bin, "postgres")}, args...)...)
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Credential: cred, Setsid: true}
 	c.cmd.Dir = c.dir
 	stdin, err := c.cmd.StdinPipe()
 	if err != nil {
 		return err
 	}
-	c.stdin = stdin
+	stdout, err := c.cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	c.stdin, c.said = stdin, bufio.NewReader(stdout)
 	return c.cmd.Start()
+}
+
+// Halt ends the server at once and without a checkpoint, as a crash does: what
+// was committed is there after the next Restart, and nothing else.
+func (c *Cluster) Halt() error { return c.tell("halt", "halted") }
+
+// Restart runs a server that was halted, or has ended by itself, and returns
+// when it answers.
+func (c *Cluster) Restart() error {
+	if err := c.Halt(); err != nil {
+		return err
+	}
+	if err := c.tell("start", "started"); err != nil {
+		return err
+	}
+	return c.wait()
+}
+
+func (c *Cluster) tell(what, want string) error {
+	if _, err := io.WriteString(c.stdin, what+"\n"); err != nil {
+		return err
+	}
+	if said, err := c.said.ReadString('\n'); err != nil || said != want+"\n" {
+		return fmt.Errorf("%s PostgreSQL: its shell said %q: %w", what, said, err)
+	}
+	return nil
 }
 
 // startMax is how long a cluster may take to answer on a busy machine.
