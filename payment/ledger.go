@@ -104,7 +104,7 @@ type Books interface {
 	// TopUp locks the payer and calls fn once for a new key, with settings as
 	// new as the lock. For a key that was used it returns the first answer and
 	// does not call fn.
-	TopUp(ctx context.Context, t TopUp, fn func(*Account, *settings.Snapshot) (channel.Posting, error)) (TopUp, error)
+	TopUp(ctx context.Context, t TopUp, fn func(*Account, *settings.Snapshot) (TopUpWrite, error)) (TopUp, error)
 	AddQR(ctx context.Context, q QR) error
 	QR(ctx context.Context, digest []byte) (*QR, error)
 	SetQRPayment(ctx context.Context, digest []byte, id mianmi.PaymentID) error
@@ -133,6 +133,7 @@ type Change struct {
 	Refund   *Refund  // one to add
 	Postings []channel.Posting
 	Topic    Topic
+	Entry    evidence.Entry // of the change
 }
 
 // TopUp is money that a payer's balance got from outside, once for each key.
@@ -144,6 +145,12 @@ type TopUp struct {
 	Balance money.Amount // after it; filled by the first answer only
 	Actor   string
 	At      time.Time
+}
+
+// TopUpWrite is what a new top-up leads to.
+type TopUpWrite struct {
+	Posting channel.Posting
+	Entry   evidence.Entry
 }
 
 // QR is an order that a terminal shows as a dynamic QR. Only a digest of the

@@ -2,9 +2,12 @@ package payment
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 
 	"github.com/mianmi/mianmi"
 	"github.com/mianmi/mianmi/channel"
+	"github.com/mianmi/mianmi/evidence"
 	"github.com/mianmi/mianmi/money"
 	"github.com/mianmi/mianmi/payer"
 	"github.com/mianmi/mianmi/pinfree"
@@ -42,7 +45,7 @@ func (s *Service) Reverse(ctx context.Context, actor mianmi.Actor, id mianmi.Pay
 		if c.Payment.State == Reversed {
 			return nil
 		}
-		return s.reverse(ctx, c)
+		return s.reverse(ctx, c, actor)
 	})
 	if err != nil {
 		return nil, err
@@ -51,7 +54,7 @@ func (s *Service) Reverse(ctx context.Context, actor mianmi.Actor, id mianmi.Pay
 	return out, nil
 }
 
-func (s *Service) reverse(ctx context.Context, c *Change) error {
+func (s *Service) reverse(ctx context.Context, c *Change, actor mianmi.Actor) error {
 	now, p := s.now(), c.Payment
 	switch {
 	case p.State != Approved:
@@ -70,8 +73,7 @@ func (s *Service) reverse(ctx context.Context, c *Change) error {
 		c.Account.Counters = s.seen(ctx, c.Settings).Record(c.Account.Counters, c.event(kind, now))
 	}
 	p.State = Reversed
-	s.settle(now, c)
-	return nil
+	return s.settle(now, c, fact{kind: TypeReversed, actor: actor})
 }
 
 // giveBack moves money from the merchant to the payer's balance.
@@ -132,7 +134,7 @@ func (s *Service) Refund(ctx context.Context, actor mianmi.Actor, id mianmi.Paym
 	err = s.Books.Change(ctx, p.ID, func(c *Change) error {
 		out = Refund{ID: mianmi.RefundID(rid), Payment: id, RefundNo: r.RefundNo, Amount: r.Amount, Reason: r.Reason,
 			Actor: actor.String(), At: s.now()}
-		return s.refund(c, &out)
+		return s.refund(c, &out, actor)
 	})
 	if err != nil {
 		return nil, err
@@ -141,7 +143,7 @@ func (s *Service) Refund(ctx context.Context, actor mianmi.Actor, id mianmi.Paym
 	return &out, nil
 }
 
-func (s *Service) refund(c *Change, out *Refund) error {
+func (s *Service) refund(c *Change, out *Refund, actor mianmi.Actor) error {
 	for _, earlier := range c.Refunds {
 		if earlier.RefundNo != out.RefundNo {
 			continue
@@ -174,8 +176,7 @@ func (s *Service) refund(c *Change, out *Refund) error {
 		p.State = Refunded
 	}
 	c.Refund = out
-	s.settle(out.At, c)
-	return nil
+	return s.settle(out.At, c, fact{kind: TypeRefunded, actor: actor})
 }
 
 // TopUpRequest loads a payer's balance; Key makes a repeat harmless.
@@ -209,19 +210,35 @@ func (s *Service) TopUp(ctx context.Context, actor mianmi.Actor, r TopUpRequest)
 		return TopUp{}, err
 	}
 	t := TopUp{ID: id, Payer: r.Payer, Key: r.Key, Amount: r.Amount, Actor: actor.String(), At: now}
-	got, err := s.Books.TopUp(ctx, t, func(a *Account, snap *settings.Snapshot) (channel.Posting, error) {
+	got, err := s.Books.TopUp(ctx, t, func(a *Account, snap *settings.Snapshot) (TopUpWrite, error) {
 		posting, balance, failure := s.Wallet.Load(a.ID, a.Balance, r.Amount)
 		if failure != channel.NoFailure {
-			return posting, mianmi.Conflicts(failure.String(), "the payer's account cannot take this amount")
+			return TopUpWrite{}, mianmi.Conflicts(failure.String(), "the payer's account cannot take this amount")
 		}
 		a.Balance, a.Dirty = balance, true
+		said := ToppedUp{Form: changedVersion, Payer: a.ID, Amount: r.Amount}
 		if r.Authenticated {
-			a.Counters = s.seen(ctx, snap).Record(a.Counters, pinfree.Event{Kind: pinfree.ToppedUpAuthenticated, At: now})
+			rules := s.seen(ctx, snap)
+			a.Counters = rules.Record(a.Counters, pinfree.Event{Kind: pinfree.ToppedUpAuthenticated, At: now})
+			said.Authenticated, said.Rules, said.Epoch = true, rules.Version(), snap.Epoch()
 		}
-		return posting, nil
+		e, err := s.toppedUp(t, actor, said)
+		return TopUpWrite{posting, e}, err
 	})
 	if err == nil && got.Amount != r.Amount {
 		return TopUp{}, mianmi.Conflicts("top_up_conflict", "this key was used with another amount; use a new key")
 	}
 	return got, err
+}
+
+func (s *Service) toppedUp(t TopUp, actor mianmi.Actor, said ToppedUp) (evidence.Entry, error) {
+	e, err := s.entry(t.At, 1, actor)
+	if err != nil {
+		return evidence.Entry{}, err
+	}
+	e.Type, e.Subject = TypeToppedUp, t.ID
+	if e.Body, err = json.Marshal(said); err != nil {
+		return evidence.Entry{}, fmt.Errorf("encode a top-up: %w", err)
+	}
+	return e, nil
 }

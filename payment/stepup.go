@@ -56,7 +56,7 @@ func (s *Service) verify(ctx context.Context, actor mianmi.Actor, p *Payment, pa
 		return nil, err
 	}
 	if err := s.Verifier.Verify(ctx, p.Payer, password); err != nil {
-		return nil, s.failedTry(ctx, p.ID, err)
+		return nil, s.failedTry(ctx, p.ID, fact{TypeTryFailed, actor, cvm}, err)
 	}
 	if p.State != StepUpRequired { // a repeat after success, now with proof of who asks
 		return p, nil
@@ -76,8 +76,7 @@ func (s *Service) verify(ctx context.Context, actor mianmi.Actor, p *Payment, pa
 		if posting != nil {
 			c.Postings = append(c.Postings, *posting)
 		}
-		s.settle(now, c)
-		return nil
+		return s.settle(now, c, fact{TypeVerified, actor, cvm})
 	})
 	if err != nil {
 		return nil, err
@@ -114,7 +113,7 @@ func (s *Service) waiting(p *Payment) error {
 }
 
 // failedTry counts a wrong password at the payment; a locked password ends it.
-func (s *Service) failedTry(ctx context.Context, id mianmi.PaymentID, cause error) error {
+func (s *Service) failedTry(ctx context.Context, id mianmi.PaymentID, f fact, cause error) error {
 	var e *mianmi.Error
 	locked := errors.As(cause, &e) && e.Code == "password_locked"
 	if !locked && mianmi.KindOf(cause) != mianmi.Unauthenticated {
@@ -130,23 +129,13 @@ func (s *Service) failedTry(ctx context.Context, id mianmi.PaymentID, cause erro
 		if locked {
 			c.Payment.State, c.Payment.Failure = Declined, channel.PasswordLocked
 		}
-		s.settle(s.now(), c)
-		return nil
+		return s.settle(s.now(), c, f)
 	})
 	if err != nil {
 		s.Log.Error("a failed step-up could not be recorded", "payment", string(id), "error", err)
 	}
 	s.watch.tell(payer)
 	return cause
-}
-
-// settle stamps a changed payment and says what the outbox tells.
-func (s *Service) settle(now time.Time, c *Change) {
-	c.Payment.StateAt, c.Payment.Version = now, c.Payment.Version+1
-	if c.Payment.State != StepUpRequired {
-		c.Payment.ExpiresAt, c.Payment.StepUp = time.Time{}, 0
-	}
-	c.Topic = topicOf(c.Payment.State)
 }
 
 // Cancel ends a payment that waits for a step-up, at the wish of the merchant
@@ -168,8 +157,7 @@ func (s *Service) Cancel(ctx context.Context, actor mianmi.Actor, id mianmi.Paym
 			return errNotWaiting
 		}
 		c.Payment.State = Declined
-		s.settle(s.now(), c)
-		return nil
+		return s.settle(s.now(), c, fact{kind: TypeCancelled, actor: actor})
 	})
 	if err != nil {
 		return nil, err
@@ -214,8 +202,7 @@ func (s *Service) expire(ctx context.Context, id mianmi.PaymentID) (payer mianmi
 		}
 		payer = c.Payment.Payer
 		c.Payment.State = Expired
-		s.settle(now, c)
-		return nil
+		return s.settle(now, c, fact{kind: TypeExpired, actor: mianmi.System("expiry")})
 	})
 	return payer, err
 }

@@ -61,7 +61,7 @@ func bundleRow(bucket int16, b *evidence.Bundle) ([]any, error) {
 // identifier too: it is found without an index of its own.
 const (
 	sqlBundlesAt    = `SELECT id, records FROM entry WHERE id >= $1 AND id < $2 AND at = $3 AND type = $4 ORDER BY id`
-	sqlEntriesAbout = `SELECT id FROM entry WHERE bucket = $1 AND subject = $2 ORDER BY id LIMIT $3`
+	sqlEntriesAbout = `SELECT id FROM entry WHERE bucket = $1 AND subject = $2 AND number > 0 ORDER BY number, id LIMIT $3`
 )
 
 // laterMax bounds the entries about a payment: step-up tries and refunds have
@@ -129,8 +129,8 @@ func (db *DB) decidedIn(ctx context.Context, id mianmi.PaymentID, at int64) (out
 }
 
 // noEpoch marks facts about logins and tries, and payments: nothing that
-// payments share.
-const noEpoch = 0
+// payments share. noVersion marks those that leave a payer's settings as they are.
+const noEpoch, noVersion = 0, 0
 
 // writeSettingEntries records facts about settings, which belong to no payer:
 // each lies in the bucket of its subject and bears the epoch of the change.

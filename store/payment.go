@@ -145,7 +145,8 @@ func (db *DB) writeChange(ctx context.Context, tx *sql.Tx, bucket int16, c *paym
 	if _, err := tx.ExecContext(ctx, sqlOutbox, bucket, r.stateAt, r.id, r.version, int16(c.Topic)); err != nil {
 		return wrapDriver("write the outbox", err)
 	}
-	return nil
+	// In their order of versions, whatever the clocks of nodes.
+	return writeEntries(ctx, tx, mianmi.Bucket(bucket), r.version, c.Entry) //nolint:gosec // a bucket
 }
 
 func writeAccount(ctx context.Context, tx *sql.Tx, a *payment.Account) error {

@@ -19,7 +19,7 @@ const (
 )
 
 // TopUp implements payment.Books.
-func (db *DB) TopUp(ctx context.Context, t payment.TopUp, fn func(*payment.Account, *settings.Snapshot) (channel.Posting, error)) (payment.TopUp, error) {
+func (db *DB) TopUp(ctx context.Context, t payment.TopUp, fn func(*payment.Account, *settings.Snapshot) (payment.TopUpWrite, error)) (payment.TopUp, error) {
 	out := t
 	err := db.tx(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		out = t
@@ -42,7 +42,7 @@ func (db *DB) TopUp(ctx context.Context, t payment.TopUp, fn func(*payment.Accou
 		if err != nil {
 			return err
 		}
-		posting, err := fn(a, snap)
+		w, err := fn(a, snap)
 		if err != nil {
 			return err
 		}
@@ -54,11 +54,13 @@ func (db *DB) TopUp(ctx context.Context, t payment.TopUp, fn func(*payment.Accou
 		if err := writeAccount(ctx, tx, a); err != nil {
 			return err
 		}
-		if err := writePostings(ctx, tx, bucket, t.ID, micros(t.At), []channel.Posting{posting}); err != nil {
+		if err := writePostings(ctx, tx, bucket, t.ID, micros(t.At), []channel.Posting{w.Posting}); err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, sqlOutbox, bucket, micros(t.At), t.ID, 1, int16(payment.TopicToppedUp))
-		return wrapDriver("write the outbox", err)
+		if _, err = tx.ExecContext(ctx, sqlOutbox, bucket, micros(t.At), t.ID, 1, int16(payment.TopicToppedUp)); err != nil {
+			return wrapDriver("write the outbox", err)
+		}
+		return writeEntries(ctx, tx, t.Payer.Bucket(), 1, w.Entry)
 	})
 	return out, err
 }

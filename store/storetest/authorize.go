@@ -78,6 +78,7 @@ func RunLedger(t *testing.T, open func(*testing.T) Engine) {
 		"a top-up with authentication begins counters again":        topUpResets,
 		"a counter of the account counts every card":                accountCounts,
 		"the rules' number of failures locks earlier":               rulesLock,
+		"the log tells who changed a payment and how":               changesAreTold,
 	}
 	for name, test := range alone {
 		t.Run(name, func(t *testing.T) {

@@ -1,0 +1,152 @@
+package payment
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/mianmi/mianmi"
+	"github.com/mianmi/mianmi/channel"
+	"github.com/mianmi/mianmi/evidence"
+	"github.com/mianmi/mianmi/money"
+	"github.com/mianmi/mianmi/pinfree"
+)
+
+// The types of entries about what became of a payment after its decision. Their
+// subject is the payment, and who did it is the entry's actor.
+const (
+	TypeVerified  = "payment.verified"   // the payer authenticated: approved, or declined by the channel
+	TypeTryFailed = "payment.try_failed" // a wrong password or PIN; declined when it locked the password
+	TypeCancelled = "payment.cancelled"
+	TypeExpired   = "payment.expired"
+	TypeReversed  = "payment.reversed"
+	TypeRefunded  = "payment.refunded"
+)
+
+// Changed is what an entry says of a payment after a change.
+type Changed struct {
+	Version  int64 // of the payment, raised by every change
+	State    State
+	Failure  channel.Failure
+	By       pinfree.CVM // how the payer authenticated, or tried to; NoCVM: this was about something else
+	Tries    int         // failed ones, of the step-up
+	Refund   mianmi.RefundID
+	Amount   money.Amount // of Refund
+	Refunded int64        // minor units in all
+}
+
+// changedForm is the form of Changed in an entry's body.
+type changedForm struct {
+	Form     int             `json:"v"`
+	Version  int64           `json:"version"`
+	State    string          `json:"state"`
+	Failure  string          `json:"failure,omitempty"`
+	By       string          `json:"by,omitempty"`
+	Tries    int             `json:"tries,omitempty"`
+	Refund   mianmi.RefundID `json:"refund,omitempty"`
+	Amount   *money.Amount   `json:"amount,omitempty"`
+	Refunded int64           `json:"refunded,omitempty"`
+}
+
+// changedVersion is the form of entries about changed payments and top-ups.
+const changedVersion = 1
+
+// fact is what a change of a payment says besides the payment itself.
+type fact struct {
+	kind  string
+	actor mianmi.Actor
+	by    pinfree.CVM // of a verification or a try
+}
+
+// settle stamps a changed payment, says what the outbox tells, and makes the
+// entry of the change.
+func (s *Service) settle(now time.Time, c *Change, f fact) error {
+	p := c.Payment
+	p.StateAt, p.Version = now, p.Version+1
+	if p.State != StepUpRequired {
+		p.ExpiresAt, p.StepUp = time.Time{}, 0
+	}
+	c.Topic = topicOf(p.State)
+	form := changedForm{Form: changedVersion, Version: p.Version, State: p.State.String(), Failure: p.Failure.String(), Tries: p.Tries,
+		Refunded: p.Refunded}
+	if f.by != pinfree.NoCVM {
+		form.By = f.by.String()
+	}
+	if c.Refund != nil {
+		form.Refund, form.Amount = c.Refund.ID, &c.Refund.Amount
+	}
+	e, err := s.entry(now, p.Version, f.actor)
+	if err != nil {
+		return err
+	}
+	if e.Body, err = json.Marshal(form); err != nil {
+		return fmt.Errorf("encode %s: %w", f.kind, err)
+	}
+	e.Type, e.Subject = f.kind, string(p.ID)
+	c.Entry = e
+	return nil
+}
+
+// entry makes an entry whose identifier sorts by time and then by the version of
+// its subject: changes in one millisecond stand in their order.
+func (s *Service) entry(now time.Time, version int64, actor mianmi.Actor) (evidence.Entry, error) {
+	v := binary.BigEndian.AppendUint32(nil, uint32(version)) //nolint:gosec // 24 bits are kept: it orders neighbours
+	id, err := mianmi.NewID("en", now, io.MultiReader(bytes.NewReader(v[1:]), s.Random))
+	return evidence.Entry{ID: mianmi.EntryID(id), At: now, Actor: actor.String()}, err
+}
+
+// ReadChanged reads an entry about what became of a payment. A type that this
+// package does not write is an error.
+func ReadChanged(e evidence.Entry) (Changed, error) {
+	switch e.Type {
+	case TypeVerified, TypeTryFailed, TypeCancelled, TypeExpired, TypeReversed, TypeRefunded:
+	default:
+		return Changed{}, fmt.Errorf("entry %s is of type %s, which is no change of a payment", e.ID, e.Type)
+	}
+	var f changedForm
+	if err := e.ReadBody(&f); err != nil {
+		return Changed{}, err
+	}
+	c := Changed{Version: f.Version, Tries: f.Tries, Refund: f.Refund, Refunded: f.Refunded}
+	if f.Amount != nil {
+		c.Amount = *f.Amount
+	}
+	var known [3]bool
+	c.State, known[0] = ParseState(f.State)
+	c.Failure, known[1] = channel.ParseFailure(f.Failure)
+	c.By, known[2] = pinfree.ParseCVM(f.By)
+	if f.Form != changedVersion || f.Version < 2 || known != [3]bool{true, true, true} {
+		return Changed{}, fmt.Errorf("entry %s of type %s is of a form that this program does not know", e.ID, e.Type)
+	}
+	return c, nil
+}
+
+// TypeToppedUp is the type of entries about top-ups; their subject is the top-up.
+const TypeToppedUp = "top_up.added"
+
+// ToppedUp is what an entry says of a top-up.
+type ToppedUp struct {
+	Form   int            `json:"v"` // 1
+	Payer  mianmi.PayerID `json:"payer"`
+	Amount money.Amount   `json:"amount"`
+	// Authenticated: the payer was, and counters of the rules that say so began
+	// again, by these versions of rules and settings.
+	Authenticated bool   `json:"authenticated,omitempty"`
+	Rules         string `json:"rules,omitempty"`
+	Epoch         int64  `json:"epoch,omitempty"`
+}
+
+// ReadToppedUp reads an entry about a top-up.
+func ReadToppedUp(e evidence.Entry) (ToppedUp, error) {
+	var t ToppedUp
+	if err := e.ReadBody(&t); err != nil {
+		return ToppedUp{}, err
+	}
+	if e.Type != TypeToppedUp || t.Form != changedVersion || t.Payer == "" {
+		return ToppedUp{}, fmt.Errorf("entry %s of type %s is of a form that this program does not know", e.ID, e.Type)
+	}
+	return t, nil
+}
