@@ -91,7 +91,7 @@ func (s *Service) prove(ctx context.Context, id mianmi.StaffID, in LoginInput) e
 		return err
 	}
 	if !right || step == 0 {
-		return errLogin()
+		return s.failed(ctx, id, now)
 	}
 	fresh := ""
 	if stale {
@@ -113,6 +113,25 @@ func (s *Service) prove(ctx context.Context, id mianmi.StaffID, in LoginInput) e
 		c.Entries = append(c.Entries, e)
 		return err
 	})
+}
+
+// failedWait bounds the noting of a failed login when the caller has gone.
+const failedWait = 2 * time.Second
+
+// failed notes a login whose password or code was wrong and returns the error
+// for it. Tries while the account is locked are not noted: they cannot fill the log.
+func (s *Service) failed(ctx context.Context, id mianmi.StaffID, now time.Time) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), failedWait)
+	defer cancel()
+	err := s.Store.ChangeCredential(ctx, id, func(c *StaffChange) error {
+		e, err := s.entry(now, c.Staff.Actor(), "staff.login_failed", string(id), map[string]int{"tries": c.Credential.Tries})
+		c.Entries = append(c.Entries, e)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return errLogin()
 }
 
 // lockMax ends the doubling of locks.

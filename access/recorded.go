@@ -46,7 +46,7 @@ type Recorded struct {
 // know is an error: what another program recorded must not be passed over.
 func ReadEntry(e evidence.Entry) (Recorded, error) {
 	switch e.Type {
-	case "staff.login", "staff.locked", "staff.password.changed":
+	case "staff.login", "staff.login_failed", "staff.locked", "staff.password.changed":
 		return Recorded{}, nil
 	case "staff.created", "staff.deactivated", "staff.reset":
 		return recordedStaff(e)

@@ -52,6 +52,7 @@ func (e *PasswordError) failure() error {
 // try is one reserved guess.
 type try struct {
 	password Password
+	number   int // which wrong one in a row it is, if it is wrong
 	left     int
 }
 
@@ -81,6 +82,9 @@ func (s *Service) Verify(ctx context.Context, id mianmi.PayerID, password string
 		return errors.Join(err, s.release(ctx, id, t))
 	}
 	if !right {
+		if err := s.failed(ctx, id, now, t); err != nil {
+			return err
+		}
 		return (&PasswordError{TriesLeft: t.left, LockedUntil: t.password.LockedUntil, now: now, wrong: true}).failure()
 	}
 	fresh := ""
@@ -111,18 +115,17 @@ func (s *Service) reserve(ctx context.Context, id mianmi.PayerID, now time.Time)
 		failed := w.Tries%s.cfg.TriesMax + 1 // since the last lock
 		w.LockedUntil = time.Time{}
 		w.Tries++
-		c.SavePassword = true
+		t.number, c.SavePassword = w.Tries, true
 		if t.left = max(most-failed, 0); t.left > 0 {
 			t.password = *w
 			return nil
 		}
-		tries := w.Tries
 		w.Tries += s.cfg.TriesMax - failed
 		until, before := now.Add(access.LockTime(s.cfg.LockFor, w.Tries/s.cfg.TriesMax)), c.Payer.snapshot()
 		w.LockedUntil, c.Payer.VerifiableFrom = until, &until
 		t.password = *w
 		return s.record(c, now, recordInput{Actor: payerActor(id), Type: "payer.password.locked", Before: before,
-			Detail: map[string]any{"tries": tries, "until": until}})
+			Detail: map[string]any{"tries": t.number, "until": until}})
 	})
 	return t, err
 }
@@ -140,14 +143,14 @@ func (s *Service) triesMax(ctx context.Context) (int, error) {
 	return s.cfg.TriesMax, nil
 }
 
-// releaseWait bounds the giving back of a try when the caller has gone.
-const releaseWait = 2 * time.Second
+// afterWait bounds what is written of a try when the caller has gone.
+const afterWait = 2 * time.Second
 
 // release gives back a guess that was counted and not evaluated (too many
 // hashes at once, a deadline). After a right password, which begins the count
 // again, there is nothing to give back.
 func (s *Service) release(ctx context.Context, id mianmi.PayerID, t try) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseWait)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), afterWait)
 	defer cancel()
 	now := s.now()
 	return s.Store.ChangePayer(ctx, id, func(c *Change) error {
@@ -158,6 +161,23 @@ func (s *Service) release(ctx context.Context, id mianmi.PayerID, t try) error {
 		w.Tries--
 		c.SavePassword = true
 		return s.unlock(c, now, recordInput{Actor: payerActor(id)})
+	})
+}
+
+// failed notes a wrong password, which was counted before. Nobody is answered
+// before it is in the record, and who goes away cannot keep it out; if this
+// process dies between, the number of the next entry shows the gap. A refusal
+// while the password is locked is no guess and is not noted: whoever knocks at a
+// locked door cannot fill the log.
+func (s *Service) failed(ctx context.Context, id mianmi.PayerID, now time.Time, t try) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), afterWait)
+	defer cancel()
+	return s.Store.ChangePayer(ctx, id, func(c *Change) error {
+		detail := map[string]any{"tries": t.number, "tries_left": t.left}
+		if t.left == 0 {
+			detail["locked_until"] = t.password.LockedUntil
+		}
+		return s.note(c, now, "payer.password.failed", detail)
 	})
 }
 
@@ -186,7 +206,10 @@ func (s *Service) succeed(ctx context.Context, id mianmi.PayerID, now time.Time,
 			w.Hash = fresh
 		}
 		c.SavePassword = true
-		return s.unlock(c, now, recordInput{Actor: payerActor(id)})
+		if err := s.unlock(c, now, recordInput{Actor: payerActor(id)}); err != nil {
+			return err
+		}
+		return s.note(c, now, "payer.password.verified", nil)
 	})
 }
 

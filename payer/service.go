@@ -131,7 +131,8 @@ type Insert struct {
 type Change struct {
 	Payer    Payer
 	Password Password
-	Entries  []evidence.Entry
+	Entries  []evidence.Entry // of changes of the settings, one for each version
+	Noted    []evidence.Entry // of what leaves the settings as they are
 
 	Save         bool // write Payer's settings
 	SavePassword bool // write Password, and Payer's VerifiableFrom with it
@@ -240,11 +241,22 @@ func (s *Service) record(c *Change, now time.Time, in recordInput) error {
 	return err
 }
 
-// entry makes an entry whose identifier sorts by time and then by the payer's
-// version: changes in one millisecond, or one transaction, stand in their order.
+// note adds an entry about something that leaves the settings as they are: a
+// password that was right, or wrong.
+func (s *Service) note(c *Change, now time.Time, kind string, detail map[string]any) error {
+	n := c.Payer.snapshot()
+	e, err := s.entry(now, c.Payer.ID, payerActor(c.Payer.ID), kind, Record{Version: c.Payer.Version, Before: n, After: n, Detail: detail})
+	if err != nil {
+		return err
+	}
+	e.ID, err = s.entryID(now, 2*c.Payer.Version+1) // after the one that made the version
+	c.Noted = append(c.Noted, e)
+	return err
+}
+
+// entry makes an entry about a version of the payer's settings.
 func (s *Service) entry(now time.Time, id mianmi.PayerID, actor mianmi.Actor, kind string, body Record) (evidence.Entry, error) {
-	v := binary.BigEndian.AppendUint32(nil, uint32(body.Version)) //nolint:gosec // 24 bits are kept: it orders neighbours
-	name, err := mianmi.NewID("en", now, io.MultiReader(bytes.NewReader(v[1:]), s.Random))
+	name, err := s.entryID(now, 2*body.Version)
 	if err != nil {
 		return evidence.Entry{}, err
 	}
@@ -252,7 +264,15 @@ func (s *Service) entry(now time.Time, id mianmi.PayerID, actor mianmi.Actor, ki
 	if err != nil {
 		return evidence.Entry{}, fmt.Errorf("encode %s: %w", kind, err)
 	}
-	return evidence.Entry{ID: mianmi.EntryID(name), At: now, Type: kind, Subject: string(id), Actor: actor.String(), Body: text}, nil
+	return evidence.Entry{ID: name, At: now, Type: kind, Subject: string(id), Actor: actor.String(), Body: text}, nil
+}
+
+// entryID makes an identifier that sorts by time and then by order: entries of
+// one millisecond, or one transaction, stand in their order.
+func (s *Service) entryID(now time.Time, order int64) (mianmi.EntryID, error) {
+	n := binary.BigEndian.AppendUint32(nil, uint32(order)) //nolint:gosec // 24 bits are kept: it orders neighbours
+	id, err := mianmi.NewID("en", now, io.MultiReader(bytes.NewReader(n[1:]), s.Random))
+	return mianmi.EntryID(id), err
 }
 
 func target(id mianmi.PayerID) access.Target { return access.Target{Payer: id} }

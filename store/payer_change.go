@@ -69,7 +69,15 @@ func writePayerChange(ctx context.Context, tx *sql.Tx, c *payer.Change) error {
 			return wrapDriver("void payment codes", err)
 		}
 	}
-	return writeEntries(ctx, tx, bucket, p.Version-int64(len(c.Entries))+1, c.Entries...)
+	if err := writeEntries(ctx, tx, bucket, p.Version-int64(len(c.Entries))+1, c.Entries...); err != nil {
+		return err
+	}
+	for _, e := range c.Noted {
+		if err := writeEntries(ctx, tx, bucket, noVersion, e); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // balance and counters belong to payments.

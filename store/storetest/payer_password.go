@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -65,6 +66,9 @@ func fiveGuesses(t *testing.T, nodes Nodes) {
 	wantKind(t, w.payers.Verify(ctx, id, password), mianmi.Denied, "password_locked")
 	if v := w.status(t, who); !v.LockedUntil.Equal(w.clock.Now().Add(3*time.Hour)) || v.State != payer.Open {
 		t.Errorf("status %+v", v)
+	}
+	if wrong, right := w.guesses(t, who); !slices.Equal(wrong, []float64{1, 2, 3, 4, 5}) || right != 0 {
+		t.Errorf("in the record: wrong passwords %v, right ones %d", wrong, right)
 	}
 	// A tightening asks for no password, so a lock is no obstacle.
 	must(w.payers.Close(ctx, who, id, payer.Basis{}))(t)

@@ -3,8 +3,8 @@ package storetest
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"testing"
 
@@ -12,6 +12,7 @@ import (
 
 	"github.com/mianmi/mianmi"
 	"github.com/mianmi/mianmi/access"
+	"github.com/mianmi/mianmi/evidence"
 	"github.com/mianmi/mianmi/payer"
 	"github.com/mianmi/mianmi/pinfree"
 	"github.com/mianmi/mianmi/secret"
@@ -111,23 +112,49 @@ type recorded struct {
 	Version int64
 }
 
+// history is the record of the payer's settings.
 func (w *payerWorld) history(t *testing.T, who mianmi.Actor) []recorded {
 	t.Helper()
 	var list []recorded
+	for _, e := range w.entries(t, who) {
+		if e.Type != "payer.password.failed" && e.Type != "payer.password.verified" {
+			list = append(list, recorded{e.Type, must(payer.ReadRecord(e))(t).Version})
+		}
+	}
+	return list
+}
+
+// guesses are the numbers of the wrong passwords in the record, in order, and
+// how many right ones there are. Each entry leaves the settings as they were.
+func (w *payerWorld) guesses(t *testing.T, who mianmi.Actor) (wrong []float64, right int) {
+	t.Helper()
+	for _, e := range w.entries(t, who) {
+		if e.Type != "payer.password.failed" && e.Type != "payer.password.verified" {
+			continue
+		}
+		r := must(payer.ReadRecord(e))(t)
+		if d := cmp.Diff(r.Before, r.After, amounts); d != "" {
+			t.Errorf("%s changes the settings:\n%s", e.Type, d)
+		}
+		if tries, ok := r.Detail["tries"].(float64); ok {
+			wrong = append(wrong, tries)
+		} else {
+			right++
+		}
+	}
+	slices.Sort(wrong)
+	return wrong, right
+}
+
+func (w *payerWorld) entries(t *testing.T, who mianmi.Actor) (list []evidence.Entry) {
+	t.Helper()
 	var page payer.EntryQuery
 	for {
-		entries := must(w.payers.History(t.Context(), w.support, idOf(who), page))(t)
-		for _, e := range entries {
-			var body struct{ Version int64 }
-			if err := json.Unmarshal(e.Body, &body); err != nil {
-				t.Fatal(err)
-			}
-			list = append(list, recorded{e.Type, body.Version})
-			page.After = e.ID
-		}
-		if len(entries) == 0 {
+		more := must(w.payers.History(t.Context(), w.support, idOf(who), page))(t)
+		if len(more) == 0 {
 			return list
 		}
+		list, page.After = append(list, more...), more[len(more)-1].ID
 	}
 }
 
