@@ -48,6 +48,26 @@ func NewKey(name string, seeds ...[]byte) (Key, error) {
 	return k, nil
 }
 
+// PublicKey returns a Key without secrets, for whoever reads a log and signs
+// nothing: verifier keys of one log, former ones or the one in force.
+func PublicKey(public ...string) (Key, error) {
+	k := Key{}
+	for _, p := range public {
+		v, err := ParseKey(p)
+		if err != nil {
+			return Key{}, err
+		}
+		if k.name != "" && v.Name() != k.name {
+			return Key{}, mianmi.InvalidField("key", "is of another log than the one before it")
+		}
+		k.name, k.list = v.Name(), append(k.list, ownKey{public: p, verifier: v})
+	}
+	if len(k.list) == 0 || len(k.list) > keysMax {
+		return Key{}, mianmi.InvalidField("key", fmt.Sprintf("want 1 to %d verifier keys", keysMax))
+	}
+	return k, nil
+}
+
 func newOwnKey(name string, seed []byte) (ownKey, error) {
 	if len(seed) != ed25519.SeedSize {
 		return ownKey{}, fmt.Errorf("the seed of a log's key has %d bytes, not %d", len(seed), ed25519.SeedSize)
@@ -84,8 +104,8 @@ func (k Key) Public() string { return k.list[0].public }
 
 // Has reports whether the secret of a verifier key is among these.
 func (k Key) Has(public string) bool {
-	_, ok := k.own(public)
-	return ok
+	o, ok := k.own(public)
+	return ok && o.signer != nil
 }
 
 func (k Key) own(public string) (ownKey, bool) {

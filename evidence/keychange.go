@@ -103,10 +103,10 @@ func follow(origin string, statements []string, trusted *[]note.Verifier) (last 
 // changeKey makes the statement by which the key in force hands over to the
 // newest one, and the body of its entry.
 func (k Key) changeKey(size int64, inForce string) (KeyInForce, []byte, error) {
-	before, known := k.own(inForce)
+	before, _ := k.own(inForce)
 	after := k.list[0]
 	switch {
-	case !known:
+	case !k.Has(inForce):
 		return KeyInForce{}, nil, k.unknown(inForce)
 	case before.public == after.public:
 		return KeyInForce{}, nil, mianmi.Conflicts("key_in_force", "the newest key is in force already: make a new one first")

@@ -31,6 +31,8 @@ type Store interface {
 	LogState(ctx context.Context) (State, error)
 	// Hashes returns stored hashes by their index in tlog's numbering.
 	Hashes(ctx context.Context, indexes []int64) ([]tlog.Hash, error)
+	// HashRange returns count hashes in order, fewer where one is missing.
+	HashRange(ctx context.Context, from int64, count int) ([]tlog.Hash, error)
 	// Leaf returns an entry by its identifier. NotFound when there is none; one
 	// that is not sequenced yet has a negative index.
 	Leaf(ctx context.Context, id mianmi.EntryID) (Leaf, error)
@@ -39,6 +41,10 @@ type Store interface {
 	Leaves(ctx context.Context, from int64, limit int) ([]Leaf, error)
 	// Checkpoint returns the newest checkpoint; the empty text when there is none.
 	Checkpoint(ctx context.Context) (StoredCheckpoint, error)
+	// Checkpoints returns those that were kept, from a size on, in order.
+	Checkpoints(ctx context.Context, from int64, limit int) ([]StoredCheckpoint, error)
+	// Strays returns entries that are neither in the log nor wait for it.
+	Strays(ctx context.Context, limit int) ([]mianmi.EntryID, error)
 }
 
 // Leaf is an entry with its place in the log.
@@ -136,8 +142,8 @@ func (l *Log) round(w Waiting) (Appended, error) {
 		out.First = l.key.Public()
 		w.Key = out.First
 	}
-	signer, known := l.key.own(w.Key)
-	if !known {
+	signer, _ := l.key.own(w.Key)
+	if !l.key.Has(w.Key) {
 		return out, l.key.unknown(w.Key)
 	}
 	base := tlog.StoredHashCount(w.Size)
@@ -208,6 +214,20 @@ func (l *Log) CheckKey(ctx context.Context) error {
 		return l.key.unknown(inForce)
 	}
 	return nil
+}
+
+// checkBelieved reports whether a key of the log is one of ours: else somebody
+// who can write the database has put another log in its place.
+func (l *Log) checkBelieved(list []KeyInForce) error {
+	for _, k := range list {
+		if _, ours := l.key.own(k.Public); ours {
+			return nil
+		}
+	}
+	if len(list) == 0 {
+		return nil
+	}
+	return l.key.unknown(list[0].Public)
 }
 
 // signedBy returns the keys of the log up to the one that signed a checkpoint.

@@ -4,14 +4,12 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
 
-	"github.com/mianmi/mianmi"
 	"github.com/mianmi/mianmi/evidence"
 )
 
@@ -23,10 +21,6 @@ JOIN entry e ON e.bucket = w.bucket AND e.id = w.entry ORDER BY w.n LIMIT $1`
 	// One checkpoint a minute is kept for ever: that is what others may hold us
 	// to. Between them only the newest matters.
 	deleteCheckpoints = `DELETE FROM log_checkpoint WHERE size < $1 AND at >= $2`
-	selectCheckpoint  = `SELECT size, at, note FROM log_checkpoint ORDER BY size DESC LIMIT 1`
-	selectLeaf        = `SELECT COALESCE(l.n, -1), e.id, e.bytes, e.records FROM entry e LEFT JOIN log_leaf l ON l.entry = e.id WHERE e.id = $1`
-	selectLeaves      = `SELECT l.n, e.id, e.bytes, e.records FROM log_leaf l JOIN entry e ON e.bucket = l.entry_bucket AND e.id = l.entry
-WHERE l.n >= $1 ORDER BY l.n LIMIT $2`
 )
 
 // checkpointEvery is the distance of checkpoints that are kept.
@@ -176,103 +170,4 @@ func places(first, n int) string {
 		b.WriteString("$" + strconv.Itoa(first+i))
 	}
 	return b.String()
-}
-
-// Hashes implements evidence.Store.
-func (db *DB) Hashes(ctx context.Context, at []int64) ([]tlog.Hash, error) {
-	return readHashes(ctx, db.read, at)
-}
-
-func readHashes(ctx context.Context, q querier, at []int64) ([]tlog.Hash, error) {
-	found := make(map[int64]tlog.Hash, len(at))
-	for rest := at; len(rest) > 0; {
-		part := rest[:min(len(rest), manyMax)]
-		if err := readSomeHashes(ctx, q, part, found); err != nil {
-			return nil, err
-		}
-		rest = rest[len(part):]
-	}
-	out := make([]tlog.Hash, len(at))
-	for i, n := range at {
-		h, ok := found[n]
-		if !ok {
-			return nil, fmt.Errorf("hash %d of the log is missing", n)
-		}
-		out[i] = h
-	}
-	return out, nil
-}
-
-func readSomeHashes(ctx context.Context, q querier, at []int64, found map[int64]tlog.Hash) (err error) {
-	args := make([]any, len(at))
-	for i, n := range at {
-		args[i] = n
-	}
-	rows, err := q.QueryContext(ctx, `SELECT n, hash FROM log_hash WHERE n IN (`+places(1, len(at))+`)`, args...)
-	if err != nil {
-		return wrapDriver("read hashes of the log", err)
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		var n int64
-		var b []byte
-		if err := rows.Scan(&n, &b); err != nil {
-			return wrapDriver("read hashes of the log", err)
-		}
-		if len(b) != tlog.HashSize {
-			return fmt.Errorf("hash %d of the log has %d bytes", n, len(b))
-		}
-		found[n] = tlog.Hash(b)
-	}
-	return wrapDriver("read hashes of the log", rows.Err())
-}
-
-// Leaf implements evidence.Store.
-func (db *DB) Leaf(ctx context.Context, id mianmi.EntryID) (evidence.Leaf, error) {
-	leaf, err := scanLeaf(db.read.QueryRowContext(ctx, selectLeaf, string(id)).Scan)
-	if errors.Is(err, sql.ErrNoRows) {
-		return evidence.Leaf{}, mianmi.Missing("entry")
-	}
-	return leaf, wrapDriver("read an entry", err)
-}
-
-func scanLeaf(scan func(...any) error) (evidence.Leaf, error) {
-	var l evidence.Leaf
-	var records []byte
-	if err := scan(&l.Index, (*string)(&l.ID), &l.Bytes, &records); err != nil {
-		return l, err
-	}
-	var err error
-	l.Records, err = splitRecords(records)
-	return l, err
-}
-
-// Leaves implements evidence.Store.
-func (db *DB) Leaves(ctx context.Context, from int64, limit int) (_ []evidence.Leaf, err error) {
-	rows, err := db.read.QueryContext(ctx, selectLeaves, from, limit)
-	if err != nil {
-		return nil, wrapDriver("read the log", err)
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	var out []evidence.Leaf
-	for rows.Next() {
-		l, err := scanLeaf(rows.Scan)
-		if err != nil {
-			return nil, wrapDriver("read the log", err)
-		}
-		out = append(out, l)
-	}
-	return out, wrapDriver("read the log", rows.Err())
-}
-
-// Checkpoint implements evidence.Store.
-func (db *DB) Checkpoint(ctx context.Context) (evidence.StoredCheckpoint, error) {
-	var c evidence.StoredCheckpoint
-	var at int64
-	err := db.read.QueryRowContext(ctx, selectCheckpoint).Scan(&c.Size, &at, &c.Note)
-	if errors.Is(err, sql.ErrNoRows) {
-		return evidence.StoredCheckpoint{}, nil
-	}
-	c.At = fromMicros(at)
-	return c, wrapDriver("read the newest checkpoint", err)
 }

@@ -43,14 +43,15 @@ type app struct {
 type cli struct {
 	shared
 
-	Serve   serveCmd   `cmd:"" help:"Run the server." zh:"运行服务。"`
-	Demo    demoCmd    `cmd:"" help:"Run the server with an example world and tell its story." zh:"启动服务，装入示例世界并演示全过程。"`
-	Migrate migrateCmd `cmd:"" help:"Bring the database's schema up to this program's version." zh:"把数据库结构升级到本程序的版本。"`
-	Doctor  doctorCmd  `cmd:"" help:"Check this deployment; exit status 1 when a check fails." zh:"检查部署情况；有检查未通过时退出码为 1。"`
-	Staff   staffCmd   `cmd:"" help:"Create members of staff." zh:"创建员工账户。"`
-	Rules   rulesCmd   `cmd:"" help:"Rule packs: try them, put them in force." zh:"规则包：试算与启用。"`
-	Bench   benchCmd   `cmd:"" help:"Measure payments on a database made for it." zh:"在专用数据库上测量支付性能。"`
-	Version versionCmd `cmd:"" help:"Print the version." zh:"显示版本。"`
+	Serve    serveCmd    `cmd:"" help:"Run the server." zh:"运行服务。"`
+	Demo     demoCmd     `cmd:"" help:"Run the server with an example world and tell its story." zh:"启动服务，装入示例世界并演示全过程。"`
+	Migrate  migrateCmd  `cmd:"" help:"Bring the database's schema up to this program's version." zh:"把数据库结构升级到本程序的版本。"`
+	Doctor   doctorCmd   `cmd:"" help:"Check this deployment; exit status 1 when a check fails." zh:"检查部署情况；有检查未通过时退出码为 1。"`
+	Staff    staffCmd    `cmd:"" help:"Create members of staff." zh:"创建员工账户。"`
+	Rules    rulesCmd    `cmd:"" help:"Rule packs: try them, put them in force." zh:"规则包：试算与启用。"`
+	Evidence evidenceCmd `cmd:"" help:"The transparency log: check it." zh:"透明日志：核对。"`
+	Bench    benchCmd    `cmd:"" help:"Measure payments on a database made for it." zh:"在专用数据库上测量支付性能。"`
+	Version  versionCmd  `cmd:"" help:"Print the version." zh:"显示版本。"`
 }
 
 // shared are the flags that every subcommand takes.

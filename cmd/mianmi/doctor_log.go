@@ -33,7 +33,30 @@ func (a *app) examineLog(ctx context.Context, db *store.DB) []finding {
 	if listErr != nil || stateErr != nil {
 		return []finding{but(fail, "log.sequenced", "无法读取透明日志", "the transparency log cannot be read").then("检查数据库", "check the database")}
 	}
-	return []finding{checkLogKey(list, err), checkLag(s, a.clock.Now())}
+	findings := []finding{checkLogKey(list, err), checkLag(s, a.clock.Now())}
+	if err != nil {
+		return findings // the check would say the same
+	}
+	got, err := log.Check(ctx, evidence.Check{From: max(0, s.Newest.Size-tailEntries)})
+	return append(findings, checkTail(got, err))
+}
+
+// tailEntries is how much of the log's end the doctor looks at: some tenths of
+// a second.
+const tailEntries = 1000
+
+func checkTail(got evidence.Checked, err error) finding {
+	const check = "log.tail"
+	if err == nil && got.Fault == nil {
+		return good(check, "透明日志末尾 %d 条存证、%d 个检查点核对无误", "the last %d entries of the transparency log and %d checkpoints fit", got.Entries, got.Checkpoints)
+	}
+	bad := but(fail, check, "无法核对透明日志：%v", "the transparency log could not be checked: %v", err)
+	if err == nil {
+		w := got.Fault.Words()
+		bad.found = mianmi.Text{ZH: "透明日志不符：" + w.ZH, EN: "the transparency log does not fit: " + w.EN}
+	}
+	return bad.then("运行 mianmi evidence check 核对整份日志；保留现场，查明谁能写数据库，必要时从备份恢复",
+		"check the whole log with mianmi evidence check; keep the database as it is, find out who can write to it, restore a backup if need be")
 }
 
 func checkLogKey(list []evidence.KeyInForce, err error) finding {

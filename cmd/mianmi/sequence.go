@@ -50,7 +50,11 @@ func (a *app) logName(ctx context.Context, db *store.DB, keys *secret.Keys) (str
 	if len(have) > 0 {
 		return evidence.NameOfKey(have[0].Public), nil
 	}
-	return "mianmi/" + hex.EncodeToString(keys.Digest("log_name", "installation")[:8]), nil
+	return defaultLogName(keys), nil
+}
+
+func defaultLogName(keys *secret.Keys) string {
+	return "mianmi/" + hex.EncodeToString(keys.Digest("log_name", "installation")[:8])
 }
 
 // sequencer is the worker of every node that puts entries into the log.

@@ -1,0 +1,6 @@
+package main
+
+// evidenceCmd looks after the transparency log.
+type evidenceCmd struct {
+	Check evidenceCheckCmd `cmd:"" help:"Check the whole transparency log from the stored entries: every hash, batch, checkpoint and signature; exit status 1 when something does not fit." zh:"用存储的存证核对整份透明日志：每个哈希、批次、检查点和签名；有任何不符时退出码为 1。"`
+}
