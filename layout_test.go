@@ -23,7 +23,7 @@ var mayImport = map[string][]string{
 	"money":               {},
 	"pinfree":             {"mianmi", "money"}, // the root for bilingual text
 	"pinfree/packs":       {"mianmi", "money", "pinfree"},
-	"pinfree/cases":       {"mianmi", "money", "pinfree"}, // foreign words mapped onto packs; pinfree knows none of them
+	"pinfree/cases":       {"mianmi", "money", "pinfree", "pinfree/packs"}, // foreign words mapped onto packs; its own conventions are one
 	"pinfree/compare":     {"mianmi", "money", "pinfree"},
 	"pinfree/emv":         {"mianmi", "money", "pinfree"},
 	"evidence":            {"mianmi"},

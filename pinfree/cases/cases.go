@@ -4,14 +4,16 @@
 //
 // The world of a case stands in its "given", in words that are not ours. The
 // reader maps them onto the model that packs use, so that a case tries the same
-// engine that decides payments. It knows no case, pack or number by name, and
-// reads nothing from what a case expects, notes or cites.
+// engine that decides payments. It knows no case, pack, currency or number by
+// name, and reads nothing from what a case expects, notes or cites. What the
+// format leaves unsaid of a country stands in a pack: conventions.yaml.
 //
 // What it leaves to others: finding the file, printing the results (cmd).
 package cases
 
 import (
 	"bytes"
+	_ "embed" // conventions.yaml
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,10 +21,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/mianmi/mianmi"
 	"github.com/mianmi/mianmi/money"
 	"github.com/mianmi/mianmi/pinfree"
+	"github.com/mianmi/mianmi/pinfree/packs"
 )
 
 const (
@@ -232,19 +236,29 @@ func (c *Case) knows(word string) bool {
 	return err == nil && n > 0 && strconv.FormatInt(n, 10) == part
 }
 
+//go:embed conventions.yaml
+var conventionsText []byte
+
+// conventions is the pack with what the format leaves unsaid of a country.
+var conventions = sync.OnceValues(func() (pinfree.Pack, error) { return packs.Parse("conventions.yaml", conventionsText) })
+
 // Check replays the case with the limits of its own given. Answers are the packs
 // with the schemes' tables of step-up answers.
 func (c *Case) Check(answers *pinfree.RuleSet) Result {
 	if c.Err != nil {
 		return c.unreadable()
 	}
-	packs := c.given.packs()
+	own := c.given.packs()
 	if c.kind == compensation {
 		promise := *c.given.Compensation
 		promise.ID, promise.Title, promise.Currency = "promise", same("compensation"), c.given.Currency
-		packs[0].Compensation = []pinfree.Compensation{promise}
+		own[0].Compensation = []pinfree.Compensation{promise}
 	}
-	rules, err := pinfree.Compile(packs)
+	taken, err := conventions()
+	if err != nil {
+		return c.fails(0, "error", oneLine(err))
+	}
+	rules, err := pinfree.Compile(append(own, taken))
 	if err != nil {
 		return c.fails(0, "error", oneLine(err))
 	}

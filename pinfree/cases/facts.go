@@ -157,11 +157,9 @@ func (w *world) mandate() pinfree.Mandate {
 	if out.Category == "" {
 		out.Category = "other"
 	}
-	switch {
-	case w.notice != nil:
+	out.NoticeHours = noticeMax // nothing said of a notice: it was given in time, or not owed
+	if w.notice != nil {
 		out.NoticeHours = *w.notice
-	case m.Category != exemptCategory: // nothing said of a notice: it was given in time
-		out.NoticeHours = max(m.NoticeHours, 24)
 	}
 	return out
 }

@@ -6,6 +6,9 @@ import (
 	"github.com/mianmi/mianmi/pinfree"
 )
 
+// noticeMax bounds the hours of a notice before a debit: a year and more.
+const noticeMax = 10_000
+
 func (g *given) readPayer(o *object) {
 	g.Consent = consentOf(o)
 	g.Contactless = true
@@ -26,7 +29,7 @@ func (g *given) readPayer(o *object) {
 	m := &g.Mandate
 	m.Unregistered = o.isNot("registered_with_afa")
 	m.NotBegun = o.isNot("first_transaction_authenticated")
-	if n := o.number("pre_debit_notice_hours", 0, 10_000); n != nil {
+	if n := o.number("pre_debit_notice_hours", 0, noticeMax); n != nil {
 		m.NoticeHours = *n
 	}
 	// Several categories with one rule: the first stands for them.

@@ -196,12 +196,10 @@ func (g *given) cumulativeAmount() *pinfree.Range {
 	return r
 }
 
-// payer adds what follows from the payer's switch. Where a PIN does not help, a
-// closed function is refused: under the card controls of the Reserve Bank of
-// India, and in a mode that is refused above its limit.
+// payer adds what follows from the payer's switch. Where a PIN does not help, in
+// a mode that is refused above its limit, a closed function is refused.
 func (b *builder) payer() {
-	refuses := b.g.Currency == "INR" || b.g.Refuses
-	b.always("payer_enabled", `payer.consent == "closed" || payer.consent == "default"`, refuses)
+	b.always("payer_enabled", `payer.consent == "closed" || payer.consent == "default"`, b.g.Refuses)
 	b.always("payer_never_enabled", `payer.consent == "never_used"`, true)
 }
 
@@ -214,7 +212,7 @@ func (b *builder) mandate() {
 	debit("mandate_withdrawn", "mandate.withdrawn", true)
 	debit("opt_out_this_debit", "mandate.skipped", true)
 	if n := b.g.Mandate.NoticeHours; n > 0 {
-		debit("pre_debit_notice_hours", "mandate.notice_hours < "+strconv.FormatInt(n, 10)+` && mandate.category != "`+exemptCategory+`"`, true)
+		debit("pre_debit_notice_hours", "mandate.notice_hours < "+strconv.FormatInt(n, 10), true)
 	}
 }
 

@@ -54,9 +54,6 @@ var (
 	onSiteWords    = []string{"pos", "atm", "branch"}
 )
 
-// exemptCategory is the kind of mandate that needs no notice before a debit.
-const exemptCategory = "fastag_ncmc_auto_replenishment"
-
 // packReset is the pack language's word for a reset of the format.
 func packReset(word string) string {
 	if word == "replenish_with_afa" {
