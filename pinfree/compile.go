@@ -43,6 +43,7 @@ type rules struct {
 // rule is a compiled Limit.
 type rule struct {
 	name     string // "pack/limit"
+	narrowed bool   // when says which payments are meant; else all are
 	when     matcher
 	counter  int // index into RuleSet.counters; -1: this payment alone
 	always   bool

@@ -202,7 +202,7 @@ func (f *faults) compileLimit(path string, l *Limit, counters map[string]int) ru
 		refuse: f.choose(path+".above", l.Above, aboveNames) == 1,
 	}
 	if l.When != nil {
-		out.when = f.compileCondition(path+".when", l.When)
+		out.narrowed, out.when = true, f.compileCondition(path+".when", l.When)
 	}
 	if l.Counter != "" {
 		i, ok := counters[l.Counter]

@@ -46,7 +46,10 @@ func (p *rules) inForce(in *Input) tri {
 func (v *verdict) pack(in *Input, p *rules, f *facts) (limited bool) {
 	for i := range p.limits {
 		l := &p.limits[i]
-		meant := l.when.match(f)
+		meant := yes
+		if l.narrowed {
+			meant = l.when.match(f)
+		}
 		if meant == no {
 			continue
 		}

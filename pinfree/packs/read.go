@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode"
 
 	"go.yaml.in/yaml/v3"
@@ -77,23 +78,23 @@ func (r *reader) value(at string, n *yaml.Node, into reflect.Value, depth int) {
 }
 
 func (r *reader) object(at string, n *yaml.Node, into reflect.Value, depth int) {
-	names, fields := fieldsOf(into.Type())
+	k := keysOf(into.Type())
 	if n.Kind != yaml.MappingNode {
-		r.fault(at, n, "%s has no keys; write some of %s", shown(n), strings.Join(names, ", "))
+		r.fault(at, n, "%s has no keys; write some of %s", shown(n), strings.Join(k.names, ", "))
 		return
 	}
 	seen := map[string]bool{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
 		path := shownPath(at, key)
-		field, known := fields[key.Value]
+		field, known := k.fields[key.Value]
 		switch {
 		case key.Kind != yaml.ScalarNode || key.Anchor != "" || key.Style&yaml.TaggedStyle != 0 || key.ShortTag() == "!!merge":
-			r.fault(at, key, "%s is not a key; the keys here are %s", shown(key), strings.Join(names, ", "))
+			r.fault(at, key, "%s is not a key; the keys here are %s", shown(key), strings.Join(k.names, ", "))
 		case seen[key.Value]:
 			r.fault(path, key, "is there twice; leave one out")
 		case !known:
-			r.fault(path, key, "no such key; the keys here are %s", strings.Join(names, ", "))
+			r.fault(path, key, "no such key; the keys here are %s", strings.Join(k.names, ", "))
 		default:
 			r.lines[path] = key.Line
 			r.value(path, value, into.FieldByIndex(field), depth+1)
@@ -102,16 +103,28 @@ func (r *reader) object(at string, n *yaml.Node, into reflect.Value, depth int) 
 	}
 }
 
-// fieldsOf are the keys of a struct, in its own order, with the fields that they are.
-func fieldsOf(t reflect.Type) (names []string, fields map[string][]int) {
-	fields = map[string][]int{}
+// keys are those of a struct, in its own order, with the fields that they are.
+type keys struct {
+	names  []string
+	fields map[string][]int
+}
+
+// keysByType holds the keys of the dozen types that a pack is made of.
+var keysByType sync.Map // reflect.Type to *keys
+
+func keysOf(t reflect.Type) *keys {
+	if known, ok := keysByType.Load(t); ok {
+		return known.(*keys) //nolint:forcetypeassert // nothing else is stored
+	}
+	k := &keys{fields: map[string][]int{}}
 	for _, f := range reflect.VisibleFields(t) {
 		if name, _, _ := strings.Cut(f.Tag.Get("yaml"), ","); name != "" && name != "-" {
-			names = append(names, name)
-			fields[name] = f.Index
+			k.names = append(k.names, name)
+			k.fields[name] = f.Index
 		}
 	}
-	return names, fields
+	keysByType.Store(t, k)
+	return k
 }
 
 func (r *reader) list(at string, n *yaml.Node, into reflect.Value, depth int) {
