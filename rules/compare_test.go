@@ -35,8 +35,11 @@ func drawCondition(t *rapid.T) pinfree.Condition {
 	}
 	return pinfree.Condition{Methods: some("methods", "payment_code", "card_tap", "static_qr"), Currencies: []string{"CNY"},
 		Schemes: some("schemes", "unionpay", "visa"), MCC: some("mcc", "5411", "5812-5814"), NotMCC: some("not mcc", "5411", "7800-7999"),
-		Unattended: maybe("unattended"), UpgradedMerchant: maybe("upgraded"),
-		CEL: rapid.SampledFrom([]string{"", "", "", `risk == "low"`, "amount < 300"}).Draw(t, "cel")}
+		Countries: some("countries", "CN", "DE"), Purposes: some("purposes", "vending", "parking_fee"),
+		Domestic: maybe("domestic"), Unattended: maybe("unattended"), UpgradedMerchant: maybe("upgraded"),
+		Except: rapid.SampledFrom([][]pinfree.Condition{nil, nil, nil, {{Schemes: []string{"visa"}}}, {{Schemes: []string{"visa"}, Kinds: []string{"debit"}}},
+			{{Countries: []string{"DE"}}, {CEL: `risk == "high"`}}}).Draw(t, "except"),
+		CEL: rapid.SampledFrom([]string{"", "", "", `risk == "low"`, `!(card.scheme in ["visa"])`}).Draw(t, "cel")}
 }
 
 func drawRange(t *rapid.T, counter, amount bool) *pinfree.Range {
@@ -172,8 +175,10 @@ func drawPayment(t *rapid.T) pinfree.Input {
 		Method: rapid.SampledFrom([]pinfree.Method{pinfree.PaymentCode, pinfree.CardTap, pinfree.StaticQR}).Draw(t, "method"), Entry: pinfree.Scanned,
 		CVM: rapid.SampledFrom([]pinfree.CVM{pinfree.NoCVM, pinfree.NoCVM, pinfree.NoCVM, pinfree.OnlinePIN}).Draw(t, "cvm"),
 		Card: pinfree.Card{Scheme: rapid.SampledFrom([]string{"unionpay", "visa", ""}).Draw(t, "scheme"),
+			Kind: rapid.SampledFrom([]string{"", "debit", "credit"}).Draw(t, "kind"), Domestic: rapid.Bool().Draw(t, "domestic"),
 			Instrument: rapid.SampledFrom([]string{"ci1", ""}).Draw(t, "instrument")},
 		Place: pinfree.Place{MCC: rapid.SampledFrom([]uint16{0, 5411, 5813, 7800}).Draw(t, "mcc"), Unattended: rapid.Bool().Draw(t, "unattended"),
+			Country: rapid.SampledFrom([]string{"", "CN", "DE"}).Draw(t, "country"), Purpose: rapid.SampledFrom([]string{"", "vending"}).Draw(t, "purpose"),
 			UpgradedMerchant: rapid.Bool().Draw(t, "upgraded")},
 		At:  rapid.SampledFrom([]time.Time{noon, noon.AddDate(0, -2, 0), noon.AddDate(0, 3, 0), {}}).Draw(t, "at"),
 		Can: rapid.SampledFrom([]pinfree.StepUpMethods{pinfree.ByPhonePassword, 0}).Draw(t, "can")}
