@@ -96,6 +96,10 @@ const (
 	// limitsMax bounds the limits of a rule set and with them the time of a
 	// decision: ten times what forty packs need.
 	limitsMax = 1500
+	// conditionsMax does so for conditions, those of exceptions among them, and
+	// listMax for the words of each.
+	conditionsMax = 3000
+	listMax       = 1000
 	// zonesMax bounds the zones of a rule set; there are fewer jurisdictions.
 	zonesMax = 32
 	// faultsMax bounds what one error lists.
@@ -232,8 +236,9 @@ func (s *RuleSet) zone(name string) int {
 
 // faults collects what is wrong with packs.
 type faults struct {
-	pack *Pack
-	list []error
+	pack       *Pack
+	list       []error
+	conditions int // that were compiled
 }
 
 func (f *faults) add(path, format string, args ...any) {

@@ -159,6 +159,14 @@ func TestCompileSets(t *testing.T) {
 	if _, err := Compile([]Pack{a}); !slices.Equal(fields(err), []string{"packs"}) {
 		t.Errorf("too many limits: %v", err)
 	}
+	many[0].When.Except = make([]Condition, conditionsMax)
+	if _, err := Compile(many[:1]); len(fields(err)) == 0 || !strings.HasPrefix(fields(err)[0], "elsewhere.yaml: when.except[") {
+		t.Errorf("too many conditions: %v", err)
+	}
+	many[1].When.MCC = slices.Repeat([]string{"5411"}, listMax+1)
+	if _, err := Compile(many[1:2]); !slices.Equal(fields(err), []string{"elsewhere.yaml: when"}) {
+		t.Errorf("too long a list: %v", err)
+	}
 	if got := ab.RuleTitle("q/l"); got != b.Limits[0].Title {
 		t.Errorf("title of q/l: %v", got)
 	}

@@ -143,6 +143,17 @@ func mccAmong(list []mccRange, mcc uint16) tri {
 
 // compileCondition checks a condition and reports each fault under path.
 func (f *faults) compileCondition(path string, c *Condition) matcher {
+	if f.conditions++; f.conditions > conditionsMax {
+		if f.conditions == conditionsMax+1 {
+			f.add(path, "is one condition too many; at most %d can be asked at each payment", conditionsMax)
+		}
+		return matcher{}
+	}
+	for _, list := range [...][]string{c.Methods, c.Entries, c.Currencies, c.Countries, c.Schemes, c.Kinds, c.Purposes, c.MCC, c.NotMCC} {
+		if len(list) > listMax {
+			f.add(path, "holds a list of %d; at most %d", len(list), listMax)
+		}
+	}
 	m := matcher{
 		currencies: c.Currencies, countries: c.Countries, schemes: c.Schemes, kinds: c.Kinds, purposes: c.Purposes,
 		domestic: flagOf(c.Domestic), unattended: flagOf(c.Unattended),
