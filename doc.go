@@ -20,6 +20,7 @@
 //	fleet/      settings out and reports in: certificates, MQTT, the listener for terminals
 //	channel/    the contract with a payment system; wallet/ is the built-in one
 //	payment/    the life of one payment; batching of authorizations
+//	asof/       what was in force at a moment, rebuilt from the log alone
 //	store/      every SQL statement, for SQLite and PostgreSQL
 //	api/        JSON over HTTP (OpenAPI 3.1); client/ is the Go client
 //	cmd/mianmi/ flags, configuration, wiring

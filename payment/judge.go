@@ -16,15 +16,16 @@ import (
 // judge runs one batch: read, decide, write. It keeps buffers between batches
 // and belongs to one lane.
 type judge struct {
-	s      *Service
-	asks   []Ask
-	writes []Write
-	text   []byte // of the records, one after the other
-	ends   []int  // where each of them ends in text
-	layers []pinfree.Layer
-	counts []pinfree.Count
-	rules  *pinfree.RuleSet // of the batch
-	facts  pinfree.Facts    // of the payment that is decided
+	s       *Service
+	channel string // that payments go through
+	asks    []Ask
+	writes  []Write
+	text    []byte // of the records, one after the other
+	ends    []int  // where each of them ends in text
+	layers  []pinfree.Layer
+	counts  []pinfree.Count
+	rules   *pinfree.RuleSet // of the batch
+	facts   pinfree.Facts    // of the payment that is decided
 }
 
 // batch decides all calls in one transaction and answers them after its
@@ -132,7 +133,7 @@ func (j *judge) one(now time.Time, c *call, f *Facts, snap *settings.Snapshot) (
 		return Write{}, err
 	}
 	p := newPayment(now, c, f, &site)
-	p.Channel, p.Epoch = j.s.Wallet.Name(), snap.Epoch()
+	p.Channel, p.Epoch = j.channel, snap.Epoch()
 	if c.req.Method == pinfree.Cash {
 		if !site.Accepts("cash", pinfree.Cash) {
 			return Write{}, mianmi.InvalidField("method", "this terminal does not take cash")

@@ -69,7 +69,7 @@ type lane struct {
 }
 
 func newLane(s *Service) *lane {
-	return &lane{s: s, queue: make(chan *call, s.cfg.QueueMax), judge: judge{s: s}}
+	return &lane{s: s, queue: make(chan *call, s.cfg.QueueMax), judge: judge{s: s, channel: s.Wallet.Name()}}
 }
 
 // run takes what waits, without lingering for more, until the queue is closed

@@ -151,7 +151,7 @@ func (s *Service) DryRun(ctx context.Context, actor mianmi.Actor, id mianmi.Paye
 	if site, ok = snap.Site(req.Terminal); !ok {
 		return Preview{}, mianmi.InvalidField("terminal", "no such terminal")
 	}
-	j := judge{s: s, rules: s.seen(ctx, snap)}
+	j := judge{s: s, channel: s.Wallet.Name(), rules: s.seen(ctx, snap)}
 	d, _ := j.decide(s.now(), &req, &f, &site)
 	return Preview{Decision: d, Rules: j.rules.Version(), Epoch: snap.Epoch()}, nil
 }

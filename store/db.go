@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"runtime"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -33,6 +34,9 @@ type DB struct {
 
 	onClose  []func()      // what was opened later
 	settings settingsCache // what payments read (settings.go)
+
+	askedMu     sync.Mutex
+	askedBefore map[string]*sql.Stmt // questions of asof, compiled; SQLite only
 }
 
 // Options tune a DB. Zero values mean the defaults.

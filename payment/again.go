@@ -1,0 +1,58 @@
+package payment
+
+import (
+	"time"
+
+	"github.com/mianmi/mianmi/money"
+	"github.com/mianmi/mianmi/payer"
+	"github.com/mianmi/mianmi/pinfree"
+	"github.com/mianmi/mianmi/settings"
+)
+
+// Again is what a payment was decided by, gathered once more by somebody who
+// knows it: to see whether it leads to the same decision.
+type Again struct {
+	Decided    Decided
+	Payer      payer.Payer // settings of PayerVersion; balance and counters are not asked
+	Agreement  *payer.Agreement
+	Instrument *payer.Instrument
+	Site       settings.Site
+	Rules      *pinfree.RuleSet
+}
+
+// Decide decides the payment once more, as at its time, as if the payer had
+// paid nothing before: counters are no setting. An allowance that the payer has
+// is taken as good; who knows that it was used up leaves it out.
+func (g Again) Decide() pinfree.Decision {
+	d, account := &g.Decided, g.account()
+	req := Request{Terminal: d.Terminal, Amount: d.Amount, Method: d.Method, Entry: d.Entry, Instrument: d.Instrument, CVM: d.CVM, payer: d.Payer}
+	j := judge{rules: g.Rules, channel: d.Channel}
+	out, _ := j.decide(d.At, &req, g.facts(account), &g.Site)
+	return out
+}
+
+// Layers are all who had a say besides the rules: the payer, the agreement if
+// it counted, and what the site says.
+func (g Again) Layers() []pinfree.Layer {
+	account := g.account()
+	out := []pinfree.Layer{payerLayer(g.Decided.At, account)}
+	if l, ok := agreementLayer(g.facts(account), &g.Site); ok {
+		out = append(out, l)
+	}
+	return g.Site.AppendLayers(out, settings.Asked{Channel: g.Decided.Channel, Method: g.Decided.Method, Now: g.Decided.At})
+}
+
+func (g Again) account() *Account {
+	a := &Account{Payer: g.Payer}
+	a.Balance, a.Counters = money.Of(0, g.Payer.Settings.Currency), pinfree.Counters{}
+	return a
+}
+
+func (g Again) facts(a *Account) *Facts {
+	return &Facts{Account: a, Instrument: g.Instrument, Agreement: g.Agreement}
+}
+
+// PayerLayer is what a payer's settings say at an instant.
+func PayerLayer(p payer.Payer, at time.Time) pinfree.Layer {
+	return payerLayer(at, Again{Payer: p}.account())
+}
