@@ -27,7 +27,7 @@ test: tools
 	go test -timeout $(TIMEOUT) ./...
 
 tools:
-	@scripts/install-tools.sh postgres || true
+	@for tool in postgres chromium mosquitto; do scripts/install-tools.sh $$tool || true; done
 
 # The cheap ones first; the tests last, so that their output is what one sees.
 check: fmt vet lint generated race

@@ -2,7 +2,7 @@
 # Installs what tests need, from Debian's packages, when it is missing and may
 # be installed: by root or by sudo without a password.
 #
-#   scripts/install-tools.sh postgres|cc
+#   scripts/install-tools.sh postgres|cc|chromium|mosquitto
 #
 # Ends with 0 when the tool is there, with 3 when it is not: then the last line
 # says what is skipped and how to get it. MIANMI_NO_INSTALL=1 forbids installing.
@@ -24,6 +24,8 @@ have() {
   case $tool in
     postgres) [ "$(postgres_version)" -ge "$postgres_min" ] ;;
     cc) command -v gcc >/dev/null || command -v clang >/dev/null ;;
+    chromium) command -v chromium >/dev/null ;;
+    mosquitto) command -v mosquitto_sub >/dev/null && command -v mosquitto_pub >/dev/null ;;
   esac
 }
 
@@ -62,11 +64,13 @@ install() {
   return 1
 }
 
-tool=${1:?postgres or cc}
+tool=${1:?postgres, cc, chromium or mosquitto}
 case $tool in
   postgres) packages=(postgresql) skipped="the tests on PostgreSQL; install PostgreSQL $postgres_min or newer" ;;
   cc) packages=(gcc libc6-dev) skipped="the race detector; install a C compiler (gcc, libc6-dev)" ;;
-  *) echo "unknown tool $tool: postgres or cc" >&2; exit 2 ;;
+  chromium) packages=(chromium fonts-noto-cjk) skipped="the tests in a browser; install Chromium" ;;
+  mosquitto) packages=(mosquitto-clients) skipped="the test with the clients of mosquitto; install mosquitto-clients" ;;
+  *) echo "unknown tool $tool: postgres, cc, chromium or mosquitto" >&2; exit 2 ;;
 esac
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
