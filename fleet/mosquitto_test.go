@@ -29,48 +29,12 @@ func TestMosquitto(t *testing.T) {
 	}
 	w := newWorld(t, nil)
 	d := w.enrol("tm1")
-	args := mosquitto(t, d)
-	sub := exec.CommandContext(t.Context(), "mosquitto_sub", append(args, "-v", "-t", protocol.TopicHint(d.id), "-t", protocol.TopicAnswers(d.id))...)
-	out, err := sub.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := sub.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = sub.Process.Kill(); _ = sub.Wait() })
-	lines := make(chan string, 64)
-	go func() {
-		for s := bufio.NewScanner(out); s.Scan(); {
-			lines <- s.Text()
-		}
-	}()
-	await := func(prefix string) string {
-		t.Helper()
-		deadline := time.After(3 * soon)
-		for {
-			select {
-			case l := <-lines:
-				if rest, ok := strings.CutPrefix(l, prefix); ok {
-					return rest
-				}
-			case <-deadline:
-				t.Fatalf("no line that begins with %q", prefix)
-			}
-		}
-	}
-	publish := func(topic, message string) {
-		t.Helper()
-		pub := exec.CommandContext(t.Context(), "mosquitto_pub", append(args, "-t", topic, "-m", message)...)
-		if text, err := pub.CombinedOutput(); err != nil && t.Context().Err() == nil {
-			t.Errorf("mosquitto_pub: %v: %s", err, text)
-		}
-	}
+	m := subscribe(t, d)
 	// It does not say when it has subscribed: ask until the first answer comes.
 	answered := make(chan struct{})
 	go func() {
-		for n := 0; n < 30; n++ {
-			publish(protocol.TopicAsk(d.id, "config", 7), `{"have":0}`)
+		for range 30 {
+			m.publish(protocol.TopicAsk(d.id, "config", 7), `{"have":0}`)
 			select {
 			case <-answered:
 				return
@@ -79,7 +43,7 @@ func TestMosquitto(t *testing.T) {
 		}
 	}()
 	var a protocol.Answer
-	first := await(protocol.TopicAnswer(d.id, 7) + " ")
+	first := m.await(protocol.TopicAnswer(d.id, 7) + " ")
 	close(answered)
 	if err := json.Unmarshal([]byte(first), &a); err != nil {
 		t.Fatal(err)
@@ -87,14 +51,65 @@ func TestMosquitto(t *testing.T) {
 	if c, err := protocol.DecodeConfig(a.Config); err != nil || c.Terminal != d.id || c.Version != 1 {
 		t.Errorf("%+v, %v", c, err)
 	}
-	publish(protocol.TopicAsk(d.id, "report", 8), string(report(t, d)))
-	if err := json.Unmarshal([]byte(await(protocol.TopicAnswer(d.id, 8)+" ")), &a); err != nil || a.Status != 200 {
+	m.publish(protocol.TopicAsk(d.id, "report", 8), string(report(t, d)))
+	if err := json.Unmarshal([]byte(m.await(protocol.TopicAnswer(d.id, 8)+" ")), &a); err != nil || a.Status != 200 {
 		t.Errorf("%+v, %v", a, err)
 	}
 	w.change()
 	var h protocol.Hint
-	if err := json.Unmarshal([]byte(await(protocol.TopicHint(d.id)+" ")), &h); err != nil || h.Version != 2 {
+	if err := json.Unmarshal([]byte(m.await(protocol.TopicHint(d.id)+" ")), &h); err != nil || h.Version != 2 {
 		t.Errorf("%+v, %v", h, err)
+	}
+}
+
+// mosquittoClients are mosquitto_sub, whose lines come one by one, and
+// mosquitto_pub.
+type mosquittoClients struct {
+	t     *testing.T
+	args  []string
+	lines chan string
+}
+
+func subscribe(t *testing.T, d *device) *mosquittoClients {
+	t.Helper()
+	m := &mosquittoClients{t: t, args: mosquitto(t, d), lines: make(chan string, 64)}
+	sub := exec.CommandContext(t.Context(), "mosquitto_sub", append(m.args, "-v", "-t", protocol.TopicHint(d.id), "-t", protocol.TopicAnswers(d.id))...)
+	out, err := sub.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := sub.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = sub.Process.Kill(); _ = sub.Wait() })
+	go func() {
+		for s := bufio.NewScanner(out); s.Scan(); {
+			m.lines <- s.Text()
+		}
+	}()
+	return m
+}
+
+// await returns the rest of the next line that begins so.
+func (m *mosquittoClients) await(prefix string) string {
+	m.t.Helper()
+	deadline := time.After(3 * soon)
+	for {
+		select {
+		case l := <-m.lines:
+			if rest, ok := strings.CutPrefix(l, prefix); ok {
+				return rest
+			}
+		case <-deadline:
+			m.t.Fatalf("no line that begins with %q", prefix)
+		}
+	}
+}
+
+func (m *mosquittoClients) publish(topic, message string) {
+	pub := exec.CommandContext(m.t.Context(), "mosquitto_pub", append(m.args, "-t", topic, "-m", message)...)
+	if text, err := pub.CombinedOutput(); err != nil && m.t.Context().Err() == nil {
+		m.t.Errorf("mosquitto_pub: %v: %s", err, text)
 	}
 }
 
