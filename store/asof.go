@@ -17,7 +17,7 @@ var _ asof.Log = (*DB)(nil)
 // The index entry_number has subject, number and identifier; the place in the
 // log is looked up for what is returned alone. $3 to $5 are where the page
 // before ended.
-const selectEntriesOf = `SELECT COALESCE((SELECT l.n FROM log_leaf l WHERE l.entry = e.id), -1), e.id, e.bytes, e.records FROM entry e
+const selectEntriesOf = `SELECT COALESCE((SELECT l.n FROM log_leaf l WHERE l.entry = e.id), -1), e.id, e.bytes FROM entry e
 WHERE e.bucket = $1 AND e.subject = $2 AND e.number > 0 AND e.number <= $3 AND (e.number < $4 OR e.id < $5) AND e.at <= $6 AND e.at >= $7`
 
 // lastID is behind every identifier of an entry.
@@ -52,8 +52,8 @@ func (db *DB) EntriesOf(ctx context.Context, q asof.Query) (_ []evidence.Leaf, e
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	var out []evidence.Leaf
 	for rows.Next() {
-		l, err := scanLeaf(rows.Scan)
-		if err != nil {
+		var l evidence.Leaf // entries about a subject are no batches
+		if err := rows.Scan(&l.Index, (*string)(&l.ID), &l.Bytes); err != nil {
 			return nil, wrapDriver("read the record", err)
 		}
 		out = append(out, l)
