@@ -21,6 +21,8 @@
 //	channel/    the contract with a payment system; wallet/ is the built-in one
 //	payment/    the life of one payment; batching of authorizations
 //	asof/       what was in force at a moment, rebuilt from the log alone
+//	receipt/    what a receipt says in words and on paper; who may have it
+//	pdf/        pages of Chinese and English text with QR codes
 //	store/      every SQL statement, for SQLite and PostgreSQL
 //	api/        JSON over HTTP (OpenAPI 3.1); client/ is the Go client
 //	cmd/mianmi/ flags, configuration, wiring

@@ -13,7 +13,7 @@ const module = "github.com/mianmi/mianmi"
 
 // domain is who holds the business: transports and the store speak to these.
 var domain = []string{"mianmi", "money", "pinfree", "pinfree/emv", "evidence", "secret", "access", "idempotency", "payer", "merchant",
-	"terminal", "terminal/protocol", "terminal/posture", "rules", "settings", "payment", "asof", "support", "risk", "notice"}
+	"terminal", "terminal/protocol", "terminal/posture", "rules", "settings", "payment", "asof", "receipt", "support", "risk", "notice"}
 
 // mayImport says which packages of this module a package may import, tests
 // apart. "mianmi" is the root, "*" everything. A package that is not here may
@@ -44,6 +44,8 @@ var mayImport = map[string][]string{
 	"channel/iso8583":     {"mianmi", "money", "channel"},
 	"payment":             {"mianmi", "money", "pinfree", "pinfree/compare", "evidence", "payer", "merchant", "terminal", "settings", "channel", "secret"},
 	"asof":                {"mianmi", "money", "pinfree", "evidence", "access", "payer", "merchant", "terminal", "rules", "settings", "payment"}, // what was in force, read back from what each of them recorded
+	"receipt":             {"mianmi", "money", "pinfree", "evidence", "secret", "access", "payer", "merchant", "terminal", "payment", "pdf"}, // what receipts say, and who may have them
+	"pdf":                 {"mianmi"},
 	"support":             {"mianmi", "money", "evidence", "payment", "payer", "merchant", "terminal"},
 	"risk":                {"mianmi", "money", "evidence", "payment", "payer", "merchant", "terminal"},
 	"notice":              {"mianmi", "money", "evidence", "payment", "payer", "merchant", "terminal"},

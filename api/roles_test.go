@@ -131,6 +131,12 @@ resetStaff                store_manager merchant_admin operator
 revokeAPIKey              merchant_admin operator
 staff                     store_manager merchant_admin operator auditor
 
+receipt                   @staff payer +manage +payers +read +tighten
+receiptLink               @staff payer +manage +payers +read +tighten
+logCheckpoint             anybody
+logConsistency            anybody
+logKeys                   anybody
+
 approveRules              risk_analyst operator
 dryRunRules               @readers
 proposeRules              risk_analyst operator
@@ -241,7 +247,7 @@ func TestRolesAndRoutes(t *testing.T) {
 				fill := strings.NewReplacer("{payer}", string(p.ID), "{payment}", string(paid.ID), "{merchant}", string(s.merchant.ID),
 					"{store}", string(s.store.ID), "{terminal}", string(s.terminal.ID), "{model}", string(s.model.ID), "{channel}", "wallet",
 					"{order_no}", "A1", "{n}", fmt.Sprint("n", number), "{n4}", fmt.Sprint(number), "{open}", fmt.Sprint(name == "+manage"),
-					"{approval}", "ap0", "{stop}", "es0", "{staff}", "sf0", "{key}", "ak0", "{token}", "t0", "{agreement}", "ag0")
+					"{approval}", "ap0", "{stop}", "es0", "{staff}", "sf0", "{key}", "ak0", "{token}", "t0", "{receipt}", string(paid.ID), "{agreement}", "ag0")
 				status, code := w.try(caller(), strings.ToUpper(method), fill.Replace(path+queries[op.ID]), fill.Replace(bodies[op.ID]))
 				if may := slices.Contains(want, name); may == (code == "not_allowed") {
 					t.Errorf("%s %s (%s) by %s: %d %s; the table says that it may: %v", method, path, op.ID, name, status, code, may)

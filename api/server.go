@@ -26,11 +26,13 @@ import (
 
 	"github.com/mianmi/mianmi"
 	"github.com/mianmi/mianmi/access"
+	"github.com/mianmi/mianmi/evidence"
 	"github.com/mianmi/mianmi/idempotency"
 	"github.com/mianmi/mianmi/merchant"
 	"github.com/mianmi/mianmi/payer"
 	"github.com/mianmi/mianmi/payment"
 	"github.com/mianmi/mianmi/pinfree"
+	"github.com/mianmi/mianmi/receipt"
 	"github.com/mianmi/mianmi/rules"
 	"github.com/mianmi/mianmi/secret"
 	"github.com/mianmi/mianmi/settings"
@@ -81,6 +83,8 @@ type Deps struct {
 	Payments  Payments
 	Once      *idempotency.Service
 	Rules     *rules.Service
+	Receipts  *receipt.Service
+	Evidence  *evidence.Log
 	Keys      *secret.Keys
 	Clock     mianmi.Clock
 	Random    io.Reader // safe for concurrent use
@@ -139,7 +143,7 @@ type Server struct {
 // New returns a Server, or an error that names what is missing.
 func New(d Deps, c Config) (*Server, error) {
 	if d.Payers == nil || d.Access == nil || d.Merchants == nil || d.Terminals == nil || d.Payments == nil || d.Once == nil ||
-		d.Rules == nil || d.Keys == nil || d.Clock == nil || d.Random == nil || d.Log == nil {
+		d.Rules == nil || d.Receipts == nil || d.Evidence == nil || d.Keys == nil || d.Clock == nil || d.Random == nil || d.Log == nil {
 		return nil, errors.New("api: a required part is missing")
 	}
 	s := &Server{Deps: d, cfg: c.withDefaults(), mux: http.NewServeMux(),
@@ -180,6 +184,7 @@ func (s *Server) register() {
 	s.registerStops()
 	s.registerStaff()
 	s.registerRules()
+	s.registerReceipts()
 	s.registerHouse()
 	s.elsewhere = s.prepare(route{name: "unknown", may: anybody(), wait: true})
 	s.elsewhere.serve = func(c *call) { s.fail(c, mianmi.Missing("address")) }

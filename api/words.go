@@ -89,6 +89,9 @@ var problemTitles = map[string]mianmi.Text{
 	"currency_mismatch":    {ZH: "账户币种不同", EN: "The account has another currency"},
 	"balance_too_large":    {ZH: "账户余额将超过上限", EN: "The balance would be too large"},
 
+	// Evidence.
+	"receipt_not_ready": {ZH: "凭证尚未就绪，请一秒后再取", EN: "The receipt is not ready yet; ask again in a second"},
+
 	// Merchants, policies, staff.
 	"policy_changed":   {ZH: "设置已变动，请重新查看", EN: "The policy has changed; look again"},
 	"approval_decided": {ZH: "这项申请已处理", EN: "The proposal has been decided"},

@@ -19,6 +19,7 @@ import (
 	"github.com/mianmi/mianmi/api"
 	"github.com/mianmi/mianmi/api/client"
 	"github.com/mianmi/mianmi/channel/wallet"
+	"github.com/mianmi/mianmi/evidence"
 	"github.com/mianmi/mianmi/idempotency"
 	"github.com/mianmi/mianmi/merchant"
 	"github.com/mianmi/mianmi/money"
@@ -26,6 +27,7 @@ import (
 	"github.com/mianmi/mianmi/payment"
 	"github.com/mianmi/mianmi/pinfree"
 	"github.com/mianmi/mianmi/pinfree/packs"
+	"github.com/mianmi/mianmi/receipt"
 	rulepacks "github.com/mianmi/mianmi/rules"
 	"github.com/mianmi/mianmi/secret"
 	"github.com/mianmi/mianmi/store"
@@ -82,6 +84,7 @@ type parts struct {
 	metrics *prometheus.Registry
 	server  *api.Server
 	access  *access.Service
+	log     *evidence.Log
 
 	merchants *merchant.Service
 	payments  api.Payments
@@ -155,8 +158,13 @@ func newParts(t testing.TB, engine string, cfg api.Config, instead ...api.Paymen
 	if cfg.LoginsMax == 0 {
 		cfg.LoginsMax = 1000
 	}
+	key, err := evidence.NewKey("log.example", p.keys.LogSeeds()...)
+	must(t, err)
+	p.log = evidence.NewLog(p.db, key, p.clock)
+	terminals := terminal.New(p.db, p.clock, rand.Reader)
 	p.server, err = api.New(api.Deps{
-		Payers: payers, Access: p.access, Merchants: p.merchants, Terminals: terminal.New(p.db, p.clock, rand.Reader),
+		Receipts: &receipt.Service{Log: p.log, Payments: payments, Merchants: p.merchants, Terminals: terminals, Keys: p.keys}, Evidence: p.log,
+		Payers: payers, Access: p.access, Merchants: p.merchants, Terminals: terminals,
 		Payments: p.payments, Once: &idempotency.Service{Store: p.db, Keys: p.keys, Clock: p.clock, Random: rand.Reader},
 		Rules: rulepacks.New(rulepacks.Parts{Records: p.db, Clock: p.clock, Random: rand.Reader}), Keys: p.keys, Clock: p.clock, Random: rand.Reader, Log: log,
 	}, cfg)

@@ -36,6 +36,7 @@ const (
 	ForPaymentCode Purpose = "payment_code" // digest: payment codes (ADR 3)
 	ForResetCode   Purpose = "reset_code"   // digest: one-time codes that set a new password
 	ForEnrolment   Purpose = "enrolment"    // digest: one-time codes that enrol a terminal
+	ForReceiptLink Purpose = "receipt_link" // digest: links that lead to a receipt's check
 	ForTOTP        Purpose = "totp"         // sealed: the shared secret of a one-time-password app
 	forPassword    Purpose = "password"     // pepper: below every argon2id hash
 	forLog         Purpose = "checkpoint"   // seed: the first key of the transparency log

@@ -49,6 +49,7 @@ type cli struct {
 	Doctor   doctorCmd   `cmd:"" help:"Check this deployment; exit status 1 when a check fails." zh:"检查部署情况；有检查未通过时退出码为 1。"`
 	Staff    staffCmd    `cmd:"" help:"Create members of staff." zh:"创建员工账户。"`
 	Rules    rulesCmd    `cmd:"" help:"Rule packs: try them, put them in force." zh:"规则包：试算与启用。"`
+	Receipt  receiptCmd  `cmd:"" help:"Receipts: fetch them, verify them offline." zh:"凭证：取得与离线核对。"`
 	Evidence evidenceCmd `cmd:"" help:"The transparency log: check it." zh:"透明日志：核对。"`
 	Bench    benchCmd    `cmd:"" help:"Measure payments on a database made for it." zh:"在专用数据库上测量支付性能。"`
 	Version  versionCmd  `cmd:"" help:"Print the version." zh:"显示版本。"`

@@ -17,6 +17,7 @@ import (
 	"github.com/mianmi/mianmi/merchant"
 	"github.com/mianmi/mianmi/payer"
 	"github.com/mianmi/mianmi/payment"
+	"github.com/mianmi/mianmi/receipt"
 	"github.com/mianmi/mianmi/rules"
 	"github.com/mianmi/mianmi/secret"
 	"github.com/mianmi/mianmi/store"
@@ -32,12 +33,13 @@ type services struct {
 	terminals *terminal.Service
 	payments  *payment.Service
 
-	keys    *secret.Keys
-	log     *evidence.Log
-	rules   *rules.Service
-	handler *api.Server
-	metrics *prometheus.Registry
-	workers *workers
+	keys     *secret.Keys
+	log      *evidence.Log
+	receipts *receipt.Service
+	rules    *rules.Service
+	handler  *api.Server
+	metrics  *prometheus.Registry
+	workers  *workers
 }
 
 // newServices wires the domain packages to the store and to the API, and
@@ -80,6 +82,7 @@ func newServices(ctx context.Context, a *app, db *store.DB, t *tuning) (*service
 	if err != nil {
 		return nil, err
 	}
+	s.receipts = &receipt.Service{Log: s.log, Payments: s.payments, Merchants: s.merchants, Terminals: s.terminals, Keys: s.keys}
 	if s.handler, err = newHandler(a, s, db, t); err != nil {
 		s.payments.Stop()
 		return nil, err

@@ -1,0 +1,191 @@
+// Package receipt says what a verified receipt proves: in a sentence, as facts,
+// and as a page of paper; and who may have which receipt.
+//
+// The proof itself is evidence's. What is told here is read from the bytes
+// that were proved, and from nothing else.
+package receipt
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/mianmi/mianmi"
+	"github.com/mianmi/mianmi/evidence"
+	"github.com/mianmi/mianmi/merchant"
+	"github.com/mianmi/mianmi/money"
+	"github.com/mianmi/mianmi/payer"
+	"github.com/mianmi/mianmi/payment"
+	"github.com/mianmi/mianmi/pinfree"
+)
+
+// Told is what a receipt says.
+type Told struct {
+	Type     string
+	Known    bool // this program knows the type
+	Sentence mianmi.Text
+	At       time.Time
+	Subject  string
+	Actor    string
+	Facts    []Fact
+	Data     []byte // the bytes that were proved: a record, or an entry
+}
+
+// Fact is one line below the sentence.
+type Fact struct {
+	Label, Value mianmi.Text
+}
+
+// Tell reads what was proved. What it cannot read it leaves out of the facts:
+// the sentence and the bytes are there.
+func Tell(p evidence.Proved) Told {
+	e := p.Entry
+	t := Told{Type: e.Type, At: e.At, Subject: e.Subject, Actor: e.Actor, Data: e.Body}
+	if p.Record != nil {
+		t.Type, t.Data = p.Batch.Kind, p.Record
+		if d, err := payment.ReadDecided(p.Record); err == nil && p.Batch.Kind == payment.DecidedKind {
+			t.At, t.Subject, t.Actor = d.At, string(d.Payment), d.Actor
+			t.Facts = decidedFacts(&d)
+		}
+	} else {
+		t.Facts = entryFacts(e)
+	}
+	t.Sentence, t.Known = Sentence(t.Type, t.Subject, t.Actor)
+	return t
+}
+
+func say(zh, en string) mianmi.Text { return mianmi.Text{ZH: zh, EN: en} }
+
+func same(s string) mianmi.Text { return mianmi.Text{ZH: s, EN: s} }
+
+func onOff(on bool) mianmi.Text {
+	if on {
+		return say("开启", "on")
+	}
+	return say("关闭", "off")
+}
+
+var (
+	outcomes = map[pinfree.Outcome]mianmi.Text{
+		pinfree.PinFree:       say("免密通过", "passed without a PIN"),
+		pinfree.StepUp:        say("要求验证密码", "a PIN or password was asked for"),
+		pinfree.Refused:       say("拒绝", "refused"),
+		pinfree.Authenticated: say("付款人已验证，通过", "passed, the payer had been verified"),
+	}
+	methods = map[pinfree.Method]mianmi.Text{
+		pinfree.PaymentCode: say("付款码", "payment code"),
+		pinfree.CardTap:     say("挥卡", "card, tapped"),
+		pinfree.CardInsert:  say("插卡", "card, inserted"),
+		pinfree.CardSwipe:   say("刷卡", "card, swiped"),
+		pinfree.DynamicQR:   say("动态二维码", "dynamic QR code"),
+		pinfree.Cash:        say("现金", "cash"),
+	}
+)
+
+func decidedFacts(d *payment.Decided) []Fact {
+	method, known := methods[d.Method]
+	if !known {
+		method = same(d.Method.String())
+	}
+	facts := []Fact{
+		{say("金额", "Amount"), same(d.Amount.String())},
+		{say("方式", "Method"), method},
+		{say("地点", "Place"), say(fmt.Sprintf("商户 %s，门店 %s，终端 %s", d.Merchant, d.Store, d.Terminal),
+			fmt.Sprintf("merchant %s, store %s, terminal %s", d.Merchant, d.Store, d.Terminal))},
+	}
+	if d.Payer != "" {
+		facts = append(facts, Fact{say("付款人", "Payer"), same(string(d.Payer))})
+	}
+	if d.Method != pinfree.Cash {
+		facts = append(facts, Fact{say("判定", "Decision"), outcomes[d.Outcome]})
+	}
+	for i, why := range d.Reasons {
+		label := say("原因", "Reason")
+		if i == 0 {
+			label = say("决定性原因", "Binding reason")
+		}
+		facts = append(facts, Fact{label, say(why.WordsIn(mianmi.ZH, pinfree.ForSupport, ""), why.WordsIn(mianmi.EN, pinfree.ForSupport, ""))})
+	}
+	basis := fmt.Sprintf("%d", d.Epoch)
+	if d.Rules != "" {
+		basis = d.Rules + ", " + basis
+	}
+	return append(facts, Fact{say("依据（规则版本，设置纪元）", "Decided by (rules, settings epoch)"), same(basis)})
+}
+
+func entryFacts(e evidence.Entry) []Fact {
+	switch {
+	case strings.HasPrefix(e.Type, "payer."):
+		if r, err := payer.ReadRecord(e); err == nil {
+			return payerFacts(&r)
+		}
+	case strings.HasPrefix(e.Type, "merchant.policy."), strings.HasPrefix(e.Type, "merchant.stop."):
+		if r, err := merchant.ReadEntry(e); err == nil {
+			return placeFacts(r)
+		}
+	case e.Type == evidence.KeyChangeType:
+		var b evidence.KeyChangeBody
+		if e.ReadBody(&b) != nil {
+			return nil
+		}
+		if c, err := evidence.OpenKeyChange(b.Statement); err == nil {
+			return []Fact{{say("原密钥", "Old key"), same(c.Old)}, {say("新密钥", "New key"), same(c.New)}}
+		}
+	}
+	return nil
+}
+
+func payerFacts(r *payer.Record) []Fact {
+	facts := []Fact{{say("免密支付（变更前）", "PIN-free payment before"), onOff(r.Before.Settings.PinFree)},
+		{say("免密支付（变更后）", "PIN-free payment after"), onOff(r.After.Settings.PinFree)}}
+	add := func(zh, en string, value mianmi.Text) { facts = append(facts, Fact{say(zh, en), value}) }
+	if r.After.FrozenAt != nil {
+		add("挂失冻结", "Frozen by a loss report", say("是", "yes"))
+	}
+	if p := r.After.Pending; p != nil {
+		add("冷静期至", "Cooling-off until", When(p.At))
+	}
+	s := r.After.Settings
+	for _, l := range []struct {
+		zh, en string
+		minor  *int64
+	}{{"单笔限额", "Limit per payment", s.PerPayment}, {"单日限额", "Limit per day", s.DayAmount}} {
+		if l.minor != nil {
+			add(l.zh, l.en, same(money.Of(*l.minor, s.Currency).String()))
+		}
+	}
+	if s.DayCount != nil {
+		add("单日笔数", "Payments per day", same(fmt.Sprint(*s.DayCount)))
+	}
+	if a := r.Agreement; a != nil {
+		add("签约商户", "Agreement with", same(string(a.Merchant)))
+	}
+	if r.Document != "" {
+		add("已接受的文本版本", "Text that was accepted", same(r.Document))
+	}
+	add("设置版本", "Version of the settings", same(fmt.Sprint(r.Version)))
+	return facts
+}
+
+func placeFacts(r merchant.Recorded) []Fact {
+	switch {
+	case r.Policy != nil:
+		facts := []Fact{{say("范围", "Scope"), same(r.Policy.Scope.String())}, {say("免密支付（变更后）", "PIN-free payment after"), onOff(r.Policy.Terms.PinFree)}}
+		if m := r.Policy.Terms.PerPayment; m != nil {
+			facts = append(facts, Fact{say("单笔限额", "Limit per payment"), same(m.String())})
+		}
+		return append(facts, Fact{say("策略版本", "Version of the policy"), same(fmt.Sprint(r.Policy.Version))})
+	case r.Stop != nil:
+		return []Fact{{say("范围", "Scope"), same(r.Stop.Scope.String())}, {say("至", "Until"), When(r.Stop.Until)}}
+	}
+	return nil
+}
+
+// zone is that of times for people.
+var zone = time.FixedZone("UTC+8", 8*3600)
+
+// When is a time for people: of Beijing, which says so.
+func When(t time.Time) mianmi.Text {
+	at := t.In(zone)
+	return mianmi.Text{ZH: at.Format("2006年1月2日 15:04:05") + "（北京时间）", EN: at.Format("2 January 2006, 15:04:05") + " (UTC+8)"}
+}

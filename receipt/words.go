@@ -1,0 +1,172 @@
+package receipt
+
+import (
+	"strings"
+
+	"github.com/mianmi/mianmi"
+)
+
+// sentences says what each type of entry records. {who} is the actor, {what} the
+// subject. A test fails when some package writes a type that is not here.
+var sentences = map[string]mianmi.Text{
+	"payer.created":               {ZH: "{who}开立了{what}的账户", EN: "{who} opened the account of {what}"},
+	"payer.pin_free.closed":       {ZH: "{who}关闭了{what}的小额免密支付", EN: "{who} closed PIN-free payment for {what}"},
+	"payer.pin_free.reopened":     {ZH: "{who}申请为{what}重新开启小额免密支付", EN: "{who} asked for PIN-free payment to be opened again for {what}"},
+	"payer.settings.in_force":     {ZH: "冷静期结束，{what}放宽后的设置生效", EN: "the cooling-off was over, and the loosened settings of {what} came into force"},
+	"payer.limits.changed":        {ZH: "{who}修改了{what}的自设限额", EN: "{who} changed the own limits of {what}"},
+	"payer.loss.reported":         {ZH: "{who}为{what}挂失，全部免密支付立即冻结", EN: "{who} reported a loss for {what}: everything PIN-free was frozen at once"},
+	"payer.loss.lifted":           {ZH: "{who}核实身份后解除了{what}的挂失", EN: "{who} checked the identity and lifted the loss report of {what}"},
+	"payer.allowance.granted":     {ZH: "{who}为{what}给出一次免密放行", EN: "{who} allowed {what} one PIN-free payment"},
+	"payer.allowance.revoked":     {ZH: "{who}收回了{what}的单次免密放行", EN: "{who} took back the one PIN-free payment that {what} was allowed"},
+	"payer.agreement.opened":      {ZH: "{who}为{what}开通了与商户的免密签约", EN: "{who} opened a PIN-free agreement of {what} with a merchant"},
+	"payer.agreement.closed":      {ZH: "{who}解除了{what}与商户的免密签约", EN: "{who} closed the PIN-free agreement of {what} with a merchant"},
+	"payer.instrument.added":      {ZH: "{who}为{what}添加了一张卡", EN: "{who} added a card of {what}"},
+	"payer.password.set":          {ZH: "{who}为{what}设置了支付密码", EN: "{who} set the payment password of {what}"},
+	"payer.password.changed":      {ZH: "{who}修改了{what}的支付密码", EN: "{who} changed the payment password of {what}"},
+	"payer.password.locked":       {ZH: "{what}的支付密码多次输错，已锁定", EN: "the payment password of {what} was locked after wrong tries"},
+	"payer.password.unlocked":     {ZH: "{who}核实身份后解锁了{what}的支付密码", EN: "{who} checked the identity and unlocked the payment password of {what}"},
+	"payer.password.reset_issued": {ZH: "{who}核实身份后为{what}发出一次性重置码", EN: "{who} checked the identity and issued a one-time reset code to {what}"},
+	"payer.password.reset":        {ZH: "{who}用一次性重置码为{what}设置了新的支付密码", EN: "{who} set a new payment password for {what} with a one-time reset code"},
+
+	"payment.decided": {ZH: "系统对付款 {what} 作出判定", EN: "the system decided payment {what}"},
+
+	"merchant.created":                   {ZH: "{who}登记了{what}", EN: "{who} registered {what}"},
+	"merchant.renamed":                   {ZH: "{who}修改了{what}的名称", EN: "{who} renamed {what}"},
+	"merchant.facts.tightened":           {ZH: "{who}修改了{what}的登记资料，属于收紧，立即生效", EN: "{who} changed the facts about {what}, a tightening in force at once"},
+	"merchant.facts.loosening_proposed":  {ZH: "{who}申请修改{what}的登记资料，属于放宽，待第二人复核", EN: "{who} proposed to change the facts about {what}, a loosening that waits for a second person"},
+	"merchant.facts.loosened":            {ZH: "{who}复核通过，{what}的登记资料放宽生效", EN: "{who} approved the loosened facts about {what}, which came into force"},
+	"merchant.policy.tightened":          {ZH: "{who}收紧了{what}的免密策略，立即生效", EN: "{who} tightened the PIN-free policy of {what}, in force at once"},
+	"merchant.policy.loosening_proposed": {ZH: "{who}申请放宽{what}的免密策略，待第二人复核", EN: "{who} proposed to loosen the PIN-free policy of {what}, which waits for a second person"},
+	"merchant.policy.loosened":           {ZH: "{who}复核通过，{what}放宽后的免密策略生效", EN: "{who} approved the loosened PIN-free policy of {what}, which came into force"},
+	"merchant.stop.placed":               {ZH: "{who}对{what}紧急停用免密支付", EN: "{who} placed an emergency stop of PIN-free payment on {what}"},
+	"merchant.stop.lift_proposed":        {ZH: "{who}申请解除{what}的紧急停用，待第二人复核", EN: "{who} proposed to lift the emergency stop on {what}, which waits for a second person"},
+	"merchant.stop.lifted":               {ZH: "{who}解除了{what}的紧急停用", EN: "{who} lifted the emergency stop on {what}"},
+	"merchant.approval.lapsed":           {ZH: "{what}的一项待复核申请因设置变动而失效", EN: "a proposal about {what} lapsed, since the setting had changed"},
+	"merchant.approval.rejected":         {ZH: "{who}驳回了{what}的一项申请", EN: "{who} rejected a proposal about {what}"},
+	"merchant.approval.withdrawn":        {ZH: "{who}撤回了{what}的一项申请", EN: "{who} withdrew a proposal about {what}"},
+	"store.created":                      {ZH: "{who}登记了{what}", EN: "{who} registered {what}"},
+	"store.changed":                      {ZH: "{who}修改了{what}的资料", EN: "{who} changed the particulars of {what}"},
+
+	"model.created":             {ZH: "{who}登记了{what}", EN: "{who} registered {what}"},
+	"model.renamed":             {ZH: "{who}修改了{what}的名称", EN: "{who} renamed {what}"},
+	"terminal.created":          {ZH: "{who}登记了{what}", EN: "{who} registered {what}"},
+	"terminal.renamed":          {ZH: "{who}修改了{what}的名称", EN: "{who} renamed {what}"},
+	"terminal.moved":            {ZH: "{who}把{what}移到另一家门店", EN: "{who} moved {what} to another store"},
+	"terminal.enrolment.issued": {ZH: "{who}为{what}发出一次性注册码", EN: "{who} issued a one-time enrolment code for {what}"},
+	"terminal.key.issued":       {ZH: "{what}注册了自己的密钥", EN: "{what} enrolled with a key of its own"},
+	"terminal.keys.revoked":     {ZH: "{who}吊销了{what}的全部密钥", EN: "{who} revoked every key of {what}"},
+
+	"staff.created":          {ZH: "{who}创建了{what}的账户", EN: "{who} created the account of {what}"},
+	"staff.deactivated":      {ZH: "{who}停用了{what}的账户", EN: "{who} deactivated the account of {what}"},
+	"staff.reset":            {ZH: "{who}重置了{what}的密码和动态口令", EN: "{who} reset password and one-time passwords of {what}"},
+	"staff.login":            {ZH: "{what}登录", EN: "{what} logged in"},
+	"staff.locked":           {ZH: "{what}的登录多次输错，已锁定", EN: "the login of {what} was locked after wrong tries"},
+	"staff.password.changed": {ZH: "{who}修改了登录密码", EN: "{who} changed the own login password"},
+	"api_key.created":        {ZH: "{who}创建了{what}", EN: "{who} created {what}"},
+	"api_key.revoked":        {ZH: "{who}吊销了{what}", EN: "{who} revoked {what}"},
+
+	"rule.pack.proposed":   {ZH: "{who}申请变更{what}，待第二人复核", EN: "{who} proposed a change of {what}, which waits for a second person"},
+	"rule.pack.in_force":   {ZH: "{what}由{who}启用", EN: "{who} put {what} in force"},
+	"rule.pack.withdrawn":  {ZH: "{what}由{who}撤下", EN: "{who} took {what} out of force"},
+	"rule.pack.rejected":   {ZH: "{who}驳回了{what}的变更申请", EN: "{who} rejected a proposed change of {what}"},
+	"rule.pack.taken_back": {ZH: "{who}撤回了{what}的变更申请", EN: "{who} took back a proposed change of {what}"},
+	"rule.pack.lapsed":     {ZH: "{what}的一项变更申请因规则变动而失效", EN: "a proposed change of {what} lapsed, since the rules had changed"},
+
+	"log.key.changed": {ZH: "{who}更换了透明日志的签名密钥，新旧密钥均已签字", EN: "{who} changed the key of the transparency log; the old key and the new one signed it"},
+}
+
+// unknownSentence is said of a type that a newer program wrote.
+var unknownSentence = mianmi.Text{ZH: "{who}对{what}做了一项本程序版本不认识的变更", EN: "{who} made a change to {what} of a kind that this version of the program does not know"}
+
+// roles name actors, with {id}.
+var roles = map[string]mianmi.Text{
+	"payer":          {ZH: "付款人 {id} ", EN: "payer {id}"},
+	"cashier":        {ZH: "收银员 {id} ", EN: "cashier {id}"},
+	"store_manager":  {ZH: "店长 {id} ", EN: "store manager {id}"},
+	"merchant_admin": {ZH: "商户管理员 {id} ", EN: "merchant administrator {id}"},
+	"support_agent":  {ZH: "客服 {id} ", EN: "support agent {id}"},
+	"risk_analyst":   {ZH: "风控人员 {id} ", EN: "risk analyst {id}"},
+	"operator":       {ZH: "运营人员 {id} ", EN: "operator {id}"},
+	"auditor":        {ZH: "审计人员 {id} ", EN: "auditor {id}"},
+	"api_client":     {ZH: "接口密钥 {id} ", EN: "API key {id}"},
+	"system":         {ZH: "系统（{id}）", EN: "the system ({id})"},
+	"terminal":       {ZH: "终端 {id} ", EN: "terminal {id}"},
+}
+
+// subjects name what an entry is about, by the beginning of its identifier.
+var subjects = []struct {
+	prefix string
+	words  mianmi.Text
+}{
+	{"py", mianmi.Text{ZH: "付款人 {id} ", EN: "payer {id}"}},
+	{"pm", mianmi.Text{ZH: "{id}", EN: "{id}"}},
+	{"mc", mianmi.Text{ZH: "商户 {id} ", EN: "merchant {id}"}},
+	{"st", mianmi.Text{ZH: "门店 {id} ", EN: "store {id}"}},
+	{"md", mianmi.Text{ZH: "机型 {id} ", EN: "model {id}"}},
+	{"tm", mianmi.Text{ZH: "终端 {id} ", EN: "terminal {id}"}},
+	{"sf", mianmi.Text{ZH: "员工 {id} ", EN: "staff member {id}"}},
+	{"ak", mianmi.Text{ZH: "接口密钥 {id} ", EN: "API key {id}"}},
+	{"rule_pack:", mianmi.Text{ZH: "规则包 {id} ", EN: "rule pack {id}"}},
+	{"log:", mianmi.Text{ZH: "日志 {id} ", EN: "log {id}"}},
+}
+
+// wide are subjects that are no identifiers.
+var wide = map[string]mianmi.Text{
+	"everything": {ZH: "全部终端", EN: "everything"},
+	"":           {ZH: "系统", EN: "the system"},
+}
+
+// Actor names an actor as mianmi.Actor.String wrote it.
+func Actor(actor string) mianmi.Text {
+	role, id, _ := strings.Cut(actor, ":")
+	t, known := roles[role]
+	if !known {
+		t = mianmi.Text{ZH: "{id} ", EN: "{id}"}
+		id = actor
+	}
+	return fill(t, "{id}", mianmi.Text{ZH: id, EN: id})
+}
+
+// Subject names what an entry is about.
+func Subject(subject string) mianmi.Text {
+	if t, ok := wide[subject]; ok {
+		return t
+	}
+	for _, s := range subjects {
+		if strings.HasPrefix(subject, s.prefix) {
+			id := subject
+			if strings.HasSuffix(s.prefix, ":") {
+				id = strings.TrimPrefix(subject, s.prefix)
+			}
+			return fill(s.words, "{id}", mianmi.Text{ZH: id, EN: id})
+		}
+	}
+	return mianmi.Text{ZH: "“" + subject + "”", EN: "“" + subject + "”"}
+}
+
+// Sentence says what happened; known is false when this program does not know
+// the type.
+func Sentence(kind, subject, actor string) (t mianmi.Text, known bool) {
+	t, known = sentences[kind]
+	if !known {
+		t = unknownSentence
+	}
+	return tidy(fill(fill(t, "{who}", Actor(actor)), "{what}", Subject(subject))), known
+}
+
+func fill(t mianmi.Text, mark string, with mianmi.Text) mianmi.Text {
+	return mianmi.Text{ZH: strings.ReplaceAll(t.ZH, mark, with.ZH), EN: strings.ReplaceAll(t.EN, mark, with.EN)}
+}
+
+// tidy makes a sentence of what was filled in.
+func tidy(t mianmi.Text) mianmi.Text {
+	t.ZH = strings.TrimSpace(strings.ReplaceAll(t.ZH, "  ", " "))
+	for _, mark := range []string{"，", "：", "）", "。"} {
+		t.ZH = strings.ReplaceAll(t.ZH, " "+mark, mark)
+	}
+	if t.EN != "" {
+		t.EN = strings.ToUpper(t.EN[:1]) + t.EN[1:] + "."
+	}
+	t.ZH += "。"
+	return t
+}
