@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"net/http"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -17,8 +18,11 @@ func (s *Server) registerReceipts() {
 		"(not of payments, whose records name the payer), mianmi's own people every one. receipt_not_ready means: in a second."
 	s.plain(route{method: "GET", path: "/v1/receipts/{receipt}", name: "receipt", tag: "evidence", may: may,
 		summary: "The receipt of an entry (en…) or a payment's decision (pm…)",
-		about: "Entry, proof and signed checkpoint, to be kept byte for byte: mianmi receipt verify checks it offline, and so does the page /check. " + whose},
+		about:   "Entry, proof and signed checkpoint, to be kept byte for byte: mianmi receipt verify checks it offline, and so does the page /check. " + whose},
 		describeReceipt("application/json", huma.TypeObject), s.receipt)
+	s.plain(route{method: "GET", path: "/v1/receipts/{receipt}/pdf", name: "receiptPDF", tag: "evidence", may: may,
+		summary: "A receipt as one page of paper", about: "In Chinese and English, with a QR code that leads to its check and the receipt itself attached. " + whose},
+		describeReceipt("application/pdf", huma.TypeString), s.receiptPDF)
 	add(s, route{method: "GET", path: "/v1/receipts/{receipt}/link", name: "receiptLink", tag: "evidence", may: may,
 		summary: "A link that leads to the check of a receipt", about: "Whoever has the link can see and check the receipt without logging in. " + whose}, s.receiptLink)
 
@@ -58,6 +62,33 @@ func (s *Server) receipt(c *call) {
 	}
 	c.Header()["Content-Type"] = headerJSON
 	_, _ = c.Write(text) // the caller has gone: nobody to tell
+}
+
+// receiptPDF draws the receipt.
+func (s *Server) receiptPDF(c *call) {
+	id := c.r.PathValue("receipt")
+	r, err := s.Receipts.Receipt(c.r.Context(), c.actor, id)
+	var page []byte
+	if err == nil {
+		page, err = s.Receipts.Paper(r, id, origin(c.r))
+	}
+	if err != nil {
+		s.fail(c, err)
+		return
+	}
+	h := c.Header()
+	h.Set("Content-Type", "application/pdf")
+	h.Set("Content-Disposition", `inline; filename="mianmi-`+id+`.pdf"`)
+	_, _ = c.Write(page) // as above
+}
+
+// origin is where a request came in.
+func origin(r *http.Request) string {
+	scheme := "http"
+	if r.TLS != nil {
+		scheme = "https"
+	}
+	return scheme + "://" + r.Host
 }
 
 // ReceiptInput names a receipt.
@@ -170,4 +201,3 @@ func (s *Server) registerTiles() {
 	s.mount(s.prepare(route{method: "GET", path: "/v1/log/tile/entries/{tile...}", name: "entryTile", may: only(mianmi.RoleOperator, mianmi.RoleAuditor)}),
 		func(c *call) { c.r.SetPathValue("level", "entries"); tile(c) })
 }
-

@@ -64,6 +64,10 @@ func TestReceipts(t *testing.T) {
 			if said := r.Entry + r.Record; !proved.Believed || !strings.Contains(said, want) {
 				t.Errorf("receipt of %s says %s", id, said)
 			}
+			paper := get[[]byte](t)(p.app.ReceiptPDF(t.Context(), id))
+			if !bytes.HasPrefix(paper, []byte("%PDF-")) {
+				t.Errorf("the paper of %s is no PDF", id)
+			}
 			link := get[string](t)(p.app.ReceiptLink(t.Context(), id))
 			if !strings.HasPrefix(link, "/check/"+id+".") {
 				t.Errorf("link %s", link)

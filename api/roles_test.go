@@ -132,6 +132,7 @@ revokeAPIKey              merchant_admin operator
 staff                     store_manager merchant_admin operator auditor
 
 receipt                   @staff payer +manage +payers +read +tighten
+receiptPDF                @staff payer +manage +payers +read +tighten
 receiptLink               @staff payer +manage +payers +read +tighten
 logCheckpoint             anybody
 logConsistency            anybody

@@ -1,6 +1,7 @@
 package receipt
 
 import (
+	"cmp"
 	"context"
 	"crypto/subtle"
 	"encoding/base32"
@@ -47,6 +48,9 @@ type Service struct {
 	Merchants Merchants
 	Terminals Terminals
 	Keys      *secret.Keys
+	// PublicURL is where people reach this server ("https://pay.example.com"), for
+	// QR codes; empty: where the request came in.
+	PublicURL string
 }
 
 // ownPeople may have every receipt: they see the things themselves.
@@ -143,6 +147,16 @@ func (s *Service) ByToken(ctx context.Context, token string) (*evidence.Receipt,
 	}
 	r, _, err := s.find(ctx, mianmi.System("receipt link"), id)
 	return r, err
+}
+
+// Paper draws a receipt that the caller may have. host is where the request
+// came in, for when no public address is set.
+func (s *Service) Paper(r *evidence.Receipt, id, host string) ([]byte, error) {
+	p, err := r.Verify(evidence.Trust{})
+	if err != nil {
+		return nil, err
+	}
+	return Paper(r, p, strings.TrimSuffix(cmp.Or(s.PublicURL, host), "/")+CheckPath(s.Token(id), r))
 }
 
 // CheckPath is the address of a receipt's check on its server. What follows #

@@ -28,6 +28,17 @@ var sentences = map[string]mianmi.Text{
 	"payer.password.reset_issued": {ZH: "{who}核实身份后为{what}发出一次性重置码", EN: "{who} checked the identity and issued a one-time reset code to {what}"},
 	"payer.password.reset":        {ZH: "{who}用一次性重置码为{what}设置了新的支付密码", EN: "{who} set a new payment password for {what} with a one-time reset code"},
 
+	"payer.password.failed":   {ZH: "{what}的支付密码输错一次", EN: "a wrong payment password was given for {what}"},
+	"payer.password.verified": {ZH: "{what}的支付密码验证通过", EN: "the payment password of {what} was verified"},
+
+	"payment.try_failed": {ZH: "付款 {what} 的验证输错一次", EN: "a wrong password or PIN was given for payment {what}"},
+	"payment.verified":   {ZH: "{who}通过了付款 {what} 的验证", EN: "{who} was verified for payment {what}"},
+	"payment.cancelled":  {ZH: "{who}取消了付款 {what}", EN: "{who} called payment {what} off"},
+	"payment.expired":    {ZH: "付款 {what} 等待验证超时，未扣款", EN: "payment {what} was not verified in time; nothing was taken"},
+	"payment.reversed":   {ZH: "{who}撤销了付款 {what}", EN: "{who} reversed payment {what}"},
+	"payment.refunded":   {ZH: "{who}对付款 {what} 退款", EN: "{who} refunded payment {what}, in part or in full"},
+	"top_up.added":       {ZH: "{who}为{what}充值", EN: "{who} topped up the balance of {what}"},
+
 	"payment.decided": {ZH: "系统对付款 {what} 作出判定", EN: "the system decided payment {what}"},
 
 	"merchant.created":                   {ZH: "{who}登记了{what}", EN: "{who} registered {what}"},
@@ -60,6 +71,7 @@ var sentences = map[string]mianmi.Text{
 	"staff.deactivated":      {ZH: "{who}停用了{what}的账户", EN: "{who} deactivated the account of {what}"},
 	"staff.reset":            {ZH: "{who}重置了{what}的密码和动态口令", EN: "{who} reset password and one-time passwords of {what}"},
 	"staff.login":            {ZH: "{what}登录", EN: "{what} logged in"},
+	"staff.login_failed":     {ZH: "{what}的登录信息输错一次", EN: "a wrong password or code was given for the login of {what}"},
 	"staff.locked":           {ZH: "{what}的登录多次输错，已锁定", EN: "the login of {what} was locked after wrong tries"},
 	"staff.password.changed": {ZH: "{who}修改了登录密码", EN: "{who} changed the own login password"},
 	"api_key.created":        {ZH: "{who}创建了{what}", EN: "{who} created {what}"},

@@ -13,6 +13,7 @@ import (
 	"github.com/mianmi/mianmi/evidence"
 	"github.com/mianmi/mianmi/payment"
 	"github.com/mianmi/mianmi/receipt"
+	"github.com/mianmi/mianmi/secret"
 	"github.com/mianmi/mianmi/store"
 )
 
@@ -22,10 +23,11 @@ type receiptCmd struct {
 }
 
 type receiptGetCmd struct {
-	ID     string `arg:"" placeholder:"ID" help:"Entry (en…) or payment (pm…)." zh:"存证编号（en…）或付款编号（pm…）。"`
-	Out    string `placeholder:"FILE" default:"-" help:"File to write; - is standard output." zh:"输出文件；- 表示标准输出。"`
-	Server string `placeholder:"URL" help:"Ask this server instead of the database." zh:"改为向这台服务器索取，而不读数据库。"`
-	Bearer string `placeholder:"TOKEN" help:"Session token or API key for server; better given in the environment." zh:"访问服务器用的会话令牌或接口密钥；宜通过环境变量给出。"`
+	ID        string `arg:"" placeholder:"ID" help:"Entry (en…) or payment (pm…)." zh:"存证编号（en…）或付款编号（pm…）。"`
+	Out       string `placeholder:"FILE" default:"-" help:"File to write; - is standard output. With a name that ends with .pdf it is one page of paper, with the receipt attached." zh:"输出文件；- 表示标准输出。以 .pdf 结尾则输出一页可打印的凭证，内附凭证文件。"`
+	PublicURL string `name:"public-url" placeholder:"URL" help:"Address at which people reach the server, for the QR code on paper." zh:"供人访问的服务器地址，用于纸面二维码。"`
+	Server    string `placeholder:"URL" help:"Ask this server instead of the database." zh:"改为向这台服务器索取，而不读数据库。"`
+	Bearer    string `placeholder:"TOKEN" help:"Session token or API key for server; better given in the environment." zh:"访问服务器用的会话令牌或接口密钥；宜通过环境变量给出。"`
 }
 
 // Run fetches and writes.
@@ -47,19 +49,35 @@ func (c *receiptGetCmd) fetch(ctx context.Context, a *app) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
+		if c.paper() {
+			return api.As(c.Bearer).ReceiptPDF(ctx, c.ID)
+		}
 		return api.As(c.Bearer).Receipt(ctx, c.ID)
 	}
 	db, log, err := a.readLog(ctx)
 	if err != nil {
 		return nil, err
 	}
-	s := receipt.Service{Log: log, Payments: books{db}}
+	keys, err := secret.Load(a.shared.keysFile())
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	s := receipt.Service{Log: log, Payments: books{db}, Keys: keys, PublicURL: c.PublicURL}
 	r, err := s.Receipt(ctx, mianmi.System("command-line"), c.ID)
 	if err := errors.Join(err, db.Close()); err != nil {
 		return nil, err
 	}
-	return r.Text()
+	if !c.paper() {
+		return r.Text()
+	}
+	if c.PublicURL == "" {
+		return nil, mianmi.InvalidField("public_url", "is what the QR code on paper leads to: name the address of the server")
+	}
+	return s.Paper(r, c.ID, "")
 }
+
+// paper reports whether a page is wanted.
+func (c *receiptGetCmd) paper() bool { return strings.HasSuffix(c.Out, ".pdf") }
 
 // books finds payments for whoever has the database itself.
 type books struct{ db *store.DB }

@@ -82,7 +82,7 @@ func newServices(ctx context.Context, a *app, db *store.DB, t *tuning) (*service
 	if err != nil {
 		return nil, err
 	}
-	s.receipts = &receipt.Service{Log: s.log, Payments: s.payments, Merchants: s.merchants, Terminals: s.terminals, Keys: s.keys}
+	s.receipts = &receipt.Service{Log: s.log, Payments: s.payments, Merchants: s.merchants, Terminals: s.terminals, Keys: s.keys, PublicURL: t.PublicURL}
 	if s.handler, err = newHandler(a, s, db, t); err != nil {
 		s.payments.Stop()
 		return nil, err

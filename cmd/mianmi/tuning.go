@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"net/netip"
+	"net/url"
 	"time"
 )
 
@@ -15,6 +16,8 @@ type tuning struct {
 	Lanes      int           `placeholder:"N" default:"0" help:"Payment transactions under way at once; 0 takes what suits the database." zh:"同时进行的支付事务数；0 表示按数据库自动选择。"`
 	LoginsMax  int           `placeholder:"N" default:"20" help:"Logins that one remote address may try in a minute." zh:"同一来源地址每分钟可尝试登录的次数。"`
 
+	PublicURL string `name:"public-url" placeholder:"URL" help:"Address at which people reach this server, as in https://pay.example.com: QR codes on receipts lead there. By default it is where the request for the receipt came in." zh:"供人访问本服务的地址，如 https://pay.example.com：凭证上的二维码指向这里。默认取索取凭证的请求所到达的地址。"`
+
 	TrustedProxies []netip.Prefix `placeholder:"CIDR,…" help:"Addresses of proxies whose X-Forwarded-For is believed; none by default." zh:"可信代理的地址段，采信其 X-Forwarded-For；默认没有。"`
 }
 
@@ -26,10 +29,17 @@ func (t *tuning) check() error {
 		return errors.New("--step-up-life: want 10s to 1h")
 	case t.Lanes < 0 || t.Lanes > 64:
 		return errors.New("--lanes: want 0 to 64")
+	case t.PublicURL != "" && !webAddress(t.PublicURL):
+		return errors.New("--public-url: want https:// or http:// and a host")
 	case t.LoginsMax < 1 || t.LoginsMax > 100_000:
 		return errors.New("--logins-max: want 1 to 100000")
 	}
 	return nil
+}
+
+func webAddress(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.RawQuery == "" && u.Fragment == "" && u.User == nil
 }
 
 // lanes is one on SQLite, which has one writer, and two on PostgreSQL: while
