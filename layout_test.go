@@ -44,7 +44,7 @@ var mayImport = map[string][]string{
 	"channel/iso8583":     {"mianmi", "money", "channel"},
 	"payment":             {"mianmi", "money", "pinfree", "pinfree/compare", "evidence", "payer", "merchant", "terminal", "settings", "channel", "secret"},
 	"asof":                {"mianmi", "money", "pinfree", "evidence", "access", "payer", "merchant", "terminal", "rules", "settings", "payment"}, // what was in force, read back from what each of them recorded
-	"receipt":             {"mianmi", "money", "pinfree", "evidence", "secret", "access", "payer", "merchant", "terminal", "payment", "pdf"}, // what receipts say, and who may have them
+	"receipt":             {"mianmi", "money", "pinfree", "evidence", "secret", "access", "payer", "merchant", "terminal", "payment", "pdf"},     // what receipts say, and who may have them
 	"pdf":                 {"mianmi"},
 	"support":             {"mianmi", "money", "evidence", "payment", "payer", "merchant", "terminal"},
 	"risk":                {"mianmi", "money", "evidence", "payment", "payer", "merchant", "terminal"},
