@@ -98,7 +98,7 @@ func (c *rulesExplainCmd) Run(_ context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	if in.At.IsZero() {
+	if c.At == "" {
 		in.At = a.clock.Now()
 	}
 	in.Rules, in.Minute = rules, rules.LocalMinute(in.At)

@@ -58,6 +58,7 @@ func TestRulesExplain(t *testing.T) {
 		{"an upgraded merchant's tap", tap, []string{"--amount=1000.00"}, "pin_free", "within_limits"},
 		{"one cent more", tap, []string{"--amount=1000.01"}, "step_up", "rule_per_payment_limit"},
 		{"before the pack's dates", tap, []string{"--at=2018-05-31T23:59"}, "step_up", "no_rule_covers"},
+		{"at a time that is none, which no dated pack covers", tap, []string{"--at=0001-01-01T00:00:00Z"}, "step_up", "no_rule_covers"},
 		{"on its first day", tap, []string{"--at=2018-06-01T00:00"}, "pin_free", "within_limits"},
 		{"the same in another zone", tap, []string{"--at=2018-05-31T16:00:00Z"}, "pin_free", "within_limits"},
 		{"an EU tap", euro, nil, "pin_free", "within_limits"},
