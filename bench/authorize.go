@@ -33,6 +33,8 @@ type Options struct {
 	Lanes   int
 	// Single runs one transaction for each payment, the reference.
 	Single bool
+	// NoSequencer leaves the log's entries waiting, to see what the log costs.
+	NoSequencer bool
 	// CodesPerSecond bounds the payment codes that are made ready before the
 	// run; when they are used up the run ends early.
 	CodesPerSecond int
@@ -48,6 +50,7 @@ type parts struct {
 	merchants *merchant.Service
 	terminals *terminal.Service
 	rules     *pinfree.RuleSet
+	sequencer *sequencer // nil: none
 }
 
 var allMethods = pinfree.Methods(0).Set(pinfree.PaymentCode).Set(pinfree.CardTap).Set(pinfree.CardInsert).
@@ -81,6 +84,10 @@ func Authorize(ctx context.Context, o Options) (Figures, error) {
 		return Figures{}, err
 	}
 	defer svc.Stop()
+	if err := d.startSequencer(ctx, o); err != nil {
+		return Figures{}, err
+	}
+	defer d.sequencer.stop()
 	return drive(ctx, d, w, svc, o)
 }
 
@@ -148,7 +155,7 @@ func drive(ctx context.Context, d parts, w *World, svc *payment.Service, o Optio
 	next := &atomic.Int64{}
 	callers := &fleet{o: o, w: w, svc: svc, codes: codes, next: next}
 	callers.run(ctx, o.Warmup, nil)
-	return callers.measure(ctx, d.db)
+	return callers.measure(ctx, d)
 }
 
 // fleet is the callers of a run; each waits for its answer before it asks again.
@@ -161,7 +168,9 @@ type fleet struct {
 	lat   [][]time.Duration
 }
 
-func (f *fleet) measure(ctx context.Context, db *store.DB) (Figures, error) {
+func (f *fleet) measure(ctx context.Context, d parts) (Figures, error) {
+	db := d.db
+	d.sequencer.begin()
 	before, err := db.Usage(ctx)
 	if err != nil {
 		return Figures{}, err
@@ -190,7 +199,7 @@ func (f *fleet) measure(ctx context.Context, db *store.DB) (Figures, error) {
 		fig.DatabaseCPU = float64(server.Microseconds()) / per
 	}
 	fig.LogBytes, fig.DiskBytes = float64(after.Log-before.Log)/per, float64(after.Disk-before.Disk)/per
-	return fig, nil
+	return fig, d.sequencer.tell(&fig)
 }
 
 // run lets all callers pay for the length; counts may be nil for a warm-up.

@@ -35,6 +35,11 @@ type Figures struct {
 	LoadCPU     float64 `json:"load_cpu_us"`            // of the load process, where it is one of its own
 	LogBytes    float64 `json:"log_bytes_per_payment"`  // write-ahead log
 	DiskBytes   float64 `json:"disk_bytes_per_payment"` // growth of the database
+	// The transparency log: entries that it took meanwhile, and how long it was
+	// from a fact to its receipt.
+	Entries      int     `json:"log_entries"`
+	ReceiptP50ms float64 `json:"receipt_p50_ms"`
+	ReceiptP99ms float64 `json:"receipt_p99_ms"`
 }
 
 // CPU is the whole cost of a payment.
@@ -42,9 +47,9 @@ func (f Figures) CPU() float64 { return f.ServiceCPU + f.DatabaseCPU }
 
 // String is one line for people.
 func (f Figures) String() string {
-	return fmt.Sprintf("%-22s %9.0f payments/s  p50 %7.2f ms  p99 %7.2f ms  CPU %6.1f us (service %.1f + database %.1f)  log %5.0f B  disk %5.0f B  pin-free %3.0f %%  failed %d",
+	return fmt.Sprintf("%-22s %9.0f payments/s  p50 %7.2f ms  p99 %7.2f ms  CPU %6.1f us (service %.1f + database %.1f)  log %5.0f B  disk %5.0f B  pin-free %3.0f %%  failed %d  receipts p50 %.0f ms  p99 %.0f ms",
 		f.Name, f.PerSec, f.P50ms, f.P99ms, f.CPU(), f.ServiceCPU, f.DatabaseCPU, f.LogBytes, f.DiskBytes,
-		100*float64(f.PinFree)/float64(max(f.Payments, 1)), f.Failed)
+		100*float64(f.PinFree)/float64(max(f.Payments, 1)), f.Failed, f.ReceiptP50ms, f.ReceiptP99ms)
 }
 
 // finish derives the rates from the counts and latencies.

@@ -137,6 +137,9 @@ func newHTTPRun(ctx context.Context, o HTTPOptions) (*httpRun, error) {
 	if r.svc, err = r.d.service(ctx, o.Options); err != nil {
 		return nil, err
 	}
+	if err := r.d.startSequencer(ctx, o.Options); err != nil {
+		return nil, err
+	}
 	a, err := o.Access(db, r.d.keys)
 	if err != nil {
 		return nil, err
@@ -185,6 +188,7 @@ func (r *httpRun) serve(ctx context.Context) error {
 
 func (r *httpRun) close() {
 	_ = r.server.Close()
+	r.d.sequencer.stop()
 	r.svc.Stop()
 	_ = r.d.db.Close()
 }
@@ -199,6 +203,7 @@ func (r *httpRun) measure(ctx context.Context, name, path string, codes []string
 	if err != nil {
 		return Figures{}, err
 	}
+	r.d.sequencer.begin()
 	before, err := r.d.db.Usage(ctx)
 	if err != nil {
 		return Figures{}, err
@@ -230,5 +235,5 @@ func (r *httpRun) measure(ctx context.Context, name, path string, codes []string
 		f.DatabaseCPU = float64(server.Microseconds()) / per
 	}
 	f.LogBytes, f.DiskBytes = float64(after.Log-before.Log)/per, float64(after.Disk-before.Disk)/per
-	return f, nil
+	return f, r.d.sequencer.tell(&f)
 }

@@ -43,6 +43,7 @@ type benchFlags struct {
 	Ready   int     `placeholder:"N" default:"60000" help:"Payment codes to make ready for each second of a run." zh:"每秒预备的付款码数量。"`
 	BLanes  int     `name:"bench-lanes" placeholder:"N" default:"2" help:"Batches under way at once (SQLite: always 1)." zh:"同时进行的批次数（SQLite 固定为 1）。"`
 	TempPG  bool    `name:"temporary-postgres" help:"Start a PostgreSQL for this run, with durable commits, and remove it afterwards (needs PostgreSQL's programs, not a server)." zh:"为本次运行启动一个临时 PostgreSQL（提交仍落盘），结束后删除；只需安装 PostgreSQL 程序。"`
+	NoSeq   bool    `name:"no-sequencer" help:"Leave the transparency log's sequencer off, to see what it costs." zh:"不做透明日志的排序入列，以便对比其开销。"`
 	Profile string  `placeholder:"FILE" help:"Write a CPU profile of the batched run." zh:"写入批量运行的 CPU 剖析文件。"`
 }
 
@@ -83,7 +84,7 @@ func (f *benchFlags) database(ctx context.Context, a *app) (dsn string, stop fun
 }
 
 func (f *benchFlags) options(a *app, dsn string) bench.Options {
-	return bench.Options{DSN: dsn, Payers: f.Payers, Callers: f.Callers, Zipf: f.Zipf, Lanes: f.BLanes, CodesPerSecond: f.Ready,
+	return bench.Options{DSN: dsn, Payers: f.Payers, Callers: f.Callers, Zipf: f.Zipf, Lanes: f.BLanes, CodesPerSecond: f.Ready, NoSequencer: f.NoSeq,
 		Length: seconds(f.Seconds), Warmup: seconds(f.Warmup), Clock: a.clock, Random: a.random, Log: a.log}
 }
 
