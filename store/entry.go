@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -45,16 +44,8 @@ func bundleRow(bucket int16, b *evidence.Bundle) ([]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	size := 0
-	for _, r := range b.Records {
-		size += 4 + len(r)
-	}
-	records := make([]byte, 0, size)
-	for _, r := range b.Records {
-		records = appendRecord(records, r)
-	}
 	e := &b.Entry
-	return []any{bucket, string(e.ID), micros(e.At), e.Type, e.Subject, noEpoch, text, records}, nil
+	return []any{bucket, string(e.ID), micros(e.At), e.Type, e.Subject, noEpoch, text, packRecords(b.Records)}, nil
 }
 
 // Payments bear the time of their batch and so does its entry, in its
@@ -109,11 +100,11 @@ func (db *DB) decidedIn(ctx context.Context, id mianmi.PaymentID, at int64) (out
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	is := payment.IsDecided(id)
 	for rows.Next() {
-		var framed []byte
-		if err := rows.Scan((*string)(&out.Decided), &framed); err != nil {
+		var packed []byte
+		if err := rows.Scan((*string)(&out.Decided), &packed); err != nil {
 			return out, wrapDriver("find the record of a payment", err)
 		}
-		records, err := splitRecords(framed)
+		records, err := unpackRecords(packed)
 		if err != nil {
 			return out, fmt.Errorf("entry %s: %w", out.Decided, err)
 		}
@@ -142,24 +133,4 @@ func writeSettingEntries(ctx context.Context, tx *sql.Tx, epoch int64, entries .
 		}
 	}
 	return nil
-}
-
-// appendRecord frames a record of a batch: its length in four bytes, and it.
-func appendRecord(dst, record []byte) []byte {
-	dst = binary.BigEndian.AppendUint32(dst, uint32(len(record))) //nolint:gosec // a record has some hundred bytes
-	return append(dst, record...)
-}
-
-// splitRecords is the inverse of appendRecord, over and over.
-func splitRecords(b []byte) ([][]byte, error) {
-	var out [][]byte
-	for len(b) > 0 {
-		if len(b) < 4 || uint64(len(b)-4) < uint64(binary.BigEndian.Uint32(b)) { //nolint:gosec // four bytes are there
-			return nil, errors.New("the records of a batch are cut short")
-		}
-		n := 4 + binary.BigEndian.Uint32(b)
-		out = append(out, b[4:n:n])
-		b = b[n:]
-	}
-	return out, nil
 }

@@ -85,7 +85,7 @@ func (db *DB) Leaf(ctx context.Context, id mianmi.EntryID) (evidence.Leaf, error
 		return evidence.Leaf{}, mianmi.Missing("entry")
 	}
 	if err == nil {
-		l.Records, err = splitRecords(records)
+		l.Records, err = unpackRecords(records)
 	}
 	return l, wrapDriver("read an entry", err)
 }
@@ -105,11 +105,15 @@ func (db *DB) Leaves(ctx context.Context, from int64, limit int) (_ []evidence.L
 		if err := rows.Scan(&l.Index, (*string)(&l.ID), &l.Bytes, &records); err != nil {
 			return nil, wrapDriver("read the log", err)
 		}
-		if l.Records, err = splitRecords(records); err != nil {
+		if l.Records, err = unpackRecords(records); err != nil {
 			l.Records = [][]byte{} // what does not come apart is no batch: a check says so
 		}
 		out = append(out, l)
-		if size += len(l.Bytes) + len(records); size >= pageBytesMax {
+		size += len(l.Bytes)
+		for _, r := range l.Records {
+			size += len(r)
+		}
+		if size >= pageBytesMax {
 			break
 		}
 	}
