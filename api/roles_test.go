@@ -134,6 +134,10 @@ staff                     store_manager merchant_admin operator auditor
 receipt                   @staff payer +manage +payers +read +tighten
 receiptPDF                @staff payer +manage +payers +read +tighten
 receiptLink               @staff payer +manage +payers +read +tighten
+merchantAsOf              @staff +manage +read +tighten
+payerAsOf                 @readers payer +payers
+paymentAsOf               @staff payer +pay +read +refund
+terminalAsOf              @staff +manage +pay +read +tighten
 logCheckpoint             anybody
 logConsistency            anybody
 logKeys                   anybody

@@ -26,6 +26,7 @@ import (
 
 	"github.com/mianmi/mianmi"
 	"github.com/mianmi/mianmi/access"
+	"github.com/mianmi/mianmi/asof"
 	"github.com/mianmi/mianmi/evidence"
 	"github.com/mianmi/mianmi/idempotency"
 	"github.com/mianmi/mianmi/merchant"
@@ -85,6 +86,7 @@ type Deps struct {
 	Rules     *rules.Service
 	Receipts  *receipt.Service
 	Evidence  *evidence.Log
+	AsOf      *asof.Service
 	Keys      *secret.Keys
 	Clock     mianmi.Clock
 	Random    io.Reader // safe for concurrent use
@@ -143,7 +145,7 @@ type Server struct {
 // New returns a Server, or an error that names what is missing.
 func New(d Deps, c Config) (*Server, error) {
 	if d.Payers == nil || d.Access == nil || d.Merchants == nil || d.Terminals == nil || d.Payments == nil || d.Once == nil ||
-		d.Rules == nil || d.Receipts == nil || d.Evidence == nil || d.Keys == nil || d.Clock == nil || d.Random == nil || d.Log == nil {
+		d.Rules == nil || d.Receipts == nil || d.Evidence == nil || d.AsOf == nil || d.Keys == nil || d.Clock == nil || d.Random == nil || d.Log == nil {
 		return nil, errors.New("api: a required part is missing")
 	}
 	s := &Server{Deps: d, cfg: c.withDefaults(), mux: http.NewServeMux(),
@@ -184,6 +186,7 @@ func (s *Server) register() {
 	s.registerStops()
 	s.registerStaff()
 	s.registerRules()
+	s.registerAsOf()
 	s.registerReceipts()
 	s.registerHouse()
 	s.elsewhere = s.prepare(route{name: "unknown", may: anybody(), wait: true})

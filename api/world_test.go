@@ -18,6 +18,7 @@ import (
 	"github.com/mianmi/mianmi/access"
 	"github.com/mianmi/mianmi/api"
 	"github.com/mianmi/mianmi/api/client"
+	"github.com/mianmi/mianmi/asof"
 	"github.com/mianmi/mianmi/channel/wallet"
 	"github.com/mianmi/mianmi/evidence"
 	"github.com/mianmi/mianmi/idempotency"
@@ -164,6 +165,7 @@ func newParts(t testing.TB, engine string, cfg api.Config, instead ...api.Paymen
 	terminals := terminal.New(p.db, p.clock, rand.Reader)
 	p.server, err = api.New(api.Deps{
 		Receipts: &receipt.Service{Log: p.log, Payments: payments, Merchants: p.merchants, Terminals: terminals, Keys: p.keys}, Evidence: p.log,
+		AsOf:   asof.New(asof.Parts{Log: p.db, Payments: payments, Terminals: terminals, Merchants: p.merchants, Clock: p.clock, Channel: "wallet"}),
 		Payers: payers, Access: p.access, Merchants: p.merchants, Terminals: terminals,
 		Payments: p.payments, Once: &idempotency.Service{Store: p.db, Keys: p.keys, Clock: p.clock, Random: rand.Reader},
 		Rules: rulepacks.New(rulepacks.Parts{Records: p.db, Clock: p.clock, Random: rand.Reader}), Keys: p.keys, Clock: p.clock, Random: rand.Reader, Log: log,

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/mianmi/mianmi"
+	"github.com/mianmi/mianmi/merchant"
 	"github.com/mianmi/mianmi/pinfree"
 )
 
@@ -35,6 +36,10 @@ func (a *Answer) seenBy(actor mianmi.Actor) *Answer {
 		out.Payer = nil
 	}
 	out.Site = a.Site.withoutActors()
+	if payers && out.Site != nil { // what an acquirer says of a shop is not its customers' business
+		m := &out.Site.Merchant.Value
+		*m = merchant.Merchant{ID: m.ID, Version: m.Version}
+	}
 	if m := a.Merchant; m != nil {
 		told := *m
 		told.Source.Actor = roleOf(told.Source.Actor)
