@@ -106,10 +106,10 @@ func luhn(digits []byte) bool {
 }
 
 // Basis says on what ground staff act for a payer: how the identity was
-// checked, and where that is written down. It holds no personal data.
+// checked, and where that is written down.
 type Basis struct {
-	Method BasisMethod `json:"method"`
-	Ref    string      `json:"ref"` // number of the note or case: letters, digits, ".", "_", "/", "-"
+	Method BasisMethod
+	Ref    string // number of the note or case: letters, digits, ".", "_", "/", "-"
 }
 
 // BasisMethod is how an identity was checked.
@@ -144,11 +144,4 @@ func (b Basis) check(needed bool) error {
 		return mianmi.InvalidField("basis.ref", "want the number of the note or case: 1 to 64 letters, digits, '.', '_', '/', '-'")
 	}
 	return nil
-}
-
-func (b Basis) orNil() *Basis {
-	if b == (Basis{}) {
-		return nil
-	}
-	return &b
 }

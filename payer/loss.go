@@ -37,7 +37,7 @@ func (s *Service) ReportLoss(ctx context.Context, actor mianmi.Actor, id mianmi.
 		c.Password.Renew = c.Password.Hash != ""
 		c.Password.ResetDigest, c.Password.ResetUntil = nil, time.Time{}
 		c.SavePassword = true
-		return s.record(c, now, recordInput{Actor: actor, Type: "payer.loss.reported", Before: before, Basis: basis.orNil()})
+		return s.record(c, now, recordInput{Actor: actor, Type: "payer.loss.reported", Before: before, Basis: basis})
 	})
 }
 
@@ -64,6 +64,6 @@ func (s *Service) LiftLoss(ctx context.Context, actor mianmi.Actor, id mianmi.Pa
 		}
 		before := p.snapshot()
 		p.Since, p.Frozen = p.latest(now), time.Time{}
-		return s.record(c, now, recordInput{Actor: actor, Type: "payer.loss.lifted", Before: before, Basis: basis.orNil()})
+		return s.record(c, now, recordInput{Actor: actor, Type: "payer.loss.lifted", Before: before, Basis: basis})
 	})
 }

@@ -287,7 +287,7 @@ func (s *Service) Unlock(ctx context.Context, actor mianmi.Actor, id mianmi.Paye
 		if c.Password.Tries == 0 {
 			return nil
 		}
-		in := recordInput{Actor: actor, Type: "payer.password.unlocked", Before: c.Payer.snapshot(), Basis: basis.orNil()}
+		in := recordInput{Actor: actor, Type: "payer.password.unlocked", Before: c.Payer.snapshot(), Basis: basis}
 		c.Password.Tries, c.Password.LockedUntil, c.SavePassword = 0, time.Time{}, true
 		if c.Password.Hash != "" {
 			c.Payer.VerifiableFrom = &now
@@ -325,7 +325,7 @@ func (s *Service) ResetPassword(ctx context.Context, actor mianmi.Actor, id mian
 	_, err = s.change(ctx, id, func(c *Change, now time.Time) error {
 		until = now.Add(s.cfg.ResetFor)
 		c.Password.ResetDigest, c.Password.ResetUntil, c.SavePassword = s.resetDigest(id, code), until, true
-		return s.record(c, now, recordInput{Actor: actor, Type: "payer.password.reset_issued", Before: c.Payer.snapshot(), Basis: basis.orNil()})
+		return s.record(c, now, recordInput{Actor: actor, Type: "payer.password.reset_issued", Before: c.Payer.snapshot(), Basis: basis})
 	})
 	if err != nil {
 		return Reset{}, err

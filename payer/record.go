@@ -1,7 +1,11 @@
 package payer
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/mianmi/mianmi"
@@ -15,7 +19,7 @@ type Record struct {
 	Before    Snapshot           `json:"before"`
 	After     Snapshot           `json:"after"`
 	Session   string             `json:"session,omitempty"`
-	Basis     *Basis             `json:"basis,omitempty"`
+	Basis     *RecordedBasis     `json:"basis,omitempty"`
 	Document  string             `json:"document_version,omitempty"` // of the text that was accepted
 	Agreement *RecordedAgreement `json:"agreement,omitempty"`        // after the change
 	Detail    map[string]any     `json:"detail,omitempty"`           // identifiers and figures only
@@ -38,6 +42,32 @@ func (p *Payer) snapshot() Snapshot {
 		n.FrozenAt = &at
 	}
 	return n
+}
+
+// RecordedBasis is a basis as a record shows it. The number of a note or case
+// may be somebody's own (a phone number, say), so the record holds a digest of
+// it, whose key stands with the payer's name: whoever knows the number can have
+// it checked, and once the key is erased nobody can tell what it was.
+type RecordedBasis struct {
+	Method    BasisMethod `json:"method"`
+	RefDigest string      `json:"ref_digest,omitempty"` // none: there was no key any more
+}
+
+// PersonKeyBytes is the length of a person's key: 128 random bits.
+const PersonKeyBytes = 16
+
+// Recorded is the basis as a record shows it, by the key of the payer's person.
+func (b Basis) Recorded(key []byte) *RecordedBasis {
+	if b == (Basis{}) {
+		return nil
+	}
+	r := &RecordedBasis{Method: b.Method}
+	if len(key) == PersonKeyBytes {
+		mac := hmac.New(sha256.New, key)
+		_, _ = io.WriteString(mac, b.Ref) // a hash never fails
+		r.RefDigest = hex.EncodeToString(mac.Sum(nil)[:16])
+	}
+	return r
 }
 
 // RecordedAgreement is an agreement as a record shows it.

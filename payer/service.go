@@ -122,6 +122,7 @@ type Insert struct {
 	Payer       Payer
 	Person      Person
 	Password    Password
+	PersonKey   []byte // random; of the digests in the record
 	PhoneDigest []byte
 	Entry       evidence.Entry
 }
@@ -131,8 +132,10 @@ type Insert struct {
 type Change struct {
 	Payer    Payer
 	Password Password
-	Entries  []evidence.Entry // of changes of the settings, one for each version
-	Noted    []evidence.Entry // of what leaves the settings as they are
+	// PersonKey is the key of digests in the record; nil: it was erased.
+	PersonKey []byte
+	Entries   []evidence.Entry // of changes of the settings, one for each version
+	Noted     []evidence.Entry // of what leaves the settings as they are
 
 	Save         bool // write Payer's settings
 	SavePassword bool // write Password, and Payer's VerifiableFrom with it
@@ -223,7 +226,7 @@ type recordInput struct {
 	Actor     mianmi.Actor
 	Type      string
 	Before    Snapshot
-	Basis     *Basis
+	Basis     Basis
 	Document  string
 	Agreement *RecordedAgreement
 	Detail    map[string]any
@@ -235,7 +238,7 @@ func (s *Service) record(c *Change, now time.Time, in recordInput) error {
 	c.Save = true
 	e, err := s.entry(now, c.Payer.ID, in.Actor, in.Type, Record{
 		Version: c.Payer.Version, Before: in.Before, After: c.Payer.snapshot(), Session: in.Actor.Via,
-		Basis: in.Basis, Document: in.Document, Agreement: in.Agreement, Detail: in.Detail,
+		Basis: in.Basis.Recorded(c.PersonKey), Document: in.Document, Agreement: in.Agreement, Detail: in.Detail,
 	})
 	c.Entries = append(c.Entries, e)
 	return err
@@ -324,8 +327,12 @@ func (s *Service) Create(ctx context.Context, actor mianmi.Actor, n NewPayer) (V
 	if err != nil {
 		return View{}, err
 	}
+	key := make([]byte, PersonKeyBytes)
+	if _, err := io.ReadFull(s.Random, key); err != nil {
+		return View{}, fmt.Errorf("read randomness for a person's key: %w", err)
+	}
 	person := Person{Payer: p.ID, Phone: n.Phone, Name: n.Name, Lang: n.Lang}
-	err = s.Store.InsertPayer(ctx, Insert{Payer: p, Person: person, Password: w, Entry: e,
+	err = s.Store.InsertPayer(ctx, Insert{Payer: p, Person: person, PersonKey: key, Password: w, Entry: e,
 		PhoneDigest: s.Keys.Digest(secret.ForPhone, n.Phone)})
 	if err != nil {
 		return View{}, err

@@ -27,7 +27,7 @@ func (s *Service) Close(ctx context.Context, actor mianmi.Actor, id mianmi.Payer
 		}
 		before := p.snapshot()
 		s.shut(p, now)
-		return s.record(c, now, recordInput{Actor: actor, Type: "payer.pin_free.closed", Before: before, Basis: basis.orNil()})
+		return s.record(c, now, recordInput{Actor: actor, Type: "payer.pin_free.closed", Before: before, Basis: basis})
 	})
 }
 

@@ -96,7 +96,7 @@ func truth(b bool) int64 {
 const (
 	insertPayer = `INSERT INTO payer (bucket, id, created_at, version, pin_free, since, currency, quiet_from, quiet_to, verifiable_from, balance, counters)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`
-	insertPerson = `INSERT INTO payer_person (bucket, payer, phone, name, lang) VALUES ($1, $2, $3, $4, $5)`
+	insertPerson = `INSERT INTO payer_person (bucket, payer, phone, name, lang, key) VALUES ($1, $2, $3, $4, $5, $6)`
 	insertLogin  = `INSERT INTO payer_login (bucket, digest, payer) VALUES ($1, $2, $3)`
 )
 
@@ -118,7 +118,7 @@ func (db *DB) InsertPayer(ctx context.Context, n payer.Insert) error {
 		if err != nil {
 			return wrapDriver("write a payer", err)
 		}
-		_, err = tx.ExecContext(ctx, insertPerson, int64(bucket), string(p.ID), n.Person.Phone, n.Person.Name, int64(n.Person.Lang))
+		_, err = tx.ExecContext(ctx, insertPerson, int64(bucket), string(p.ID), n.Person.Phone, n.Person.Name, int64(n.Person.Lang), n.PersonKey)
 		if err != nil {
 			return wrapDriver("write a payer's person", err)
 		}

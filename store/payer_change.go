@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/mianmi/mianmi"
+	"github.com/mianmi/mianmi/evidence"
 	"github.com/mianmi/mianmi/payer"
 )
 
@@ -26,6 +27,9 @@ func (db *DB) changePayer(ctx context.Context, tx *sql.Tx, id mianmi.PayerID, fn
 	}
 	c := &payer.Change{Payer: p}
 	if c.Password, err = readPassword(ctx, tx, id); err != nil {
+		return err
+	}
+	if c.PersonKey, err = readPersonKey(ctx, tx, id); err != nil {
 		return err
 	}
 	if err := fn(c); err != nil {
@@ -126,4 +130,61 @@ func writePassword(ctx context.Context, tx *sql.Tx, id mianmi.PayerID, w payer.P
 	_, err := tx.ExecContext(ctx, upsertPassword, int64(id.Bucket()), string(id), w.Hash, w.Tries, nullMicros(w.LockedUntil),
 		truth(w.Renew), w.ResetDigest, nullMicros(w.ResetUntil))
 	return wrapDriver("write a payment password", err)
+}
+
+const (
+	selectPersonKey = `SELECT key FROM payer_person WHERE bucket = $1 AND payer = $2`
+	deletePerson    = `DELETE FROM payer_person WHERE bucket = $1 AND payer = $2`
+	deleteLogin     = `DELETE FROM payer_login WHERE bucket = $1 AND digest = $2 AND payer = $3`
+	blankCards      = `UPDATE instrument SET last4 = '' WHERE bucket = $1 AND payer = $2`
+)
+
+// readPersonKey returns nil for a payer whose person was erased.
+func readPersonKey(ctx context.Context, tx *sql.Tx, id mianmi.PayerID) (key []byte, err error) {
+	err = tx.QueryRowContext(ctx, selectPersonKey, int64(id.Bucket()), string(id)).Scan(&key)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	return key, wrapDriver("read a person's key", err)
+}
+
+// Erasure is a payer whose person is to be forgotten.
+type Erasure struct {
+	Payer       mianmi.PayerID
+	PhoneDigest []byte         // by which the payer logs in
+	Entry       evidence.Entry // that it was done, by whom
+}
+
+// ErasePerson removes what names a payer: name, phone number, login, the last
+// digits of cards, and the key of the digests in the log. Sessions and payment
+// codes end. What the payer did stays, under a pseudonym that leads nowhere, and
+// the log verifies as before. A payer who is erased already is NotFound.
+func (db *DB) ErasePerson(ctx context.Context, e Erasure) error {
+	bucket, id := int64(e.Payer.Bucket()), string(e.Payer)
+	return db.tx(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		if _, err := db.lockAccount(ctx, tx, e.Payer); err != nil {
+			return err
+		}
+		res, err := tx.ExecContext(ctx, deletePerson, bucket, id)
+		if err != nil {
+			return wrapDriver("erase a person", err)
+		}
+		if n, err := res.RowsAffected(); err != nil || n == 0 {
+			return errors.Join(err, mianmi.Missing("person"))
+		}
+		for _, s := range []struct {
+			query string
+			args  []any
+		}{
+			{deleteLogin, []any{int64(mianmi.BucketOf(string(e.PhoneDigest))), e.PhoneDigest, id}},
+			{blankCards, []any{bucket, id}},
+			{`DELETE FROM session WHERE actor = $1`, []any{id}},
+			{`DELETE FROM payment_code WHERE bucket = $1 AND payer = $2`, []any{bucket, id}},
+		} {
+			if _, err := tx.ExecContext(ctx, s.query, s.args...); err != nil {
+				return wrapDriver("erase a person", err)
+			}
+		}
+		return writeEntries(ctx, tx, e.Payer.Bucket(), noVersion, e.Entry)
+	})
 }

@@ -79,6 +79,7 @@ func RunLedger(t *testing.T, open func(*testing.T) Engine) {
 		"a counter of the account counts every card":                accountCounts,
 		"the rules' number of failures locks earlier":               rulesLock,
 		"the log tells who changed a payment and how":               changesAreTold,
+		"nothing in the log names a person, erased or not":          personErased,
 	}
 	for name, test := range alone {
 		t.Run(name, func(t *testing.T) {

@@ -32,12 +32,15 @@ CREATE TABLE payer (
   PRIMARY KEY (bucket, id)
 ) WITH (fillfactor = 70);
 
+-- What names a payer, and the key of the digests that the log holds of a payer:
+-- a row that goes leaves the log whole and nobody who could be named.
 CREATE TABLE payer_person (
   bucket smallint NOT NULL,
   payer  text COLLATE "C" NOT NULL,
   phone  text COLLATE "C" NOT NULL,
   name   text COLLATE "C" NOT NULL,
   lang   smallint NOT NULL,
+  key    bytea    NOT NULL,
   PRIMARY KEY (bucket, payer)
 );
 

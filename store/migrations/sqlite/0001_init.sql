@@ -28,12 +28,15 @@ CREATE TABLE payer (
   PRIMARY KEY (bucket, id)
 ) WITHOUT ROWID;
 
+-- What names a payer, and the key of the digests that the log holds of a payer:
+-- a row that goes leaves the log whole and nobody who could be named.
 CREATE TABLE payer_person (
   bucket integer  NOT NULL,
   payer  text     NOT NULL,
   phone  text     NOT NULL,
   name   text     NOT NULL,
   lang   integer  NOT NULL,
+  key    blob     NOT NULL,
   PRIMARY KEY (bucket, payer)
 ) WITHOUT ROWID;
 
