@@ -26,6 +26,7 @@ type (
 	StopID       string // "es…", an emergency stop
 	ApprovalID   string // "ap…", a change that waits for a second person
 	RuleChangeID string // "rc…", a change of the rule packs in force
+	WebhookID    string // "wh…", who is told of facts
 	StaffID      string // "sf…"
 	KeyID        string // "ak…", an API key (its name, not its secret)
 	SessionID    string // "se…" (its name, not its secret)

@@ -1,5 +1,5 @@
 // Package settings is what payments read of merchants, terminals, policies,
-// emergency stops, API keys and rule packs: one immutable Snapshot with its
+// emergency stops, API keys, rule packs and webhooks: one immutable Snapshot with its
 // epoch, made from the one before and the rows that changed since.
 //
 // It is pure. Reading the rows, and knowing which epoch is the newest, is left
@@ -33,6 +33,7 @@ type Snapshot struct {
 	posture    *posture.Set // nil: the shipped one
 	shared     mark         // newest change of packs and posture, which concern every terminal
 	readers    *readers
+	listeners  *listeners // nil: nobody listens
 }
 
 // rules are what is set for one thing. They lie with the thing, so that a
@@ -93,6 +94,7 @@ type Changes struct {
 	Packs     []rulepacks.Pack // that have been in force
 	Posture   []posture.Policy // that have been in force
 	Marks     []Mark
+	Listeners []Listener
 }
 
 // Epoch is the number of the change that this snapshot is as new as.
@@ -142,7 +144,7 @@ func (s *Snapshot) With(c Changes) *Snapshot {
 	})
 	next := &Snapshot{epoch: c.Epoch, everything: everything, channels: channels.table, merchants: merchants.table,
 		stores: stores.table, models: models.table, terminals: terminals.table, keys: keys.table, packs: s.packs.With(c.Packs),
-		posture: s.posture, shared: s.shared, readers: new(readers)}
+		posture: s.posture, shared: s.shared, readers: new(readers), listeners: s.listeners.with(c.Listeners)}
 	next.share(&c)
 	return next
 }
