@@ -23,6 +23,7 @@
 //	asof/       what was in force at a moment, rebuilt from the log alone
 //	receipt/    what a receipt says in words and on paper; who may have it
 //	pdf/        pages of Chinese and English text with QR codes
+//	notice/     who is told of what has happened: webhooks
 //	store/      every SQL statement, for SQLite and PostgreSQL
 //	api/        JSON over HTTP (OpenAPI 3.1); client/ is the Go client
 //	cmd/mianmi/ flags, configuration, wiring

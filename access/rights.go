@@ -2,8 +2,8 @@ package access
 
 import "github.com/mianmi/mianmi"
 
-// Action is something that a caller asks to do to payers, staff, API keys or
-// rule packs. Rights on merchants, stores and terminals go by their levels and
+// Action is something that a caller asks to do to payers, staff, API keys, rule
+// packs or webhooks. Rights on merchants, stores and terminals go by their levels and
 // stand in those packages.
 type Action uint8
 
@@ -26,6 +26,8 @@ const (
 	RulesShow            // rule packs with their texts, history and proposals; try one
 	RulesPropose         // change the rule packs in force: a tightening at once, else a proposal
 	RulesApprove         // be the second person for it
+	WebhookShow          // webhooks and their deliveries, never a secret
+	WebhookManage        // create, change, pause, remove, replay; rotate the secret
 	actionEnd
 )
 
@@ -72,6 +74,8 @@ var rights = [actionEnd]row{
 	RulesShow:     {support: all, risk: all, operator: all, auditor: all, system: all},
 	RulesPropose:  {risk: all, operator: all, system: all},
 	RulesApprove:  {risk: all, operator: all}, // the second person is a person
+	WebhookShow:   {admin: ownShop, support: all, operator: all, auditor: all, scope: mianmi.ScopeManage | mianmi.ScopeRead},
+	WebhookManage: {admin: ownShop, operator: all, system: all, scope: mianmi.ScopeManage | mianmi.ScopeRead},
 }
 
 // Allow returns nil when the actor may do the action to the target. Without a

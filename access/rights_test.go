@@ -64,6 +64,10 @@ func TestRights(t *testing.T) {
 		{"read the rule packs' texts", RulesShow, Target{}, "srout"},
 		{"change the rule packs", RulesPropose, Target{}, "rot"},
 		{"approve a change of the rule packs", RulesApprove, Target{}, "ro"},
+		{"see a merchant's webhooks", WebhookShow, Target{Merchant: "mc1"}, "asouxy"},
+		{"see mianmi's own webhooks", WebhookShow, Target{}, "soux"},
+		{"manage a merchant's webhooks", WebhookManage, Target{Merchant: "mc1"}, "aoxyt"},
+		{"manage mianmi's own webhooks", WebhookManage, Target{}, "oxt"},
 		{"nothing in particular", NoAction, payer, ""},
 		{"an action that is not there", actionEnd, payer, ""},
 	} {

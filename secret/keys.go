@@ -38,6 +38,7 @@ const (
 	ForEnrolment   Purpose = "enrolment"    // digest: one-time codes that enrol a terminal
 	ForReceiptLink Purpose = "receipt_link" // digest: links that lead to a receipt's check
 	ForTOTP        Purpose = "totp"         // sealed: the shared secret of a one-time-password app
+	ForWebhook     Purpose = "webhook"      // sealed: a webhook's address and secrets; digest: its address
 	forPassword    Purpose = "password"     // pepper: below every argon2id hash
 	forLog         Purpose = "checkpoint"   // seed: the first key of the transparency log
 	forCA          Purpose = "authority"    // seed: the key of the certificate authority of terminals

@@ -1,0 +1,130 @@
+package notice
+
+import (
+	"time"
+
+	"github.com/mianmi/mianmi"
+	"github.com/mianmi/mianmi/payment"
+	"github.com/mianmi/mianmi/pinfree"
+)
+
+// paymentData is a payment as it stood when the fact was made. What is only of
+// use while the payment waits for the payer (step_up) is there as long as it
+// does; all else is the same however often and late the message is sent.
+type paymentData struct {
+	ID         string       `json:"id"`
+	OrderNo    string       `json:"order_no"`
+	State      string       `json:"state"`
+	Outcome    string       `json:"outcome,omitempty"` // none for cash, which is not decided
+	Amount     amount       `json:"amount"`
+	Refunded   *amount      `json:"refunded,omitempty"`
+	Method     string       `json:"method"`
+	CVM        string       `json:"cvm,omitempty"` // none while it waits for the payer
+	PinFree    bool         `json:"pin_free"`
+	Failure    string       `json:"failure,omitempty"`
+	Merchant   string       `json:"merchant"`
+	Store      string       `json:"store"`
+	Terminal   string       `json:"terminal"`
+	Payer      string       `json:"payer,omitempty"` // for mianmi's own webhooks
+	Instrument string       `json:"instrument,omitempty"`
+	Reasons    []reasonData `json:"reasons"`
+	StepUp     *stepUpData  `json:"step_up,omitempty"`
+	Refund     *refundData  `json:"refund,omitempty"` // the one that this is about
+	CreatedAt  time.Time    `json:"created_at"`
+}
+
+// reasonData is one reason of the decision; its words are in the API.
+type reasonData struct {
+	Code    int    `json:"code"`
+	Name    string `json:"name"`
+	Layer   string `json:"layer,omitempty"`
+	ID      string `json:"id,omitempty"`
+	Version int64  `json:"version,omitempty"`
+	Rule    string `json:"rule,omitempty"`
+}
+
+type stepUpData struct {
+	Methods   []string  `json:"methods"`
+	ExpiresAt time.Time `json:"expires_at"`
+}
+
+// refundData leaves the reason out: it is free text.
+type refundData struct {
+	ID       string    `json:"id"`
+	RefundNo string    `json:"refund_no"`
+	Amount   amount    `json:"amount"`
+	At       time.Time `json:"at"`
+}
+
+func (e *envelope) payment(w *Webhook, d *Delivery, r *Record) error {
+	p, ok := r.Payments[mianmi.PaymentID(d.Subject)]
+	if !ok {
+		return mianmi.Missing("payment")
+	}
+	v := paymentData{ID: string(p.ID), OrderNo: p.OrderNo, State: states[payment.Topic(d.Topic)].String(), Amount: amount{p.Amount.Minor(), string(p.Amount.Currency())},
+		Method: p.Method.String(), Merchant: string(p.Merchant), Store: string(p.Store), Terminal: string(p.Terminal),
+		Instrument: string(p.Instrument), Reasons: make([]reasonData, len(p.Reasons)), CreatedAt: p.CreatedAt.UTC()}
+	for i := range p.Reasons {
+		y := &p.Reasons[i]
+		v.Reasons[i] = reasonData{Code: int(y.Reason), Name: y.Reason.String(), Layer: y.Layer.String(), ID: y.ID, Version: y.Version, Rule: y.Rule}
+	}
+	if p.Method != pinfree.Cash {
+		v.Outcome = p.Outcome.String()
+	}
+	if w.Merchant == "" {
+		v.Payer = string(p.Payer)
+	}
+	switch payment.Topic(d.Topic) {
+	case payment.TopicStepUp:
+		if p.State == payment.StepUpRequired {
+			v.StepUp = &stepUpData{p.StepUp.Names(), p.ExpiresAt.UTC()}
+		}
+	case payment.TopicApproved, payment.TopicReversed:
+		v.CVM, v.PinFree = p.CVM.String(), p.PinFree()
+	case payment.TopicDeclined:
+		v.Failure = failureOf(p)
+	case payment.TopicRefunded:
+		v.CVM, v.PinFree = p.CVM.String(), p.PinFree()
+		v.refunded(p, r.Refunds[p.ID], d.Seq)
+	}
+	e.Data = v
+	return nil
+}
+
+// states are what each fact made of a payment; whether a refund was the last
+// is said by refunded.
+var states = map[payment.Topic]payment.State{
+	payment.TopicApproved: payment.Approved, payment.TopicStepUp: payment.StepUpRequired, payment.TopicRefused: payment.Refused,
+	payment.TopicDeclined: payment.Declined, payment.TopicExpired: payment.Expired, payment.TopicReversed: payment.Reversed,
+	payment.TopicRefunded: payment.PartlyRefunded,
+}
+
+// refunded fills what was given back up to a version. Each refund makes one
+// version, and none comes after the first refund but refunds: so many of the
+// newest are later as the payment is versions ahead.
+func (v *paymentData) refunded(p *payment.Payment, refunds []payment.Refund, seq int64) {
+	upTo := len(refunds) - int(p.Version-seq)
+	if upTo < 1 || upTo > len(refunds) {
+		return // a payment that was changed by hand
+	}
+	var sum int64
+	for _, f := range refunds[:upTo] {
+		sum += f.Amount.Minor()
+	}
+	f := refunds[upTo-1]
+	currency := string(p.Amount.Currency())
+	v.Refunded = &amount{sum, currency}
+	v.Refund = &refundData{ID: string(f.ID), RefundNo: f.RefundNo, Amount: amount{f.Amount.Minor(), currency}, At: f.At.UTC()}
+	if sum == p.Amount.Minor() {
+		v.State = payment.Refunded.String()
+	}
+}
+
+// failureOf says why a payment was declined; one that was called off has no
+// failure of its own.
+func failureOf(p *payment.Payment) string {
+	if name := p.Failure.String(); name != "" {
+		return name
+	}
+	return "cancelled"
+}
