@@ -71,7 +71,9 @@ func (b *bucketBatch) queueWrites(q *pgx.Batch, writes []payment.Write) (dropped
 			return nil, fmt.Errorf("payment %s in a batch of bucket %d", row.id, b.bucket)
 		}
 		payments = append(payments, row.values()[1:])
-		outbox = append(outbox, []any{row.stateAt, row.id, row.version, int16(w.Payment.Topic())})
+		if row.told(b.snap, w.Payment.Topic()) {
+			outbox = append(outbox, row.fact(w.Payment.Topic())[1:])
+		}
 		if p := w.Posting; p != nil {
 			journal = append(journal, []any{row.id, 0, int16(p.Kind), string(p.Debit), string(p.Credit),
 				p.Amount.Minor(), string(p.Amount.Currency()), row.stateAt})

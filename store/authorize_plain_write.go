@@ -17,7 +17,7 @@ const (
 	sqlPayment = `INSERT INTO payment (` + paymentColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
 		$14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29)`
 	sqlJournal = `INSERT INTO journal (bucket, ref, line, kind, debit, credit, amount, currency, at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`
-	sqlOutbox  = `INSERT INTO outbox (bucket, at, subject, seq, topic) VALUES ($1, $2, $3, $4, $5)`
+	sqlOutbox  = `INSERT INTO outbox (bucket, at, subject, seq, topic, merchant, ref) VALUES ($1, $2, $3, $4, $5, $6, $7)`
 )
 
 // Commit implements payment.Batch.
@@ -51,7 +51,9 @@ func (b *plainBatch) write(writes []payment.Write) error {
 			return err
 		}
 		payments = append(payments, row.values())
-		outbox = append(outbox, []any{row.bucket, row.stateAt, row.id, row.version, int16(w.Payment.Topic())})
+		if row.told(b.snap, w.Payment.Topic()) {
+			outbox = append(outbox, row.fact(w.Payment.Topic()))
+		}
 		if p := w.Posting; p != nil {
 			postings = append(postings, []any{row.bucket, row.id, 0, int16(p.Kind), string(p.Debit), string(p.Credit),
 				p.Amount.Minor(), string(p.Amount.Currency()), row.stateAt})

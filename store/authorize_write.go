@@ -34,8 +34,8 @@ const (
 		SELECT u.bucket, u.ref, 0, u.kind, u.debit, u.credit, u.amount, u.currency, u.at
 		FROM unnest($1::smallint[], $2::text[], $3::smallint[], $4::text[], $5::text[], $6::bigint[], $7::text[], $8::bigint[])
 		AS u (bucket, ref, kind, debit, credit, amount, currency, at)`
-	sqlBatchOutbox = `INSERT INTO outbox (bucket, at, subject, seq, topic)
-		SELECT * FROM unnest($1::smallint[], $2::bigint[], $3::text[], $4::bigint[], $5::smallint[])`
+	sqlBatchOutbox = `INSERT INTO outbox (bucket, at, subject, seq, topic, merchant, ref)
+		SELECT u.*, '' FROM unnest($1::smallint[], $2::bigint[], $3::text[], $4::bigint[], $5::smallint[], $6::text[]) AS u`
 	sqlBatchUnclaim = `DELETE FROM merchant_order m USING unnest($1::smallint[], $2::bytea[]) AS u (bucket, key)
 		WHERE m.bucket = u.bucket AND m.key = u.key`
 )
@@ -64,7 +64,9 @@ func (b *pgBatch) queueWrites(q *pgx.Batch, writes []payment.Write) (io.Reader, 
 			return nil, err
 		}
 		pay.add(&row)
-		out.add(&row, w.Payment.Topic())
+		if row.told(b.snap, w.Payment.Topic()) {
+			out.add(&row, w.Payment.Topic())
+		}
 		if w.Posting != nil {
 			jou.add(&row, w)
 		}
@@ -74,7 +76,7 @@ func (b *pgBatch) queueWrites(q *pgx.Batch, writes []payment.Write) (io.Reader, 
 		}
 	}
 	if len(out.subject) > 0 {
-		q.Queue(sqlBatchOutbox, out.bucket, out.at, out.subject, out.seq, out.topic)
+		q.Queue(sqlBatchOutbox, out.bucket, out.at, out.subject, out.seq, out.topic, out.merchant)
 	}
 	if len(jou.ref) > 0 {
 		q.Queue(sqlBatchJournal, jou.bucket, jou.ref, jou.kind, jou.debit, jou.credit, jou.amount, jou.currency, jou.at)
@@ -150,16 +152,17 @@ type claimArrays struct {
 }
 
 type outboxArrays struct {
-	bucket  []int16
-	at      []int64
-	subject []string
-	seq     []int64
-	topic   []int16
+	bucket   []int16
+	at       []int64
+	subject  []string
+	seq      []int64
+	topic    []int16
+	merchant []string
 }
 
 func (o *outboxArrays) add(r *paymentRow, t payment.Topic) {
 	o.bucket, o.at, o.subject = append(o.bucket, r.bucket), append(o.at, r.stateAt), append(o.subject, r.id)
-	o.seq, o.topic = append(o.seq, r.version), append(o.topic, int16(t))
+	o.seq, o.topic, o.merchant = append(o.seq, r.version), append(o.topic, int16(t)), append(o.merchant, r.merchant)
 }
 
 type journalArrays struct {

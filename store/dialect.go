@@ -25,6 +25,10 @@ type dialect struct {
 	// lets the server end a transaction whose process sleeps with the lock.
 	tryLogLock []string
 	lockLog    string // waits for that lock
+	// tryOutboxLock is the same for the outbox.
+	tryOutboxLock []string
+	// now is the database's clock, as it was when the statement began.
+	now string
 	// versionTables counts the tables that hold the schema's version: 0 or 1.
 	versionTables string
 	// Payments of past times lie by bucket and identifier, or by identifier alone:
@@ -37,12 +41,15 @@ var (
 	// SQLite has one writer at a time: a transaction that begins immediate
 	// holds everything.
 	sqliteDialect = dialect{name: "sqlite", goose: "sqlite3", pastPlaces: 1, tryLogLock: []string{`SELECT 1`}, lockLog: `SELECT 1`,
+		tryOutboxLock: []string{`SELECT 1`}, now: `CAST(round(unixepoch('subsec') * 1000000.0) AS integer)`,
 		versionTables: `SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'goose_db_version'`}
 
 	postgresDialect = dialect{name: "postgres", goose: "postgres", pastPlaces: mianmi.Buckets, pastOf: "AND p.bucket = $4",
-		tryLogLock: []string{`SET LOCAL idle_in_transaction_session_timeout = '5s'`, `SELECT CASE WHEN pg_try_advisory_xact_lock(7233011) THEN 1 ELSE 0 END`},
-		lockLog:    `SELECT pg_advisory_xact_lock(7233011)`,
-		forUpdate:  " FOR UPDATE", forClaim: " FOR UPDATE SKIP LOCKED",
+		tryLogLock:    []string{`SET LOCAL idle_in_transaction_session_timeout = '5s'`, `SELECT CASE WHEN pg_try_advisory_xact_lock(7233011) THEN 1 ELSE 0 END`},
+		lockLog:       `SELECT pg_advisory_xact_lock(7233011)`,
+		tryOutboxLock: []string{`SET LOCAL idle_in_transaction_session_timeout = '5s'`, `SELECT CASE WHEN pg_try_advisory_xact_lock(7233012) THEN 1 ELSE 0 END`},
+		forUpdate:     " FOR UPDATE", forClaim: " FOR UPDATE SKIP LOCKED",
+		now:           `CAST(extract(epoch FROM statement_timestamp()) * 1000000 AS bigint)`,
 		versionTables: `SELECT count(*) FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'goose_db_version'`}
 )
 

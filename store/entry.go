@@ -33,6 +33,9 @@ func writeEntries(ctx context.Context, tx *sql.Tx, bucket mianmi.Bucket, number 
 		if err != nil {
 			return wrapDriver("write evidence", err)
 		}
+		if err := tellEntry(ctx, tx, bucket, number+int64(i), &e); err != nil {
+			return err
+		}
 	}
 	return nil
 }

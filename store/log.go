@@ -44,7 +44,7 @@ func (db *DB) Sequence(ctx context.Context, most int, fn func(evidence.Waiting) 
 	}
 	err := db.tx(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		count = 0
-		if locked, err := db.lockLog(ctx, tx); err != nil || !locked {
+		if locked, err := tryLock(ctx, tx, db.dialect.tryLogLock); err != nil || !locked {
 			return err
 		}
 		list, err := readWaiting(ctx, tx, most)
@@ -66,18 +66,6 @@ func (db *DB) Sequence(ctx context.Context, most int, fn func(evidence.Waiting) 
 		return writeRound(ctx, tx, w.Size, list, a)
 	})
 	return count, err
-}
-
-func (db *DB) lockLog(ctx context.Context, tx *sql.Tx) (bool, error) {
-	last := len(db.dialect.tryLogLock) - 1
-	for _, q := range db.dialect.tryLogLock[:last] {
-		if _, err := tx.ExecContext(ctx, q); err != nil {
-			return false, wrapDriver("lock the log", err)
-		}
-	}
-	var got int
-	err := tx.QueryRowContext(ctx, db.dialect.tryLogLock[last]).Scan(&got)
-	return got == 1, wrapDriver("lock the log", err)
 }
 
 func readWaiting(ctx context.Context, tx *sql.Tx, most int) (list []waiting, err error) {

@@ -142,8 +142,8 @@ func (db *DB) writeChange(ctx context.Context, tx *sql.Tx, bucket int16, c *paym
 			return wrapDriver("write a refund", err)
 		}
 	}
-	if _, err := tx.ExecContext(ctx, sqlOutbox, bucket, r.stateAt, r.id, r.version, int16(c.Topic)); err != nil {
-		return wrapDriver("write the outbox", err)
+	if err := db.tellPayment(ctx, tx, c.Settings, &r, c.Topic); err != nil {
+		return err
 	}
 	// In their order of versions, whatever the clocks of nodes.
 	return writeEntries(ctx, tx, mianmi.Bucket(bucket), r.version, c.Entry) //nolint:gosec // a bucket

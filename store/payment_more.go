@@ -57,8 +57,10 @@ func (db *DB) TopUp(ctx context.Context, t payment.TopUp, fn func(*payment.Accou
 		if err := writePostings(ctx, tx, bucket, t.ID, micros(t.At), []channel.Posting{w.Posting}); err != nil {
 			return err
 		}
-		if _, err = tx.ExecContext(ctx, sqlOutbox, bucket, micros(t.At), t.ID, 1, int16(payment.TopicToppedUp)); err != nil {
-			return wrapDriver("write the outbox", err)
+		if snap.Wants("", uint8(payment.TopicToppedUp)) {
+			if _, err := tx.ExecContext(ctx, sqlOutbox, bucket, micros(t.At), t.ID, 1, int16(payment.TopicToppedUp), "", topUpRef(t.Payer, t.Key)); err != nil {
+				return wrapDriver("write the outbox", err)
+			}
 		}
 		return writeEntries(ctx, tx, t.Payer.Bucket(), 1, w.Entry)
 	})

@@ -156,7 +156,7 @@ func readChanges(ctx context.Context, tx *sql.Tx, since int64) (c settings.Chang
 	if err := tx.QueryRowContext(ctx, ReadEpoch).Scan(&c.Epoch); err != nil {
 		return c, wrapDriver("read the settings epoch", err)
 	}
-	var errs [9]error
+	var errs [10]error
 	c.Merchants, errs[0] = readAll(ctx, tx, scanMerchant, newerMerchants, since)
 	c.Stores, errs[1] = readAll(ctx, tx, scanStore, newerStores, since)
 	c.Models, errs[2] = readAll(ctx, tx, scanModel, newerModels, since)
@@ -166,6 +166,7 @@ func readChanges(ctx context.Context, tx *sql.Tx, since int64) (c settings.Chang
 	c.Keys, errs[6] = readAll(ctx, tx, scanKey, newerKeys, since)
 	c.Packs, errs[7] = readAll(ctx, tx, scanRulePack, newerPacks, since)
 	c.Marks, errs[8] = readAll(ctx, tx, scanMark, newerMarks, since)
+	c.Listeners, errs[9] = readAll(ctx, tx, scanListener, newerListeners, since)
 	return c, errors.Join(errs[:]...)
 }
 

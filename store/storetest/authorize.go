@@ -273,7 +273,8 @@ var Invariants = []Invariant{
 		CASE p.state WHEN 2 THEN 2 WHEN 4 THEN 1 WHEN 5 THEN 4 WHEN 6 THEN 5 WHEN 9 THEN 3 WHEN 10 THEN 6 WHEN 11 THEN 7 WHEN 12 THEN 7 END)`},
 	{"a top-up has not one message", `SELECT count(*) FROM top_up u WHERE 1 <> (SELECT count(*) FROM outbox o WHERE o.bucket = u.bucket AND o.subject = u.id)`},
 	{"a message tells of nothing", `SELECT count(*) FROM outbox o WHERE NOT EXISTS (SELECT 1 FROM payment p WHERE p.bucket = o.bucket AND p.id = o.subject)
-		AND NOT EXISTS (SELECT 1 FROM top_up u WHERE u.bucket = o.bucket AND u.id = o.subject)`},
+		AND NOT EXISTS (SELECT 1 FROM top_up u WHERE u.bucket = o.bucket AND u.id = o.subject)
+		AND NOT EXISTS (SELECT 1 FROM entry e WHERE e.bucket = o.bucket AND e.id = o.ref)`},
 	{"a payment has not one claim of its order", `WITH m AS MATERIALIZED (SELECT payment, count(*) AS n FROM merchant_order GROUP BY payment)
 		SELECT count(*) FROM payment p LEFT JOIN m ON m.payment = p.id WHERE coalesce(m.n, 0) <> 1`},
 	{OrphanedClaim, `WITH p AS MATERIALIZED (SELECT id FROM payment)

@@ -60,7 +60,7 @@ var dumps = map[string]string{
 	"merchant_order": `SELECT payment FROM merchant_order`,
 	"payment_code":   `SELECT payer, expires_at FROM payment_code`,
 	"journal":        `SELECT ref, line, kind, debit, credit, amount, currency, at FROM journal`,
-	"outbox":         `SELECT subject, at, seq, topic FROM outbox`,
+	"outbox":         `SELECT subject, at, seq, topic, merchant FROM outbox WHERE topic < 16`, // of payments and top-ups
 	"refund":         `SELECT payment, refund_no, amount, currency, reason, actor, at FROM refund`,
 	"top_up":         `SELECT payer, key, amount, currency, at, actor FROM top_up`,
 }

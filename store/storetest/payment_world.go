@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/mianmi/mianmi/channel/wallet"
 	"github.com/mianmi/mianmi/merchant"
 	"github.com/mianmi/mianmi/money"
+	"github.com/mianmi/mianmi/notice"
 	"github.com/mianmi/mianmi/payer"
 	"github.com/mianmi/mianmi/payment"
 	"github.com/mianmi/mianmi/pinfree"
@@ -53,6 +55,8 @@ type NodeConfig struct {
 	Log     *slog.Logger     // default none
 	Payment payment.Config
 	Payer   payer.Config
+	// WebhookAllow are networks that webhooks may call though they are not public.
+	WebhookAllow []netip.Prefix
 }
 
 // Node is the services of one process.
@@ -65,6 +69,7 @@ type Node struct {
 	Merchants *merchant.Service
 	Terminals *terminal.Service
 	Payments  *payment.Service
+	Webhooks  *notice.Service
 }
 
 // Rules are the packs that are in force by default, compiled.
@@ -114,6 +119,11 @@ func NewNode(ctx context.Context, c NodeConfig) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
+	n.Webhooks, err = notice.New(notice.Parts{Records: c.DB, Keys: c.Keys, Clock: c.Clock, Random: c.Random, Log: c.Log,
+		Guard: notice.NewGuard(c.WebhookAllow)})
+	if err != nil {
+		return nil, err
+	}
 	n.Payments, err = payment.New(ctx, payment.Deps{Ledger: c.Ledger, Books: c.Books, Wallet: wallet.Wallet{}, Rules: c.Rules, Keys: c.Keys,
 		Verifier: n.Payers, Clock: c.Clock, Random: c.Random, Log: c.Log}, c.Payment)
 	return n, err
@@ -132,8 +142,27 @@ type Shop struct {
 var everyMethod = pinfree.Methods(0).Set(pinfree.PaymentCode).Set(pinfree.CardTap).Set(pinfree.CardInsert).
 	Set(pinfree.CardSwipe).Set(pinfree.DynamicQR)
 
-// NewShop makes a merchant with a store and two terminals and opens it.
+// Listen makes a webhook that wants to be told of everything, unless there is
+// one, so that each fact is written to the outbox. Nobody sends from there.
+func (n *Node) Listen(ctx context.Context) error {
+	have, err := n.DB.Webhooks(ctx, notice.Query{Limit: 1})
+	if err != nil || len(have) > 0 {
+		return err
+	}
+	_, _, err = n.Webhooks.Create(ctx, Operator, notice.NewWebhook{URL: "https://receiver.example/"})
+	return err
+}
+
+// NewShop makes a merchant with a store and two terminals and opens it; from
+// then on somebody listens.
 func (n *Node) NewShop(ctx context.Context, facts merchant.Facts) (Shop, error) {
+	if err := n.Listen(ctx); err != nil {
+		return Shop{}, err
+	}
+	return n.newShop(ctx, facts)
+}
+
+func (n *Node) newShop(ctx context.Context, facts merchant.Facts) (Shop, error) {
 	var s Shop
 	if facts.Country == "" {
 		facts.Country, facts.MCC, facts.NoPIN, facts.Upgraded, facts.Risk = "CN", 5812, true, true, "low"

@@ -206,15 +206,63 @@ CREATE TABLE refund (
   PRIMARY KEY (bucket, payment, refund_no)
 );
 
--- Facts to be sent on; read in the order of the key, removed when delivered.
+-- Facts that somebody wants to be told of (docs/adr/0010). A row is removed
+-- when it is dispatched, so the table is cleaned often. Of two facts of one
+-- subject the later has the greater n, for its transaction began to write after
+-- the other's was over. ref is the entry that records the fact; of a top-up, its
+-- payer and key.
 CREATE TABLE outbox (
-  bucket  smallint NOT NULL,
-  at      bigint   NOT NULL,
-  subject text COLLATE "C" NOT NULL,
-  seq     bigint   NOT NULL,
-  topic   smallint NOT NULL,
-  PRIMARY KEY (bucket, at, subject, seq)
-);
+  n        bigserial NOT NULL,
+  bucket   smallint  NOT NULL,
+  at       bigint    NOT NULL,
+  subject  text COLLATE "C" NOT NULL,
+  seq      bigint    NOT NULL,
+  topic    smallint  NOT NULL,
+  merchant text COLLATE "C" NOT NULL,
+  ref      text COLLATE "C" NOT NULL,
+  PRIMARY KEY (n, bucket)
+) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000);
+
+-- How far each webhook's deliveries have come, and which node sends them now.
+-- due_at is when there is something to send, none: nothing waits. Times of
+-- queues and deliveries are the database's own.
+CREATE TABLE webhook_queue (
+  webhook       text COLLATE "C" NOT NULL PRIMARY KEY,
+  numbered      bigint  NOT NULL,
+  due_at        bigint,
+  holder        text COLLATE "C" NOT NULL,
+  lease_until   bigint  NOT NULL,
+  failures      integer NOT NULL,
+  failing_since bigint
+) WITH (fillfactor = 50);
+CREATE INDEX webhook_queue_due ON webhook_queue (due_at) WHERE due_at IS NOT NULL;
+
+-- What a webhook is told, numbered without gaps; kept for a while as the log
+-- of deliveries. bucket is that of the webhook. state: 1 waiting, 2 delivered,
+-- 3 given up.
+CREATE TABLE webhook_delivery (
+  bucket    smallint NOT NULL,
+  webhook   text COLLATE "C" NOT NULL,
+  number    bigint   NOT NULL,
+  subject   text COLLATE "C" NOT NULL,
+  seq       bigint   NOT NULL,
+  topic     smallint NOT NULL,
+  ref       text COLLATE "C" NOT NULL,
+  at        bigint   NOT NULL,
+  state     smallint NOT NULL,
+  attempts  integer  NOT NULL,
+  queued_at bigint   NOT NULL,
+  due_at    bigint   NOT NULL,
+  tried_at  bigint,
+  took_ms   integer  NOT NULL,
+  status    smallint NOT NULL,
+  fault     smallint NOT NULL,
+  answer    text COLLATE "C" NOT NULL,
+  PRIMARY KEY (bucket, webhook, number)
+) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_insert_scale_factor = 0.05);
+CREATE INDEX webhook_delivery_due ON webhook_delivery (webhook, due_at, number) WHERE state = 1;
+CREATE INDEX webhook_delivery_subject ON webhook_delivery (webhook, subject, number) WHERE state = 1;
+CREATE INDEX webhook_delivery_dead ON webhook_delivery (webhook, number) WHERE state = 3;
 
 -- number orders what is recorded about a subject, whatever the clocks of nodes:
 -- the settings epoch of the change, or the payer's version; 0: neither.
@@ -503,6 +551,24 @@ CREATE TABLE api_key (
   revoked_at bigint,
   epoch      bigint   NOT NULL
 );
+-- Who is told of facts, and of which: topics is a set of bits. target is
+-- sealed: the address and the secrets that sign. state: 1 active, 2 paused, 3
+-- gone (the receiver wants no more), 4 removed.
+CREATE TABLE webhook (
+  id         text COLLATE "C" NOT NULL PRIMARY KEY,
+  merchant   text COLLATE "C" NOT NULL,
+  topics     bigint   NOT NULL,
+  parallel   integer  NOT NULL,
+  state      smallint NOT NULL,
+  target     bytea    NOT NULL,
+  version    bigint   NOT NULL,
+  created_by text COLLATE "C" NOT NULL,
+  created_at bigint   NOT NULL,
+  changed_at bigint   NOT NULL,
+  epoch      bigint   NOT NULL
+);
+CREATE INDEX webhook_epoch ON webhook (epoch);
+CREATE INDEX webhook_merchant ON webhook (merchant, id);
 CREATE INDEX policy_epoch ON policy (epoch);
 CREATE INDEX scope_change_epoch ON scope_change (epoch);
 CREATE INDEX emergency_stop_epoch ON emergency_stop (epoch);
@@ -523,6 +589,7 @@ CREATE INDEX rule_pack_pack ON rule_pack (pack, version);
 CREATE UNIQUE INDEX rule_pack_live ON rule_pack (pack) WHERE from_epoch IS NOT NULL AND until_epoch IS NULL AND withdraws = 0;
 
 -- +goose Down
+DROP TABLE webhook;
 DROP TABLE api_key;
 DROP TABLE staff;
 DROP TABLE rule_pack;
@@ -547,6 +614,8 @@ DROP TABLE log_hash;
 DROP TABLE log_leaf;
 DROP TABLE entry_waiting;
 DROP TABLE entry;
+DROP TABLE webhook_delivery;
+DROP TABLE webhook_queue;
 DROP TABLE outbox;
 DROP TABLE refund;
 DROP TABLE top_up;

@@ -202,15 +202,61 @@ CREATE TABLE refund (
   PRIMARY KEY (bucket, payment, refund_no)
 ) WITHOUT ROWID;
 
--- Facts to be sent on; read in the order of the key, removed when delivered.
+-- Facts that somebody wants to be told of (docs/adr/0010). A row is removed
+-- when it is dispatched; a number is never used twice. Of two facts of one
+-- subject the later has the greater n. ref is the entry that records the fact;
+-- of a top-up, its payer and key.
 CREATE TABLE outbox (
-  bucket  integer  NOT NULL,
-  at      integer  NOT NULL,
-  subject text     NOT NULL,
-  seq     integer  NOT NULL,
-  topic   integer  NOT NULL,
-  PRIMARY KEY (at, subject, seq)
+  n        integer PRIMARY KEY AUTOINCREMENT,
+  bucket   integer NOT NULL,
+  at       integer NOT NULL,
+  subject  text    NOT NULL,
+  seq      integer NOT NULL,
+  topic    integer NOT NULL,
+  merchant text    NOT NULL,
+  ref      text    NOT NULL
+);
+
+-- How far each webhook's deliveries have come, and which node sends them now.
+-- due_at is when there is something to send, none: nothing waits. Times of
+-- queues and deliveries are the database's own.
+CREATE TABLE webhook_queue (
+  webhook       text    NOT NULL PRIMARY KEY,
+  numbered      integer NOT NULL,
+  due_at        integer,
+  holder        text    NOT NULL,
+  lease_until   integer NOT NULL,
+  failures      integer NOT NULL,
+  failing_since integer
 ) WITHOUT ROWID;
+CREATE INDEX webhook_queue_due ON webhook_queue (due_at) WHERE due_at IS NOT NULL;
+
+-- What a webhook is told, numbered without gaps; kept for a while as the log
+-- of deliveries. bucket is that of the webhook. state: 1 waiting, 2 delivered,
+-- 3 given up.
+CREATE TABLE webhook_delivery (
+  bucket    integer NOT NULL,
+  webhook   text    NOT NULL,
+  number    integer NOT NULL,
+  subject   text    NOT NULL,
+  seq       integer NOT NULL,
+  topic     integer NOT NULL,
+  ref       text    NOT NULL,
+  at        integer NOT NULL,
+  state     integer NOT NULL,
+  attempts  integer NOT NULL,
+  queued_at integer NOT NULL,
+  due_at    integer NOT NULL,
+  tried_at  integer,
+  took_ms   integer NOT NULL,
+  status    integer NOT NULL,
+  fault     integer NOT NULL,
+  answer    text    NOT NULL,
+  PRIMARY KEY (webhook, number)
+) WITHOUT ROWID;
+CREATE INDEX webhook_delivery_due ON webhook_delivery (webhook, due_at, number) WHERE state = 1;
+CREATE INDEX webhook_delivery_subject ON webhook_delivery (webhook, subject, number) WHERE state = 1;
+CREATE INDEX webhook_delivery_dead ON webhook_delivery (webhook, number) WHERE state = 3;
 
 -- number orders what is recorded about a subject, whatever the clocks of nodes:
 -- the settings epoch of the change, or the payer's version; 0: neither.
@@ -496,6 +542,24 @@ CREATE TABLE api_key (
   revoked_at integer,
   epoch      integer  NOT NULL
 ) WITHOUT ROWID;
+-- Who is told of facts, and of which: topics is a set of bits. target is
+-- sealed: the address and the secrets that sign. state: 1 active, 2 paused, 3
+-- gone (the receiver wants no more), 4 removed.
+CREATE TABLE webhook (
+  id         text    NOT NULL PRIMARY KEY,
+  merchant   text    NOT NULL,
+  topics     integer NOT NULL,
+  parallel   integer NOT NULL,
+  state      integer NOT NULL,
+  target     blob    NOT NULL,
+  version    integer NOT NULL,
+  created_by text    NOT NULL,
+  created_at integer NOT NULL,
+  changed_at integer NOT NULL,
+  epoch      integer NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX webhook_epoch ON webhook (epoch);
+CREATE INDEX webhook_merchant ON webhook (merchant, id);
 CREATE INDEX policy_epoch ON policy (epoch);
 CREATE INDEX scope_change_epoch ON scope_change (epoch);
 CREATE INDEX emergency_stop_epoch ON emergency_stop (epoch);
@@ -516,6 +580,7 @@ CREATE INDEX rule_pack_pack ON rule_pack (pack, version);
 CREATE UNIQUE INDEX rule_pack_live ON rule_pack (pack) WHERE from_epoch IS NOT NULL AND until_epoch IS NULL AND withdraws = 0;
 
 -- +goose Down
+DROP TABLE webhook;
 DROP TABLE api_key;
 DROP TABLE staff;
 DROP TABLE rule_pack;
@@ -540,6 +605,8 @@ DROP TABLE log_hash;
 DROP TABLE log_leaf;
 DROP TABLE entry_waiting;
 DROP TABLE entry;
+DROP TABLE webhook_delivery;
+DROP TABLE webhook_queue;
 DROP TABLE outbox;
 DROP TABLE refund;
 DROP TABLE top_up;
