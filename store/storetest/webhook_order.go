@@ -141,7 +141,7 @@ func leaseEnds(t *testing.T, w *hookWorld) {
 	h := w.hook(t, w.Merchant, nil, "payment.*")
 	w.pay(t, must(w.NewPerson(ctx, 500_00))(t), 2)
 	n := must(w.DB.Dispatch(ctx, 100, routeAll(h.view.ID)))(t)
-	claim := notice.Claim{Holder: "dead", Lease: 400 * time.Millisecond, Healthy: 5, Failing: 5}
+	claim := notice.Claim{Holder: "dead", Lease: time.Hour, Healthy: 5, Failing: 5}
 	claimed := must(w.DB.Claim(ctx, claim))(t)
 	if n != 2 || len(claimed) != 1 || claimed[0].Webhook.ID != h.view.ID {
 		t.Fatalf("dispatched %d, claimed %+v", n, claimed)
@@ -150,11 +150,15 @@ func leaseEnds(t *testing.T, w *hookWorld) {
 	if again := must(w.node(t).DB.Claim(ctx, claim))(t); len(again) != 0 {
 		t.Errorf("a queue was claimed twice: %+v", again)
 	}
+	hold := notice.Holding{Webhook: h.view.ID, Holder: "dead", Lease: 50 * time.Millisecond, Version: 1}
+	if !must(w.DB.Renew(ctx, hold))(t) { // the last that is heard of it
+		t.Error("a lease was not renewed")
+	}
 	send(t, w.Node, notice.SenderConfig{})
 	h.awaitMessages(t, 2)
 	h.complete(t, 2)
 	// The dead one wakes: it has lost the queue and gives nothing back.
-	hold := notice.Holding{Webhook: h.view.ID, Holder: "dead", Lease: time.Hour, Version: 1}
+	hold.Lease = time.Hour
 	if must(w.DB.Renew(ctx, hold))(t) {
 		t.Error("a lease that was over was renewed")
 	}
