@@ -73,6 +73,7 @@ func deadLetters(t *testing.T, w *hookWorld) {
 	w.pay(t, p, 1)
 	send(t, w.Node, notice.SenderConfig{Schedule: notice.Schedule{Waits: []time.Duration{5 * time.Millisecond}, First: 5 * time.Millisecond, Life: 100 * time.Millisecond}})
 	h.awaitMessages(t, 2)
+	w.settled(t, h)
 	if q := w.queue(t, h); q.Dead != 1 || q.Waiting != 0 || q.Numbered != 3 {
 		t.Errorf("queue = %+v", q)
 	}
