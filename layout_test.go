@@ -49,7 +49,7 @@ var mayImport = map[string][]string{
 	"support":             {"mianmi", "money", "evidence", "payment", "payer", "merchant", "terminal"},
 	"risk":                {"mianmi", "money", "evidence", "payment", "payer", "merchant", "terminal"},
 	"notice":              {"mianmi", "money", "evidence", "payment", "payer", "merchant", "terminal", "access", "secret", "settings", "pinfree"}, // rights, sealed secrets, who listens; names of methods
-	"store":               append([]string{"channel"}, domain...), // postings are written as they are
+	"store":               append([]string{"channel"}, domain...),                                                                                 // postings are written as they are
 	"store/pgtest":        {},
 	"store/storetest":     append([]string{"store", "store/pgtest", "channel", "channel/wallet", "pinfree/packs", "pinfree/compare"}, domain...),
 	"torture":             {"*"}, // tests alone: whole services, several processes, kill -9
