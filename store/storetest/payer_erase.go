@@ -56,25 +56,7 @@ func personErased(t *testing.T, d *desk) {
 		t.Errorf("the digest of the case's number is in the log %d times, want 2", digests)
 	}
 
-	e := evidence.Entry{ID: mianmi.EntryID(must(mianmi.NewID("en", d.clock.Now(), rand.Reader))(t)), At: d.clock.Now(), Type: "payer.erased",
-		Subject: string(p.ID), Actor: Operator.String(), Body: []byte("{}")}
-	erase := store.Erasure{Payer: p.ID, PhoneDigest: d.keys.Digest(secret.ForPhone, who.Phone), Entry: e}
-	if err := d.a.DB.ErasePerson(ctx, erase); err != nil {
-		t.Fatal(err)
-	}
-	wantKind(t, d.a.DB.ErasePerson(ctx, erase), mianmi.NotFound, "")
-	_, err = d.a.DB.Person(ctx, p.ID)
-	wantKind(t, err, mianmi.NotFound, "")
-	_, err = d.a.DB.PayerByPhone(ctx, erase.PhoneDigest)
-	wantKind(t, err, mianmi.NotFound, "")
-	if _, err := d.personKey(t, p.ID); err == nil {
-		t.Error("the key is still there")
-	}
-	for _, i := range must(d.a.DB.Instruments(ctx, p.ID))(t) {
-		if i.Last4 != "" {
-			t.Errorf("a card still shows %q", i.Last4)
-		}
-	}
+	e := d.erase(t, p, who)
 	after := d.sequenced(t, log)
 	if len(after) != len(before)+1 || after[len(before)].ID != e.ID {
 		t.Errorf("%d entries, then %d", len(before), len(after))
@@ -90,6 +72,32 @@ func personErased(t *testing.T, d *desk) {
 	if next := must(d.pay(t, p.Tap(d.Terminal, order(), 1_00)))(t); next.State == payment.Approved {
 		t.Errorf("an erased payer paid: %+v", next)
 	}
+}
+
+// erase forgets the person, which can be done once, and looks for what is left.
+func (d *desk) erase(t *testing.T, p Person, who payer.Person) evidence.Entry {
+	t.Helper()
+	ctx := t.Context()
+	e := evidence.Entry{ID: mianmi.EntryID(must(mianmi.NewID("en", d.clock.Now(), rand.Reader))(t)), At: d.clock.Now(), Type: "payer.erased",
+		Subject: string(p.ID), Actor: Operator.String(), Body: []byte("{}")}
+	erase := store.Erasure{Payer: p.ID, PhoneDigest: d.keys.Digest(secret.ForPhone, who.Phone), Entry: e}
+	if err := d.a.DB.ErasePerson(ctx, erase); err != nil {
+		t.Fatal(err)
+	}
+	wantKind(t, d.a.DB.ErasePerson(ctx, erase), mianmi.NotFound, "")
+	_, err := d.a.DB.Person(ctx, p.ID)
+	wantKind(t, err, mianmi.NotFound, "")
+	_, err = d.a.DB.PayerByPhone(ctx, erase.PhoneDigest)
+	wantKind(t, err, mianmi.NotFound, "")
+	if _, err := d.personKey(t, p.ID); err == nil {
+		t.Error("the key is still there")
+	}
+	for _, i := range must(d.a.DB.Instruments(ctx, p.ID))(t) {
+		if i.Last4 != "" {
+			t.Errorf("a card still shows %q", i.Last4)
+		}
+	}
+	return e
 }
 
 func (d *desk) personKey(t *testing.T, id mianmi.PayerID) (key []byte, err error) {
