@@ -63,12 +63,7 @@ func (db *DB) openPool(ctx context.Context, setup []string) (*pgxpool.Pool, erro
 	cfg := db.pool.Config()
 	cfg.MaxConns, cfg.MinConns = lanesMax, 0
 	cfg.AfterConnect = func(ctx context.Context, c *pgx.Conn) error {
-		for _, set := range append([]string{lockWait}, setup...) {
-			if _, err := c.Exec(ctx, set); err != nil {
-				return err
-			}
-		}
-		return durableCommit(ctx, c)
+		return prepare(ctx, c, db.opts, append([]string{lockWait}, setup...)...)
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {

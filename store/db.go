@@ -117,12 +117,7 @@ func openPostgres(ctx context.Context, dsn string, opts Options) (*DB, error) {
 	cfg.MaxConns = int32(min(opts.ConnsMax, 1<<15)) //nolint:gosec // bounded
 	cfg.ConnConfig.RuntimeParams["application_name"] = "mianmi"
 	cfg.ConnConfig.RuntimeParams["timezone"] = "UTC"
-	cfg.AfterConnect = func(ctx context.Context, c *pgx.Conn) error {
-		if _, err := c.Exec(ctx, lockWaitMax); err != nil {
-			return err
-		}
-		return durableCommit(ctx, c)
-	}
+	cfg.AfterConnect = func(ctx context.Context, c *pgx.Conn) error { return prepare(ctx, c, opts, lockWaitMax) }
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return nil, unavailable("open postgres", err)
@@ -156,6 +151,24 @@ func overPool(pool *pgxpool.Pool) *sql.DB {
 // lockWaitMax bounds the wait for a row that another transaction holds, so that
 // one which hangs does not use up the connections. The answer is Unavailable.
 const lockWaitMax = "SET lock_timeout = '3s'"
+
+// idleMax lets the server end a transaction whose process stands still, with a
+// machine that is frozen or has vanished: else payers, and the epoch that an
+// emergency stop has to raise, stay locked until it moves again. No transaction
+// of ours rests for as long as a whole write may take.
+func idleMax(o Options) string {
+	return fmt.Sprintf("SET idle_in_transaction_session_timeout = %d", o.WriteLimit.Milliseconds())
+}
+
+// prepare sets a new connection up.
+func prepare(ctx context.Context, c *pgx.Conn, o Options, sets ...string) error {
+	for _, set := range append(sets, idleMax(o)) {
+		if _, err := c.Exec(ctx, set); err != nil {
+			return err
+		}
+	}
+	return durableCommit(ctx, c)
+}
 
 // durableCommit makes sure that no commit on this connection is answered
 // before it is on disk, whatever the server's default is. A stronger setting

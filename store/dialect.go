@@ -87,7 +87,8 @@ func isTransient(err error) bool {
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
 		// 22012: a guard in a statement met other rows than were read before.
-		return pg.Code == "40001" || pg.Code == "40P01" || pg.Code == "22012"
+		// 25P03: this process stood still for so long that the server has rolled back.
+		return pg.Code == "40001" || pg.Code == "40P01" || pg.Code == "22012" || pg.Code == "25P03"
 	}
 	var lite *sqlite.Error
 	return errors.As(err, &lite) && lite.Code()&0xff == sqlite3.SQLITE_BUSY
