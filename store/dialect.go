@@ -107,8 +107,18 @@ func isAway(err error) bool {
 	var connect *pgconn.ConnectError
 	var net net.Error
 	var pg *pgconn.PgError
-	if errors.As(err, &pg) { // 08 connection, 53 resources, 57P shutdown
-		return isLocked(err) || len(pg.Code) == 5 && (pg.Code[:2] == "08" || pg.Code[:2] == "53" || pg.Code[:3] == "57P")
+	var lite *sqlite.Error
+	switch {
+	case errors.As(err, &pg): // 08 connection, 53 resources (a full disk), 57P shutdown, 58 the machine beneath
+		return isLocked(err) || len(pg.Code) == 5 &&
+			(pg.Code[:2] == "08" || pg.Code[:2] == "53" || pg.Code[:2] == "58" || pg.Code[:3] == "57P")
+	case errors.As(err, &lite):
+		return awayCodes[lite.Code()&0xff]
 	}
 	return errors.As(err, &connect) || errors.As(err, &net) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF)
 }
+
+// awayCodes are SQLite's errors of the disk beneath it. What failed was rolled
+// back; it can be tried again when there is room, or when the disk is back.
+var awayCodes = map[int]bool{sqlite3.SQLITE_FULL: true, sqlite3.SQLITE_IOERR: true, sqlite3.SQLITE_CANTOPEN: true,
+	sqlite3.SQLITE_READONLY: true, sqlite3.SQLITE_PROTOCOL: true}
