@@ -26,6 +26,7 @@
 //	notice/     who is told of what has happened: webhooks
 //	store/      every SQL statement, for SQLite and PostgreSQL
 //	api/        JSON over HTTP (OpenAPI 3.1); client/ is the Go client
+//	web/check/  the page at which anybody verifies a receipt
 //	cmd/mianmi/ flags, configuration, wiring
 //
 // A package may import only what layout_test.go allows.

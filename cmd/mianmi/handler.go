@@ -1,9 +1,12 @@
 package main
 
 import (
+	"net/http"
+
 	"github.com/mianmi/mianmi/api"
 	"github.com/mianmi/mianmi/idempotency"
 	"github.com/mianmi/mianmi/store"
+	"github.com/mianmi/mianmi/web/check"
 )
 
 // newHandler is the API over the services.
@@ -15,3 +18,21 @@ func newHandler(a *app, s *services, db *store.DB, t *tuning) (*api.Server, erro
 		Rules: s.rules, Keys: s.keys, Clock: a.clock, Random: a.random, Log: a.log,
 	}, api.Config{LoginsMax: t.LoginsMax, TrustedProxies: t.TrustedProxies, Metrics: s.metrics})
 }
+
+// front is all that serve answers: the API, and the pages beside it.
+type front struct {
+	http.Handler
+	api *api.Server
+}
+
+func newFront(a *app, s *services) front {
+	mux := http.NewServeMux()
+	page := check.Handler(check.Parts{Receipts: s.receipts, Log: s.log, Random: a.random, Errors: a.log})
+	mux.Handle("/check", page)
+	mux.Handle("/check/", page)
+	mux.Handle("/", s.handler)
+	return front{mux, s.handler}
+}
+
+// Stop ends what waits for news.
+func (f front) Stop() { f.api.Stop() }

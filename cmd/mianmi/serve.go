@@ -106,7 +106,7 @@ func (c *serveCmd) open(ctx context.Context, a *app) (n *node, err error) {
 // serve answers requests until ctx ends, finishes what has begun, and closes
 // the database last.
 func (n *node) serve(ctx context.Context) error {
-	err := n.cmd.serve(ctx, n.app, n.listener, newHealth(n.db), n.services.handler)
+	err := n.cmd.serve(ctx, n.app, n.listener, newHealth(n.db), newFront(n.app, n.services))
 	return errors.Join(err, n.stopMetrics(), n.close())
 }
 
