@@ -52,7 +52,7 @@ var mayImport = map[string][]string{
 	"store":               append([]string{"channel"}, domain...),                                                                                 // postings are written as they are
 	"store/pgtest":        {},
 	"store/storetest":     append([]string{"store", "store/pgtest", "channel", "channel/wallet", "pinfree/packs", "pinfree/compare"}, domain...),
-	"torture":             {"*"}, // tests alone: whole services, several processes, kill -9
+	"torture":             {"*"}, // drives whole servers and looks into their databases; run by cmd
 	"fleet":               {"mianmi", "money", "secret", "evidence", "terminal", "terminal/protocol", "payment", "update"},
 	"agent":               {"mianmi", "money", "terminal/protocol", "api/client", "web/ui", "web/static", "update"}, // payments are the API's, so is their client
 	"update":              {"mianmi"},                                                                               // TUF repositories and their client: host and terminal

@@ -10,9 +10,9 @@ import (
 )
 
 const (
-	peopleMax = 4
-	shopsMax  = 2
-	ordersMax = 60 // few, so that many requests repeat one
+	planPeopleMax = 4
+	shopsMax      = 2
+	ordersMax     = 60 // few, so that many requests repeat one
 )
 
 // step is one thing that happens in every world.
@@ -25,11 +25,11 @@ type step struct {
 	n      int64
 	flag   bool
 	after  time.Duration
-	asks   []ask
+	asks   []purchase
 }
 
-// ask is a request for a payment, in words that every world has.
-type ask struct {
+// purchase is a request for a payment, in words that every world has.
+type purchase struct {
 	person   int
 	terminal int // 0 full, 1 bare, 2 unknown
 	order    string
@@ -43,7 +43,7 @@ type ask struct {
 }
 
 // malformed asks are refused before they come to a lane.
-func (a ask) malformed() bool {
+func (a purchase) malformed() bool {
 	return a.minor == 0 || a.order == "not an order" || a.entry > pinfree.Typed || a.method == 0 || a.method == pinfree.DynamicQR
 }
 
@@ -52,7 +52,7 @@ func plan(r *rand.Rand, seq int) []step {
 	order := func() string { return fmt.Sprintf("s%d-%d", seq, r.IntN(ordersMax)) }
 	var steps []step
 	for range 8 + r.IntN(10) {
-		s := step{shop: r.IntN(shopsMax), person: r.IntN(peopleMax), order: order(), n: 1 + r.Int64N(60_00), flag: r.IntN(2) == 0, level: r.IntN(4)}
+		s := step{shop: r.IntN(shopsMax), person: r.IntN(planPeopleMax), order: order(), n: 1 + r.Int64N(60_00), flag: r.IntN(2) == 0, level: r.IntN(4)}
 		switch k := r.IntN(20); {
 		case k < 9:
 			s.kind = "group"
@@ -76,8 +76,8 @@ func plan(r *rand.Rand, seq int) []step {
 	return steps
 }
 
-func drawAsk(r *rand.Rand, seq int) ask {
-	a := ask{person: r.IntN(peopleMax), order: fmt.Sprintf("s%d-%d", seq, r.IntN(ordersMax)), currency: "CNY",
+func drawAsk(r *rand.Rand, seq int) purchase {
+	a := purchase{person: r.IntN(planPeopleMax), order: fmt.Sprintf("s%d-%d", seq, r.IntN(ordersMax)), currency: "CNY",
 		minor: []int64{1, 10_00, 18_00, 100_00, 299_99, 300_00, 300_01, 1000_00, 1000_01}[r.IntN(9)]}
 	if r.IntN(8) == 0 {
 		a.terminal = 1 + r.IntN(2)
@@ -112,8 +112,8 @@ func drawAsk(r *rand.Rand, seq int) ask {
 	return a
 }
 
-// request is the ask in the words of one world.
-func (w *world) request(a ask, shop int) payment.Request {
+// request is the purchase in the words of one world.
+func (w *world) request(a purchase, shop int) payment.Request {
 	s, p := w.shops[shop], w.people[a.person]
 	r := payment.Request{OrderNo: a.order, Amount: amount(a.minor, a.currency), Method: a.method, Entry: a.entry, CVM: a.cvm}
 	switch a.terminal {

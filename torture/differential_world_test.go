@@ -37,7 +37,7 @@ type world struct {
 
 func newWorld(t *testing.T, name, engine string, fastest, batched bool) *world {
 	t.Helper()
-	dsn := database(t, engine)
+	dsn := newDatabase(t, engine)
 	db := open(t, dsn)
 	w := &world{t: t, name: name, dsn: dsn, clock: storetest.NewClock(), names: map[string]string{}}
 	ledger := db.PlainLedger()
@@ -99,7 +99,7 @@ func (w *waiting) release() { w.once.Do(func() { close(w.ch) }) }
 // single asks for one payment after the other, in the order that a batch has:
 // whoever comes with the order number of one that was an error, and with other
 // content, is decided after the rest.
-func (w *world) single(actor mianmi.Actor, asks []ask, reqs []payment.Request) []payment.Result {
+func (w *world) single(actor mianmi.Actor, asks []purchase, reqs []payment.Request) []payment.Result {
 	out := make([]payment.Result, len(reqs))
 	var now, later []int
 	for i := range reqs {
@@ -123,7 +123,7 @@ func (w *world) single(actor mianmi.Actor, asks []ask, reqs []payment.Request) [
 }
 
 // group asks for all payments: as one batch, or one after the other.
-func (w *world) group(actor mianmi.Actor, asks []ask, reqs []payment.Request) []payment.Result {
+func (w *world) group(actor mianmi.Actor, asks []purchase, reqs []payment.Request) []payment.Result {
 	if w.gate == nil {
 		return w.single(actor, asks, reqs)
 	}
@@ -184,7 +184,7 @@ func (w *world) begin(seq int, freshShops bool) {
 			}
 		}
 	}
-	for i := range peopleMax {
+	for i := range planPeopleMax {
 		p, err := w.node.NewPerson(ctx, int64(300_00*(i+1)))
 		if err != nil {
 			w.t.Errorf("%s: %v", w.name, err)

@@ -89,8 +89,7 @@ func TestLinearizabilityCheckCanFail(t *testing.T) {
 			})
 			ask := func(ctx context.Context, o op) (reply, bool) { return s.do(ctx, o), true }
 			for seed := range uint64(20) {
-				history := record(t, []asker{ask}, seed)
-				if porcupine.CheckOperationsTimeout(model, history, time.Minute) == porcupine.Illegal {
+				if got, _ := record(t, []asker{ask}, seed).check(); got == porcupine.Illegal {
 					return
 				}
 			}
@@ -116,24 +115,25 @@ func linearSite(t *testing.T, engine string, wrap func(payment.Ledger) payment.L
 func checkHistories(t *testing.T, askers []asker, n int) {
 	t.Helper()
 	for seed := range uint64(n) {
-		history := record(t, askers, seed)
-		result, info := porcupine.CheckOperationsVerbose(model, history, time.Minute)
+		h := record(t, askers, seed)
+		result, draw := h.check()
 		if seed == 0 {
-			t.Log(counted(history))
+			t.Log(h.counted())
 		}
 		if result == porcupine.Ok {
 			continue
 		}
 		file := filepath.Join(t.ArtifactDir(), fmt.Sprintf("history-%d.html", seed))
-		if err := porcupine.VisualizePath(model, info, file); err != nil {
+		if err := draw(file); err != nil {
 			t.Error(err)
 		}
-		t.Fatalf("seed %d: %v, see %s: %s", seed, result, file, counted(history))
+		t.Fatalf("seed %d: %v, see %s: %s", seed, result, file, h.counted())
 	}
 }
 
 const (
-	payingClients  = 4
+	linearPeople   = 3
+	linearPayers   = 4
 	switchClients  = 3
 	paymentsEach   = 40
 	switchesEach   = 10
@@ -146,8 +146,12 @@ type recorder struct {
 	t     *testing.T
 	begin time.Time
 	mu    sync.Mutex
-	ops   []porcupine.Operation
+	got   history
 }
+
+// acts are the operations that throw or meet a switch, as a history has them.
+var acts = map[string]Kind{"pay": Pay, "payer off": PayerOff, "payer on": PayerOn, "agreement off": AgreementOff, "agreement on": AgreementOn,
+	"policy off": PolicyOff, "policy on": PolicyOn, "stop": StopPlaced, "lift stop": StopLifted, "lose": LossReported, "lift loss": LossLifted}
 
 // run asks and records. What did not happen is left out: it changed nothing.
 func (r *recorder) run(client int, ask asker, o op) reply {
@@ -157,20 +161,20 @@ func (r *recorder) run(client int, ask asker, o op) reply {
 	if !answered || got.Err != "" {
 		r.t.Errorf("%+v: %s, answered %v", o, got.Err, answered)
 	}
-	if got.Done && o.Kind != "new password" {
+	if kind, known := acts[o.Kind]; got.Done && known {
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		r.ops = append(r.ops, porcupine.Operation{ClientId: client, Input: o, Output: got, Call: call.Nanoseconds(), Return: end.Nanoseconds()})
+		r.got.add(client, Act{Kind: kind, Person: o.Person, Scope: o.Scope, Bare: o.Bare}, got.PinFree, call, end)
 	}
 	return got
 }
 
 // record runs clients at once. At its end everything is on again.
-func record(t *testing.T, askers []asker, seed uint64) []porcupine.Operation {
+func record(t *testing.T, askers []asker, seed uint64) *history {
 	t.Helper()
 	r := &recorder{t: t, begin: time.Now()}
 	var wg sync.WaitGroup
-	for c := range payingClients {
+	for c := range linearPayers {
 		rnd, ask := rand.New(rand.NewPCG(seed, uint64(c))), askers[c%len(askers)]
 		wg.Go(func() {
 			for i := range paymentsEach {
@@ -184,17 +188,17 @@ func record(t *testing.T, askers []asker, seed uint64) []porcupine.Operation {
 		rnd, ask := rand.New(rand.NewPCG(seed, uint64(100+c))), askers[(c+1)%len(askers)]
 		wg.Go(func() {
 			for range switchesEach {
-				r.throw(payingClients+c, ask, rnd)
+				r.throw(linearPayers+c, ask, rnd)
 			}
 		})
 	}
-	wg.Go(func() { r.freeze(payingClients+switchClients, askers[len(askers)-1]) })
+	wg.Go(func() { r.freeze(linearPayers+switchClients, askers[len(askers)-1]) })
 	wg.Wait()
 	for i := range scopesMax { // an opening that was overtaken may have left a policy off
 		for !r.run(0, askers[0], op{Kind: "policy on", Scope: i}).Done {
 		}
 	}
-	return r.ops
+	return &r.got
 }
 
 // throw switches something off and on again.

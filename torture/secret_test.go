@@ -32,7 +32,7 @@ func TestSecretsStayOut(t *testing.T) {
 	for _, engine := range engines {
 		t.Run(engine, func(t *testing.T) {
 			t.Parallel()
-			dsn := database(t, engine)
+			dsn := newDatabase(t, engine)
 			s := newStory(t, dsn)
 			s.tell()
 			where := map[string][]byte{"log": s.log.bytes(), "errors": []byte(strings.Join(s.errs, "\n"))}

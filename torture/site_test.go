@@ -95,17 +95,11 @@ func (s *site) populate(ctx context.Context, people int) (err error) {
 	return nil
 }
 
-// scopes are what policies and stops are about; those from fullOnly on
-// concern the full terminal alone.
+// scope is what a policy or stop is about, in the order of scopeNames.
 func (s *site) scope(i int) merchant.Scope {
 	return []merchant.Scope{merchant.Everything(), merchant.OfChannel("wallet"), merchant.OfMerchant(s.Shop.Merchant), merchant.OfStore(s.Shop.Store),
 		merchant.OfModel(s.Shop.Model), merchant.OfTerminal(s.Shop.Terminal)}[i]
 }
-
-const (
-	scopesMax = 6
-	fullOnly  = 4
-)
 
 // do runs one operation to its end.
 func (s *site) do(ctx context.Context, o op) (r reply) {

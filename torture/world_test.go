@@ -1,6 +1,3 @@
-// Package torture holds whole services to their promises under fire: the same
-// random requests on every engine, switches thrown while payments run, and
-// processes that are killed. It is tests alone.
 package torture
 
 import (
@@ -40,12 +37,12 @@ func setupOf(t *testing.T, ledger string) setup {
 	if s.OneBucket {
 		ledger = "postgres"
 	}
-	s.DSN = database(t, ledger)
+	s.DSN = newDatabase(t, ledger)
 	return s
 }
 
-// database makes an empty, migrated database and returns its address.
-func database(t *testing.T, engine string) string {
+// newDatabase makes an empty, migrated database and returns its address.
+func newDatabase(t *testing.T, engine string) string {
 	t.Helper()
 	dsn := "sqlite:" + filepath.Join(t.TempDir(), "mianmi.db")
 	if engine == "postgres" {

@@ -55,6 +55,9 @@ type cli struct {
 	Backup   backupCmd   `cmd:"" help:"Write a consistent, checked copy of an SQLite database to a file, also while the server runs." zh:"把 SQLite 数据库写成一份一致且经过核对的备份文件，服务运行时也可以。"`
 	CloseAll closeAllCmd `cmd:"" help:"Close PIN-free payment everywhere: for everything, and every policy, payer's switch and agreement by itself." zh:"关闭一切免密：全局，以及每一项策略、付款人开关和签约。"`
 	Version  versionCmd  `cmd:"" help:"Print the version." zh:"显示版本。"`
+
+	Torture     tortureCmd     `cmd:"" help:"Start servers of this program on an empty database, ill-treat them and check the promises; exit status 1 when one was broken." zh:"在空数据库上启动本程序的服务，施加各种故障并检验各项承诺；有承诺被破坏时退出码为 1。"`
+	TortureNode tortureNodeCmd `cmd:"" hidden:"" help:"A server of torture with a wrong clock or bounded files." zh:"torture 使用的服务：时钟错误或文件大小受限。"`
 }
 
 // shared are the flags that every subcommand takes.
