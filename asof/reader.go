@@ -72,6 +72,8 @@ var facets = map[string]facet{
 	"payer.password.locked":              thing,
 	"payer.password.unlocked":            thing,
 	"payer.password.reset_issued":        thing,
+	"payer.password.failed":              nothing, // these two have no number: nothing changed
+	"payer.password.verified":            nothing,
 	"payer.password.reset":               thing,
 	"payer.agreement.opened":             thing | belongs,
 	"payer.agreement.closed":             thing | belongs,
