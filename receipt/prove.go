@@ -72,7 +72,7 @@ func Fault(err error) mianmi.Text {
 	if !known {
 		part = same(e.Field)
 	}
-	return say("不符之处："+part.ZH+"（"+e.Field+" "+e.Msg+"）", "what does not fit: "+part.EN+" ("+e.Field+" "+e.Msg+")")
+	return say("不符之处："+part.ZH+"（"+e.Field+"）", "what does not fit: "+part.EN+" ("+e.Field+" "+e.Msg+")")
 }
 
 // cut takes the index off a field's name.

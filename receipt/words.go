@@ -84,6 +84,15 @@ var sentences = map[string]mianmi.Text{
 	"rule.pack.taken_back": {ZH: "{who}撤回了{what}的变更申请", EN: "{who} took back a proposed change of {what}"},
 	"rule.pack.lapsed":     {ZH: "{what}的一项变更申请因规则变动而失效", EN: "a proposed change of {what} lapsed, since the rules had changed"},
 
+	"webhook.created":        {ZH: "{who}创建了{what}", EN: "{who} created {what}"},
+	"webhook.changed":        {ZH: "{who}修改了{what}", EN: "{who} changed {what}"},
+	"webhook.paused":         {ZH: "{who}暂停了{what}", EN: "{who} paused {what}"},
+	"webhook.resumed":        {ZH: "{who}恢复了{what}", EN: "{who} resumed {what}"},
+	"webhook.removed":        {ZH: "{who}删除了{what}", EN: "{who} removed {what}"},
+	"webhook.replayed":       {ZH: "{who}要求{what}重新发送通知", EN: "{who} had {what} send its messages again"},
+	"webhook.secret.rotated": {ZH: "{who}更换了{what}的签名密钥", EN: "{who} replaced the signing secret of {what}"},
+	"webhook.gone":           {ZH: "{what}的接收方已永久拒收，停止发送", EN: "the receiver of {what} refused for good, and sending ended"},
+
 	"log.key.changed": {ZH: "{who}更换了透明日志的签名密钥，新旧密钥均已签字", EN: "{who} changed the key of the transparency log; the old key and the new one signed it"},
 }
 
@@ -118,6 +127,7 @@ var subjects = []struct {
 	{"tm", mianmi.Text{ZH: "终端 {id} ", EN: "terminal {id}"}},
 	{"sf", mianmi.Text{ZH: "员工 {id} ", EN: "staff member {id}"}},
 	{"ak", mianmi.Text{ZH: "接口密钥 {id} ", EN: "API key {id}"}},
+	{"wh", mianmi.Text{ZH: "通知地址 {id} ", EN: "webhook {id}"}},
 	{"rule_pack:", mianmi.Text{ZH: "规则包 {id} ", EN: "rule pack {id}"}},
 	{"log:", mianmi.Text{ZH: "日志 {id} ", EN: "log {id}"}},
 }
