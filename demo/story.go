@@ -59,7 +59,7 @@ func (s *story) tell(ctx context.Context) error {
 		title mianmi.Text
 		steps []step
 	}{
-		{t("一、付款人关闭免密", "One: the payer closes PIN-free"), []step{s.register, s.payFree, s.close, s.payAsks, s.confirm}},
+		{t("一、付款人关闭免密", "One: the payer closes PIN-free"), []step{s.register, s.payFree, s.close, s.receipt, s.payAsks, s.confirm}},
 		{t("二、门店与终端关闭免密", "Two: a store and a terminal close it"), []step{s.closeStore, s.storeAsks, s.otherStoreFree, s.closeTerminal, s.terminalAsks, s.openPlaces}},
 		{t("三、手机丢失", "Three: the phone is lost"), []step{s.reportLoss, s.frozenAsks, s.reset, s.lift}},
 		{t("四、重新开启", "Four: opening again"), []step{s.reopenRefused, s.reopen, s.coolingAsks, s.wait, s.freeAgain}},
