@@ -30,11 +30,13 @@ var problemTitles = map[string]mianmi.Text{
 	"unavailable":     {ZH: "暂时无法处理，请稍后再试", EN: "Not possible right now; try again"},
 
 	// Who is calling.
-	"bearer_missing": {ZH: "请先登录，或提供有效的密钥", EN: "Log in first, or send a valid API key"},
-	"bearer_invalid": {ZH: "登录已失效，请重新登录", EN: "The session or API key is not valid; log in again"},
-	"key_revoked":    {ZH: "密钥已失效", EN: "The API key is not valid any more"},
-	"login_failed":   {ZH: "登录信息有误，或多次输错已锁定", EN: "The login is wrong, or locked after several wrong tries"},
-	"no_session":     {ZH: "当前没有登录会话", EN: "There is no session to end"},
+	"bearer_missing":         {ZH: "请先登录，或提供有效的密钥", EN: "Log in first, or send a valid API key"},
+	"bearer_invalid":         {ZH: "登录已失效，请重新登录", EN: "The session or API key is not valid; log in again"},
+	"key_revoked":            {ZH: "密钥已失效", EN: "The API key is not valid any more"},
+	"terminal_key_revoked":   {ZH: "终端证书已吊销，请重新登记终端", EN: "The terminal's key was revoked; enrol the terminal again"},
+	"enrolment_code_invalid": {ZH: "登记码有误、已使用或已过期", EN: "The enrolment code is wrong, used or has expired"},
+	"login_failed":           {ZH: "登录信息有误，或多次输错已锁定", EN: "The login is wrong, or locked after several wrong tries"},
+	"no_session":             {ZH: "当前没有登录会话", EN: "There is no session to end"},
 
 	// Passwords.
 	"password_wrong":     {ZH: "支付密码错误", EN: "The payment password is wrong"},
@@ -100,6 +102,7 @@ var problemTitles = map[string]mianmi.Text{
 	"same_person":      {ZH: "须由另一人复核", EN: "A second person has to approve it"},
 	"not_independent": {ZH: "复核人与申请人必须相互独立：不得由一方创建或重置另一方的账户或密钥，也不得同由一人创建；店长或接口密钥的申请由平台人员复核",
 		EN: "Who approves must be independent of who proposed: neither made or reset the other's account or key, nor did one person make both; what a store manager or an API key proposes is approved by whoever runs this system"},
+	"too_many_webhooks":  {ZH: "推送地址过多", EN: "There are too many webhooks here"},
 	"too_many_proposals": {ZH: "待复核的申请过多", EN: "Too many proposals wait here"},
 	"rules_unchanged":    {ZH: "这些规则包已按此内容启用", EN: "These rule packs are in force as they are"},
 	"pack_version_old":   {ZH: "规则包版本低于启用中的版本", EN: "The rule pack's version is lower than the one in force"},
