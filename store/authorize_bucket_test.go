@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"database/sql"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -117,7 +118,7 @@ func (w *bucketWorld) count(t *testing.T, query string) (n int) {
 
 func (w *bucketWorld) check(t *testing.T) {
 	t.Helper()
-	for _, c := range storetest.Invariants {
+	for _, c := range slices.Concat(storetest.Invariants, storetest.Unsent) {
 		if n := w.count(t, c.Query); n != 0 {
 			t.Errorf("%s: %d rows", c.Name, n)
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -54,7 +55,7 @@ func TestDifferential(t *testing.T) {
 	var first []string
 	for i, w := range worlds {
 		rows := storetest.Inspect(t, w.dsn)
-		for _, c := range storetest.Invariants {
+		for _, c := range slices.Concat(storetest.Invariants, storetest.Unsent) {
 			var n int
 			if err := rows.QueryRowContext(t.Context(), c.Query).Scan(&n); err != nil || n != 0 {
 				t.Errorf("%s: %s: %d rows, %v", w.name, c.Name, n, err)

@@ -18,7 +18,7 @@ const (
 	Once     Promise = iota // what was acknowledged is there, once, as it was answered
 	Orders                  // no order number is charged twice
 	Balances                // every balance is the sum of what was acknowledged
-	Books                   // balances, payments, journal and messages agree
+	Books                   // balances, payments and journal agree
 	Off                     // no PIN-free payment after an acknowledged off
 	Linear                  // switches and payments have one order
 	Stands                  // an acknowledged change stands
@@ -33,7 +33,7 @@ var promiseTexts = [promises]mianmi.Text{
 	Once:     {ZH: "已确认的付款都在，且只有一笔，与当时的应答一致", EN: "acknowledged payments are there, once, as they were answered"},
 	Orders:   {ZH: "同一订单号至多扣款一次", EN: "no order number is charged twice"},
 	Balances: {ZH: "余额等于所有已确认收支之和", EN: "every balance is the sum of what was acknowledged"},
-	Books:    {ZH: "余额、付款、分录与消息相互一致", EN: "balances, payments, journal and messages agree"},
+	Books:    {ZH: "余额、付款与分录相互一致", EN: "balances, payments and journal agree"},
 	Off:      {ZH: "关闭一经确认，此后没有免密付款", EN: "no PIN-free payment after an acknowledged off"},
 	Linear:   {ZH: "开关与付款可排成唯一的先后次序（线性一致）", EN: "switches and payments have one order (linearizable)"},
 	Stands:   {ZH: "已确认的开关状态没有被改回", EN: "acknowledged switches stand as they were set"},
