@@ -164,9 +164,6 @@ func (b *broker) kick(id mianmi.TerminalID) error {
 // kickMax bounds the connections that one call ends: far more than a terminal has.
 const kickMax = 1024
 
-// connected counts connections.
-func (b *broker) connected() int { return b.srv.NumClients() }
-
 func (b *broker) stop() {
 	b.srv.Shutdown()
 	b.srv.WaitForShutdown()

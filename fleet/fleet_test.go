@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -202,9 +201,4 @@ func (d *device) mqtt(address string) (mqtt.Client, chan mqtt.Message, error) {
 	t := c.Connect()
 	t.WaitTimeout(20 * time.Second)
 	return c, got, t.Error()
-}
-
-func port(address string) string {
-	_, p, _ := net.SplitHostPort(address)
-	return "127.0.0.1:" + p
 }

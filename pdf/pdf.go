@@ -130,7 +130,7 @@ func (d *Document) Rows(size float64, rows ...Row) {
 			d.f.SetXY(margin+labelWide, top)
 		} else { // the label began a page
 			d.f.SetXY(margin+labelWide, margin)
-			page, top = d.f.PageNo(), margin
+			page = d.f.PageNo()
 		}
 		d.style(size, Black)
 		w := d.width() - labelWide

@@ -29,16 +29,16 @@ const (
 // scene is what the servers are asked about: one merchant with one store and
 // two terminals of two models, four people, staff, keys.
 type scene struct {
-	merchant               mianmi.MerchantID
-	terminal, bare         mianmi.TerminalID
-	scopes                 [scopesMax]client.Scope
-	pos, office, wallet    *caller
-	first, second          *caller // operators: one proposes, the other approves
-	people                 [peopleMax]*person
-	texts                  client.Texts
-	pin                    secret.PINKey
-	salt                   string // makes names of this run unlike those of others
-	peopleMade, loginsMade int
+	merchant            mianmi.MerchantID
+	terminal, bare      mianmi.TerminalID
+	scopes              [scopesMax]client.Scope
+	pos, office, wallet *caller
+	first, second       *caller // operators: one proposes, the other approves
+	people              [peopleMax]*person
+	texts               client.Texts
+	pin                 secret.PINKey
+	salt                string // makes names of this run unlike those of others
+	peopleMade          int
 }
 
 // caller is somebody who calls, with a token that may run out.

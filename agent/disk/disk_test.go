@@ -156,7 +156,7 @@ func TestDamageIsFound(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer lock.Close()
+	defer lock.Close() //nolint:errcheck // the test is over
 	if _, err := f.Load("state"); !errors.Is(err, disk.ErrNone) {
 		t.Fatalf("before the first save: %v", err)
 	}

@@ -124,7 +124,7 @@ const bodyMax = 1 << 19
 // posted checks what was sent by a browser that cannot check it itself.
 func (p Parts) posted(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, bodyMax)
-	if err := r.ParseMultipartForm(bodyMax); err != nil {
+	if err := r.ParseMultipartForm(bodyMax); err != nil { //nolint:gosec // bounded by the line above
 		p.draw(w, r, http.StatusUnprocessableEntity, view{Class: "bad", Bad: say(langOf(r), "没有收到凭证，或它过大。", "No receipt arrived, or it is too large.")})
 		return
 	}
