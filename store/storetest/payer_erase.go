@@ -23,7 +23,7 @@ func personErased(t *testing.T, d *desk) {
 	who := must(d.a.DB.Person(ctx, p.ID))(t)
 	// What people write where they should not: a phone number as a case's number,
 	// in an order, a refund and a top-up.
-	basis := payer.Basis{Method: payer.ByVideo, Ref: who.Phone[1:]}
+	basis := payer.Basis{Method: payer.ByVideo, Ref: who.Phone[3:]} // with the country, one in ten would pass for a card number
 	must(d.a.Payers.Close(ctx, Support, p.ID, basis))(t)
 	must(d.a.Payers.AddInstrument(ctx, Backend, p.ID, payer.NewInstrument{Scheme: "unionpay", Kind: "debit", Issuer: "icbc", Last4: "9753"}))(t)
 	r := p.Tap(d.Terminal, who.Phone[1:], 20_00)
