@@ -286,8 +286,8 @@ var Invariants = []Invariant{
 	{"a balance is negative", `SELECT count(*) FROM payer WHERE balance < 0`},
 }
 
-// Unsent are invariants of a database that no sender works on: it takes away
-// what was told to everybody who listens.
+// Unsent are invariants of a database in which somebody listens to everything
+// and no sender has taken a message away: without listeners none is written.
 var Unsent = []Invariant{
 	{"a payment has not one message for each change", `SELECT count(*) FROM payment p WHERE p.version <>
 		(SELECT count(*) FROM outbox o WHERE o.bucket = p.bucket AND o.subject = p.id)`},
