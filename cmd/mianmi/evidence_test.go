@@ -164,3 +164,41 @@ func TestEvidenceCheckByKey(t *testing.T) {
 		t.Errorf("without key and keys file: %+v", got)
 	}
 }
+
+// The log's key changes by hand in two steps, so that every node has the new
+// one before it signs; receipts from before hold, and lead on from the old key.
+func TestEvidenceChangeKey(t *testing.T) {
+	t.Parallel()
+	w := logged(t)
+	keys, err := secret.Load(filepath.Join(w.dir, "data", "keys.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := logKey(t, keys)
+	if got := w.run(t, "evidence", "change-key"); got.code != exitFailed || !strings.Contains(got.stderr, "in force already") {
+		t.Errorf("without a new key: %+v", got)
+	}
+	for _, step := range []string{"new-key", "change-key"} {
+		if got := w.run(t, "evidence", step); got.code != exitOK {
+			t.Fatalf("%s: %+v", step, got)
+		}
+	}
+	at, stop := w.start(t)
+	settled(t, at["metrics"])
+	if code := stop(); code != exitOK {
+		t.Fatalf("status %d", code)
+	}
+	if got := w.run(t, "evidence", "keys"); strings.Count(got.stdout, "\n") != 2 || !strings.Contains(got.stdout, old) || !strings.Contains(got.stdout, "now") {
+		t.Errorf("%+v", got)
+	}
+	if fault, tail := w.checked(t); fault != "" || tail != "ok" {
+		t.Errorf("found %q, the doctor says %q", fault, tail)
+	}
+	file := filepath.Join(w.dir, "receipt.json")
+	if got := w.run(t, "receipt", "get", w.entryOf(t, "log.key.changed"), "--out", file); got.code != exitOK {
+		t.Fatal(got.stderr)
+	}
+	if got := newWorld(t).run(t, "receipt", "verify", file, "--key="+old); got.code != exitOK || !strings.Contains(got.stdout, "changed the key of the transparency log") {
+		t.Errorf("%+v", got)
+	}
+}
