@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -100,7 +101,7 @@ func JoinRecords(records [][]byte) []byte {
 	var out []byte
 	for _, r := range records {
 		n := len(r)
-		out = append(out, byte(n>>24), byte(n>>16), byte(n>>8), byte(n))
+		out = binary.BigEndian.AppendUint32(out, uint32(n)) //nolint:gosec // a record has some hundred bytes
 		out = append(out, r...)
 	}
 	return out
