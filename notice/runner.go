@@ -45,7 +45,7 @@ type runner struct {
 	gone     bool
 	wait     time.Duration
 	renewed  time.Time
-	until    time.Time // end of this slice
+	until    time.Time // end of this slice, which begins with the first load: each slice sends something
 }
 
 // tried is what one try came to.
@@ -62,7 +62,7 @@ func (s *Sender) run(ctx context.Context, c Claimed, holder string) error {
 	now := s.clock.Now()
 	r := &runner{s: s, w: c.Webhook, failures: c.Failures, busy: map[string]bool{}, results: make(chan tried, c.Webhook.Parallel),
 		hold:    Holding{Webhook: c.Webhook.ID, Holder: holder, Lease: s.cfg.Lease, Version: c.Webhook.Version},
-		renewed: now, until: now.Add(s.cfg.Slice), quit: make(chan struct{})}
+		renewed: now, quit: make(chan struct{})}
 	var err error
 	if r.target, err = r.w.open(s.keys); err != nil {
 		return err
@@ -127,7 +127,7 @@ func (r *runner) loop(ctx, work context.Context) error {
 func (r *runner) tick(ctx context.Context) error {
 	r.dry = false
 	now := r.s.clock.Now()
-	if now.After(r.until) {
+	if !r.until.IsZero() && now.After(r.until) {
 		r.end()
 	}
 	if since := now.Sub(r.renewed); since < 0 || since > min(renewEvery, r.hold.Lease/3) {
@@ -168,6 +168,9 @@ func (r *runner) load(ctx context.Context) error {
 		return r.s.Outbox.Postpone(ctx, r.w.ID, behind)
 	}
 	r.queued = chains
+	if r.until.IsZero() {
+		defer func() { r.until = r.s.clock.Now().Add(r.s.cfg.Slice) }()
+	}
 	var all []Delivery
 	for _, c := range chains {
 		all = append(all, c...)

@@ -158,10 +158,17 @@ func await(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-// awaitMessages waits until a receiver has taken so many messages.
+// awaitMessages waits until a receiver has taken so many messages, as long as
+// they keep coming: slow is no fault, standing still is.
 func (h *hook) awaitMessages(t *testing.T, n int) {
 	t.Helper()
-	await(t, fmt.Sprintf("%d messages", n), func() bool { return h.Report().Messages >= n })
+	for have := h.Report().Messages; have < n; {
+		before := have
+		await(t, fmt.Sprintf("more than %d of %d messages", before, n), func() bool {
+			have = h.Report().Messages
+			return have > before
+		})
+	}
 }
 
 // settled waits until nothing of a webhook waits any more.
