@@ -27,6 +27,7 @@
 //	store/      every SQL statement, for SQLite and PostgreSQL
 //	api/        JSON over HTTP (OpenAPI 3.1); client/ is the Go client
 //	web/check/  the page at which anybody verifies a receipt
+//	torture/    real servers, killed and worse, held to the promises
 //	cmd/mianmi/ flags, configuration, wiring
 //
 // A package may import only what layout_test.go allows.

@@ -11,6 +11,11 @@ import (
 	"github.com/mianmi/mianmi/api/client"
 )
 
+// bounds are how long things may take.
+type bounds struct{ answer, attempt, comeBack time.Duration }
+
+var usualBounds = bounds{answerMax, attemptMax, comeBackMax}
+
 const (
 	// answerMax is how long a node that runs may take for an answer, whatever the
 	// database does: the API's deadline of 10 s, a write that had begun then and
@@ -54,7 +59,7 @@ func gaveUp(err error) bool { return errors.Is(err, errGaveUp) }
 // an answer, or errGaveUp.
 func (s *stage) ask(ctx context.Context, rnd *rand.Rand, a ask) (asked, error) {
 	out := asked{call: time.Since(s.begun)}
-	ctx, cancel := context.WithTimeout(ctx, comeBackMax)
+	ctx, cancel := context.WithTimeout(ctx, s.bounds.comeBack)
 	defer cancel()
 	for {
 		n := s.nodes[rnd.IntN(len(s.nodes))]
@@ -69,7 +74,7 @@ func (s *stage) ask(ctx context.Context, rnd *rand.Rand, a ask) (asked, error) {
 			return out, errGaveUp
 		case ctx.Err() != nil:
 			if s.ctx.Err() == nil {
-				s.verdict.broken(Recovers, "no definite answer in %v; at last: %v", comeBackMax, err)
+				s.verdict.broken(Recovers, "no definite answer in %v; at last: %v", s.bounds.comeBack, err)
 			}
 			return out, errGaveUp
 		}
@@ -84,7 +89,7 @@ func (s *stage) attempt(ctx context.Context, n *node, a ask) (err error, final b
 		return errors.New("the node is down"), false
 	}
 	begun := time.Now()
-	ctx, cancel := context.WithTimeout(ctx, attemptMax)
+	ctx, cancel := context.WithTimeout(ctx, s.bounds.attempt)
 	defer cancel()
 	if !a.patient {
 		var drop context.CancelFunc
@@ -94,7 +99,7 @@ func (s *stage) attempt(ctx context.Context, n *node, a ask) (err error, final b
 	err = a.do(ctx, a.who.as(api))
 	took := time.Since(begun)
 	well := n.well(life, begun)
-	if well && took > answerMax {
+	if well && took > s.bounds.answer {
 		s.verdict.broken(Answers, "node %d took %v: %v", n.n, took.Round(time.Millisecond), err)
 	}
 	var p *client.Problem

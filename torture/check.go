@@ -59,7 +59,7 @@ func (r *round) checkOffs() {
 	for _, p := range r.free {
 		for _, o := range r.offs {
 			if o.slot.concerns(p.act) && p.call >= o.from && (o.to == 0 || p.end <= o.to) {
-				r.verdict.broken(Off, "%s %s passed PIN-free from %v to %v, and %s was acknowledged as off at %v", p.act, p.what, p.call, p.end, o.slot.act(o.slot.kind), o.from)
+				r.verdict.broken(Off, "%s passed PIN-free from %v to %v, and %s was acknowledged as off at %v", p.act, p.call, p.end, o.slot.act(o.slot.kind), o.from)
 			}
 		}
 	}

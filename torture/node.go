@@ -206,6 +206,31 @@ func (n *node) well(life int, since time.Time) bool {
 	return n.cmd != nil && n.life == life && n.paused.IsZero() && n.rested.Before(since)
 }
 
+// watch notices what would make a wait look longer than it was: this program,
+// or a server, was stopped by somebody else (Ctrl-Z, a debugger, a frozen
+// container).
+func (s *stage) watch(ctx context.Context) {
+	const every = 200 * time.Millisecond
+	t := time.NewTicker(every)
+	defer t.Stop()
+	for last := time.Now(); ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+		slept := time.Since(last) > 10*every
+		last = time.Now()
+		for _, n := range s.nodes {
+			n.mu.Lock()
+			if n.cmd != nil && (slept || stopped(n.cmd.Process.Pid)) {
+				n.rested = last
+			}
+			n.mu.Unlock()
+		}
+	}
+}
+
 // log keeps the newest lines of a server's log, and what in it is a fault.
 type log struct {
 	mu     sync.Mutex

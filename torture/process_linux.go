@@ -1,7 +1,9 @@
 package torture
 
 import (
+	"bytes"
 	"fmt"
+	"os"
 	"os/exec"
 	"syscall"
 
@@ -34,4 +36,14 @@ func (n *node) unbind() error {
 		return fmt.Errorf("lift the bound of node %d: %w", n.n, err)
 	}
 	return nil
+}
+
+// stopped reports whether a process stands still by a signal (proc(5), stat).
+func stopped(pid int) bool {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return false
+	}
+	_, rest, _ := bytes.Cut(text, []byte(") ")) // the name may hold anything
+	return len(rest) > 0 && (rest[0] == 'T' || rest[0] == 't')
 }

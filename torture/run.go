@@ -71,6 +71,9 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 		return nil, err
 	}
 	defer s.close()
+	watching, unwatch := context.WithCancel(ctx)
+	defer unwatch()
+	go s.watch(watching)
 	if err := s.openShop(ctx); err != nil {
 		return nil, err
 	}

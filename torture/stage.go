@@ -44,6 +44,7 @@ type stage struct {
 	scene   *scene
 	begun   time.Time
 	ctx     context.Context //nolint:containedctx // of the whole run, for those who ask whether it has ended
+	bounds  bounds
 	answers atomic.Int64
 	verdict *verdict
 	tally   *tally
@@ -61,7 +62,7 @@ type stage struct {
 
 // newStage starts the servers, one after the other, and makes the scene.
 func newStage(ctx context.Context, cfg Config, v *verdict, t *tally) (*stage, error) {
-	s := &stage{cfg: cfg, target: cfg.Target, verdict: v, tally: t, begun: time.Now(), ctx: ctx, faults: map[Fault]int{},
+	s := &stage{cfg: cfg, target: cfg.Target, verdict: v, tally: t, begun: time.Now(), ctx: ctx, bounds: usualBounds, faults: map[Fault]int{},
 		stops: map[mianmi.StopID]int{}, facts: map[fact]int{}}
 	dsn := cfg.Target.DSN
 	if !cfg.Target.sqlite() && hasAny(cfg.Faults, DatabaseCut, DatabaseSlow, DatabaseAway) {
@@ -134,7 +135,6 @@ type round struct {
 type span struct {
 	act       Act
 	call, end time.Duration
-	what      string
 }
 
 // play runs one round: load, the strike in the middle of it, load again, and

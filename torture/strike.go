@@ -228,7 +228,7 @@ func (r *round) second(ctx context.Context) error {
 	}
 	defer n.kill()
 	rnd := r.rand(1<<15 + 1)
-	alone := &stage{cfg: r.cfg, nodes: []*node{n}, scene: r.scene, begun: r.begun, ctx: r.ctx, verdict: r.verdict, tally: r.tally, state: r.state}
+	alone := &stage{cfg: r.cfg, nodes: []*node{n}, scene: r.scene, begun: r.begun, ctx: r.ctx, bounds: r.bounds, verdict: r.verdict, tally: r.tally, state: r.state}
 	for i := range behind {
 		w := wish{order: fmt.Sprintf("r%ds%d", r.rounds, i), person: rnd.IntN(peopleMax), method: "card_tap", minor: 1}
 		got, at, err := (&round{stage: alone}).authorize(ctx, rnd, r.request(&w), false)

@@ -20,8 +20,8 @@ import (
 
 // tortureCmd starts servers of this program and ill-treats them.
 type tortureCmd struct {
-	Minutes float64  `placeholder:"M" default:"5" help:"Length of the run." zh:"运行的分钟数。"`
-	Rounds  int      `placeholder:"N" default:"0" help:"End after that many rounds, each with one fault; 0: when the minutes are over." zh:"运行多少轮（每轮一次故障）后结束；0 表示到时间为止。"`
+	Minutes float64  `placeholder:"M" help:"Length of the run; by default as long as the rounds take, or 5 minutes." zh:"运行的分钟数；默认到规定的轮数跑完为止，未规定轮数时为 5 分钟。"`
+	Rounds  int      `placeholder:"N" help:"End after that many rounds, each with one fault." zh:"运行多少轮（每轮一次故障）后结束。"`
 	Seed    uint64   `placeholder:"N" default:"0" help:"Seed of everything that is drawn by chance; 0 takes a new one. It is printed." zh:"所有随机选择的种子；0 表示另取一个。种子会显示出来。"`
 	Nodes   int      `placeholder:"K" default:"1" help:"Servers on one PostgreSQL, up to 8." zh:"共用一个 PostgreSQL 的服务个数，最多 8。"`
 	Faults  []string `placeholder:"NAME,…" help:"Faults to choose from; by default all that this machine and database allow: kill, kill-all, pause, clock, second, database-cut, database-slow, database-away, database-stop, disk-full." zh:"从哪些故障中选择；默认为本机和数据库允许的全部：kill、kill-all、pause、clock、second、database-cut、database-slow、database-away、database-stop、disk-full。"`
@@ -33,12 +33,15 @@ type tortureCmd struct {
 // Validate is called by kong once every flag is set.
 func (c *tortureCmd) Validate() error {
 	switch {
-	case c.Minutes <= 0 || c.Minutes > 7*24*60:
-		return errors.New("--minutes: want above 0 and at most a week")
+	case c.Minutes < 0 || c.Minutes > 7*24*60:
+		return errors.New("--minutes: want at most a week, 10080")
 	case c.Rounds < 0 || c.Rounds > 1_000_000:
 		return errors.New("--rounds: want 0 to 1000000")
 	case c.Nodes < 1 || c.Nodes > 8:
 		return errors.New("--nodes: want 1 to 8")
+	}
+	if c.Minutes == 0 && c.Rounds == 0 {
+		c.Minutes = 5
 	}
 	c.chosen = torture.AllFaults
 	if len(c.Faults) > 0 {
