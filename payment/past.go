@@ -150,10 +150,10 @@ func (p *Past) factsThen(cvm pinfree.CVM, risk string) *pinfree.Facts {
 func (p *Past) layersThen() []pinfree.Layer {
 	var out []pinfree.Layer
 	for _, w := range p.Reasons {
-		ofPacks := w.Rule != "" || w.Layer == pinfree.LayerNone || w.Layer == pinfree.LayerRegulation || w.Layer == pinfree.LayerScheme
+		ofPacks := w.Rule != "" && w.Layer != pinfree.LayerPosture || w.Layer == pinfree.LayerNone || w.Layer == pinfree.LayerRegulation || w.Layer == pinfree.LayerScheme
 		if !ofPacks && w.Reason < pinfree.WithinLimits {
 			out = append(out, pinfree.Layer{Kind: w.Layer, ID: w.ID, Version: w.Version, State: pinfree.Off, Because: w.Reason,
-				Refuse: w.Reason < pinfree.PayerFrozen})
+				Rule: w.Rule, At: w.At, Refuse: w.Reason < pinfree.PayerFrozen})
 		}
 	}
 	return out

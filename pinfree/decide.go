@@ -32,6 +32,7 @@ type verdict struct {
 	tightest Why  // the rule limit with the least room left
 	narrow   bool // tightest is set
 	oneOff   *Layer
+	alone    *Layer // the host's word alone keeps the terminal's setting
 }
 
 // incomplete names what must be there and is not; nil when all is there.
@@ -66,11 +67,17 @@ func (v *verdict) stepUp(w Why) {
 
 // layer hears one who has a say.
 func (v *verdict) layer(in *Input, l *Layer) {
-	why := Why{Layer: l.Kind, ID: l.ID, Version: l.Version, Reason: l.Because}
+	why := Why{Layer: l.Kind, ID: l.ID, Version: l.Version, Reason: l.Because, Rule: l.Rule}
+	if l.At != 0 {
+		why.At, why.Decided = l.At, in.At.Unix()
+	}
 	switch l.State {
 	case On:
 		if l.Kind == LayerPayer && l.Because == OneOffAllowance {
 			v.oneOff = l
+		}
+		if l.Because == HostAlone {
+			v.alone = l
 		}
 		v.limits(in, l)
 	case Off:
@@ -229,6 +236,9 @@ func (v *verdict) decision(in *Input) Decision {
 	if v.oneOff != nil {
 		why.Reason, why.ID, why.Version = OneOffAllowance, v.oneOff.ID, v.oneOff.Version
 	}
+	if l := v.alone; l != nil {
+		return Decision{Outcome: PinFree, Reasons: []Why{why, {Reason: HostAlone, Layer: l.Kind, ID: l.ID, Version: l.Version}}}
+	}
 	return Decision{Outcome: PinFree, Reasons: []Why{why}}
 }
 
@@ -244,7 +254,7 @@ func compareWhy(a, b Why) int {
 	}
 	return cmp.Or(cmp.Compare(a.Layer, b.Layer), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Rule, b.Rule),
 		cmp.Compare(a.Version, b.Version), cmp.Compare(a.Currency, b.Currency),
-		cmp.Compare(a.Limit, b.Limit), cmp.Compare(a.Actual, b.Actual))
+		cmp.Compare(a.Limit, b.Limit), cmp.Compare(a.Actual, b.Actual), cmp.Compare(a.At, b.At), cmp.Compare(a.Decided, b.Decided))
 }
 
 // tighter reports whether w leaves less room than o: the higher share of its

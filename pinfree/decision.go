@@ -162,11 +162,14 @@ type Why struct {
 	Layer   LayerKind
 	ID      string // which merchant, store, terminal …; empty for payer and packs
 	Version int64  // of that layer's setting
-	Rule    string // "pack/limit" for rule packs
+	Rule    string // "pack/limit" for rule packs, "posture/rule" for checks of a terminal
 	Limit   int64  // minor units or a number of payments; 0 when there is none
 	Actual  int64  // what it was compared with
 	// Currency of Limit and Actual; empty when they are numbers of payments.
 	Currency money.Currency
+	// At is the instant that the reason speaks of ("the setting of 12:04"), and
+	// Decided that of the decision, in Unix seconds; 0 when it speaks of none.
+	At, Decided int64
 }
 
 // Audience is who reads a reason.

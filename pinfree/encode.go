@@ -23,12 +23,15 @@ type record struct {
 	Limit    int64          `json:"m,omitempty"`
 	Actual   int64          `json:"a,omitempty"`
 	Currency money.Currency `json:"c,omitempty"` // of limit and actual
+	At       int64          `json:"t,omitempty"` // instant that it speaks of, Unix seconds
+	Decided  int64          `json:"d,omitempty"` // instant of the decision, beside At
 }
 
 // EncodeReasons returns reasons as they are stored and hashed: a JSON array,
 // binding reason first, without spaces ("[]" for none). Keys: r reason, l layer
 // (numbers, see Reason and LayerKind), i id, v version, u rule, m limit, a
-// actual, c currency.
+// actual, c currency, t instant that the reason speaks of and d that of the
+// decision beside it (Unix seconds).
 func EncodeReasons(reasons []Why) []byte {
 	return AppendReasons(make([]byte, 0, 2+160*len(reasons)), reasons)
 }
@@ -50,6 +53,8 @@ func AppendReasons(dst []byte, reasons []Why) []byte {
 		dst = appendNumber(dst, `,"m":`, w.Limit)
 		dst = appendNumber(dst, `,"a":`, w.Actual)
 		dst = appendText(dst, `,"c":`, string(w.Currency))
+		dst = appendNumber(dst, `,"t":`, w.At)
+		dst = appendNumber(dst, `,"d":`, w.Decided)
 		dst = append(dst, '}')
 	}
 	return append(dst, ']')

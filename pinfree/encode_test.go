@@ -24,6 +24,8 @@ func TestEncodeReasons(t *testing.T) {
 			{Reason: RulePerPaymentLimit, Layer: LayerScheme, Rule: "p/l", Limit: 300000, Actual: 310000, Currency: "CNY"},
 			{Reason: MethodNeedsPIN},
 		}, `[{"r":118,"l":2,"u":"p/l","m":300000,"a":310000,"c":"CNY"},{"r":128}]`},
+		{"an instant", []Why{{Reason: TerminalBehind, Layer: LayerPosture, ID: "tm1", Version: 6, At: 1772337871, Decided: 1772338000}},
+			`[{"r":129,"l":12,"i":"tm1","v":6,"t":1772337871,"d":1772338000}]`},
 		{"what must be escaped", []Why{{Reason: 1, ID: "a\"\\\n店"}}, `[{"r":1,"i":"a\"\\\n店"}]`},
 	}
 	for _, tt := range tests {

@@ -42,6 +42,10 @@ type Layer struct {
 	// Because explains an Off or Unknown state more closely than the layer's
 	// kind does (frozen by a loss report, cooling-off, no attestation …).
 	Because Reason
+	// Rule is which of several conditions Because is about ("posture/tls"), and At
+	// the instant that it speaks of, in Unix seconds; empty and 0 for none.
+	Rule string
+	At   int64
 	// Refuse makes an Off state a refusal in place of a step-up (a method that
 	// the terminal may not take at all).
 	Refuse bool

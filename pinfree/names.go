@@ -197,8 +197,11 @@ var reasonNames = [...]struct {
 	{CurrencyNotCovered, "currency_not_covered"},
 	{LayerUnknown, "layer_unknown"},
 	{MethodNeedsPIN, "method_needs_pin"},
+	{TerminalBehind, "terminal_behind"}, {TerminalLeaseOver, "terminal_lease_over"}, {TerminalNeverProved, "terminal_never_proved"},
+	{TerminalRevoked, "terminal_revoked"}, {TerminalFellBack, "terminal_fell_back"}, {TerminalDrifted, "terminal_drifted"},
+	{TerminalClosedItself, "terminal_closed_itself"},
 	{WithinLimits, "within_limits"},
 	{OneOffAllowance, "one_off_allowance"},
 	{AlreadyVerified, "already_verified"},
-	{ConfirmedOnPhone, "confirmed_on_phone"},
+	{ConfirmedOnPhone, "confirmed_on_phone"}, {HostAlone, "host_alone"},
 }

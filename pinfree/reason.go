@@ -50,9 +50,20 @@ const (
 	LayerUnknown        Reason = 127 // a layer's state is not known
 	MethodNeedsPIN      Reason = 128 // chip and stripe always ask for the PIN
 
+	// What a terminal has not proved (docs/adr/0009). TerminalUnproved stays for
+	// what fits none of these.
+	TerminalBehind       Reason = 129 // proved, but not the newest tightening; At: of that one
+	TerminalLeaseOver    Reason = 130 // the last proof does not count any more; At: since when
+	TerminalNeverProved  Reason = 131
+	TerminalRevoked      Reason = 132 // its key was taken back; At: when
+	TerminalFellBack     Reason = 133 // runs an older setting than it has proved before
+	TerminalDrifted      Reason = 134 // runs what nobody asked for; At: since when
+	TerminalClosedItself Reason = 135 // says that it takes no PIN-free payment: its menu, or its own checks
+
 	// Allowed.
 	WithinLimits     Reason = 200 // every layer allows it
 	OneOffAllowance  Reason = 201 // the payer allowed this one in advance
 	AlreadyVerified  Reason = 202 // the payer had authenticated unasked
 	ConfirmedOnPhone Reason = 203 // dynamic QR, confirmed with the password
+	HostAlone        Reason = 204 // beside the first: the terminal proves nothing, the setting is the host's alone
 )

@@ -3,6 +3,7 @@ package pinfree
 import (
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -33,6 +34,8 @@ func (w Why) WordsIn(l mianmi.Lang, a Audience, name string) string {
 //	{ask}             the request for a PIN that suits the audience
 //	{id} {version}    whose setting
 //	{rule} {layer}    pack and limit; who has this say
+//	{time}            the instant that the reason speaks of, in the payer's zone
+//	{fault}           what is wrong with the terminal: the name, when a rule gives one
 func (w Why) fill(text string, a Audience, l mianmi.Lang, name string) string {
 	if open, end := strings.IndexByte(text, '['), strings.IndexByte(text, ']'); open >= 0 && end > open {
 		inner := ""
@@ -40,6 +43,13 @@ func (w Why) fill(text string, a Audience, l mianmi.Lang, name string) string {
 			inner = text[open+1 : end]
 		}
 		text = text[:open] + inner + text[end+1:]
+	}
+	fault := ""
+	if w.Reason == PostureUnsafe && w.Rule != "" {
+		name, fault = "", name
+	}
+	if fault == "" {
+		fault = noFault.In(l)
 	}
 	if name == "" {
 		name = w.generalName().In(l)
@@ -54,7 +64,12 @@ func (w Why) fill(text string, a Audience, l mianmi.Lang, name string) string {
 		}
 		var key string
 		key, text, _ = strings.Cut(rest, "}")
-		b.WriteString(w.value(key, a, l, name))
+		switch key {
+		case "fault":
+			b.WriteString(fault)
+		default:
+			b.WriteString(w.value(key, a, l, name))
+		}
 	}
 }
 
@@ -83,6 +98,8 @@ func (w Why) value(key string, a Audience, l mianmi.Lang, name string) string {
 		return strconv.FormatInt(w.Version, 10)
 	case "rule":
 		return w.Rule
+	case "time":
+		return w.instant(l)
 	case "layer":
 		return layerWords[min(int(w.Layer), len(layerWords)-1)].In(l)
 	}
@@ -127,6 +144,28 @@ func (w Why) generalName() mianmi.Text {
 	case LayerPayer, LayerAgreement, LayerStop, LayerRisk:
 	}
 	return layerWords[min(int(w.Layer), len(layerWords)-1)]
+}
+
+// noFault stands in when nobody says what is wrong with a terminal.
+var noFault = mianmi.Text{ZH: "未通过安全检查", EN: "it fails a check"}
+
+// instant is a time of day, with its date when that is not the decision's.
+func (w Why) instant(l mianmi.Lang) string {
+	if w.At == 0 {
+		return mianmi.Text{ZH: "此前", EN: "an earlier time"}.In(l)
+	}
+	zone := noRules.zones[0]
+	at, decided := time.Unix(w.At, 0).In(zone), time.Unix(w.Decided, 0).In(zone)
+	y, m, d := at.Date()
+	y2, m2, d2 := decided.Date()
+	layout := mianmi.Text{ZH: "15:04", EN: "15:04"}
+	switch {
+	case y != y2:
+		layout = mianmi.Text{ZH: "2006 年 1 月 2 日 15:04", EN: "15:04 on 2 January 2006"}
+	case m != m2 || d != d2:
+		layout = mianmi.Text{ZH: "1 月 2 日 15:04", EN: "15:04 on 2 January"}
+	}
+	return at.Format(layout.In(l))
 }
 
 func capital(s string) string {

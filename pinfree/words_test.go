@@ -104,6 +104,21 @@ func TestWords(t *testing.T) {
 		{"why no PIN was asked", Why{Reason: WithinLimits, Rule: "p/l", Limit: 10, Actual: 8}, ForPayer, "付款码当日免密笔数", mianmi.Text{
 			ZH: "这笔付款在免密限额内，无需密码（付款码当日免密笔数：8 笔，上限 10 笔）。",
 			EN: "This payment was within the PIN-free limits, so no PIN was asked (付款码当日免密笔数: 8 payments, limit 10 payments)."}},
+		{"a setting of today", Why{Reason: TerminalBehind, Layer: LayerPosture, At: 1772337840, Decided: 1772338000}, ForPayer, "收银台", mianmi.Text{
+			ZH: "收银台尚未证实 12:04 的设置，请输入支付密码。",
+			EN: "收银台 has not confirmed the setting of 12:04; please enter your payment password or PIN."}},
+		{"a setting of yesterday", Why{Reason: TerminalBehind, Layer: LayerPosture, At: 1772251440, Decided: 1772338000}, ForPayer, "", mianmi.Text{
+			ZH: "这台终端尚未证实 2 月 28 日 12:04 的设置，请输入支付密码。",
+			EN: "This terminal has not confirmed the setting of 12:04 on 28 February; please enter your payment password or PIN."}},
+		{"a lease of last year", Why{Reason: TerminalLeaseOver, Layer: LayerPosture, ID: "tm1", Version: 7, At: 1766980800, Decided: 1772338000}, ForSupport, "", mianmi.Text{
+			ZH: "终端 tm1 的租约已于 2025 年 12 月 29 日 12:00 到期，最后证实版本 7。",
+			EN: "The lease of terminal tm1 ran out at 12:00 on 29 December 2025; it last proved version 7."}},
+		{"what is wrong with a terminal", Why{Reason: PostureUnsafe, Layer: LayerPosture, ID: "tm1", Rule: "posture/open_wifi"}, ForCashier, "连接的是不加密的公共 Wi-Fi", mianmi.Text{
+			ZH: "本终端不符合安全要求：连接的是不加密的公共 Wi-Fi；请顾客输入密码。",
+			EN: "This terminal is not safe enough: 连接的是不加密的公共 Wi-Fi. For now please ask the customer for the password or PIN."}},
+		{"what is wrong, for the payer", Why{Reason: PostureUnsafe, Layer: LayerPosture, Rule: "posture/open_wifi"}, ForPayer, "open", mianmi.Text{
+			ZH: "为保障安全，这台终端暂不支持免密支付，请输入支付密码。",
+			EN: "For your safety PIN-free payment is not available on this terminal now; please enter your payment password or PIN."}},
 		{"no limit, no brackets", Why{Reason: WithinLimits, Rule: "p"}, ForPayer, "", mianmi.Text{
 			ZH: "这笔付款在免密限额内，无需密码。", EN: "This payment was within the PIN-free limits, so no PIN was asked."}},
 	}

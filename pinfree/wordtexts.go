@@ -102,8 +102,8 @@ var wordsOf = map[Reason][3]mianmi.Text{
 	},
 	PostureUnsafe: {
 		{ZH: "为保障安全，{name}暂不支持免密支付，{ask}。", EN: "For your safety PIN-free payment is not available on {name} now; {ask}."},
-		{ZH: "本终端的系统或网络不符合安全要求，请更新或换网络；{ask}。", EN: "This terminal's software or network is not safe enough; update it or change the network. For now {ask}."},
-		{ZH: "终端 {id} 的固件、网络或检查结果不满足免密要求。", EN: "Terminal {id} fails the requirements on firmware, network or checks."},
+		{ZH: "本终端不符合安全要求：{fault}；{ask}。", EN: "This terminal is not safe enough: {fault}. For now {ask}."},
+		{ZH: "终端 {id} 不满足免密要求：{fault}（规则 {rule}）。", EN: "Terminal {id} fails a requirement: {fault} (rule {rule})."},
 	},
 	RiskStepUp: {
 		{ZH: "为保障资金安全，这笔付款需要确认，{ask}。", EN: "To keep your money safe this payment needs your confirmation; {ask}."},
@@ -179,6 +179,46 @@ var wordsOf = map[Reason][3]mianmi.Text{
 		{ZH: "这种付款方式一律验证密码，{ask}。", EN: "This way of paying always needs a PIN; {ask}."},
 		{ZH: "插卡、刷卡和动态二维码一律验证，{ask}。", EN: "Chip, stripe and dynamic QR code always need verification; {ask}."},
 		{ZH: "插卡、刷卡或动态二维码付款，一律验证。", EN: "Chip, stripe or dynamic QR code: always authenticated."},
+	},
+	TerminalBehind: {
+		{ZH: "{name}尚未证实 {time} 的设置，{ask}。", EN: "{Name} has not confirmed the setting of {time}; {ask}."},
+		{ZH: "本终端尚未证实 {time} 的设置，请联网或重启；{ask}。", EN: "This terminal has not confirmed the setting of {time}; connect or restart it. For now {ask}."},
+		{ZH: "终端 {id} 已证实版本 {version}，早于 {time} 收紧的设置。", EN: "Terminal {id} has proved version {version}, which is older than the tightening of {time}."},
+	},
+	TerminalLeaseOver: {
+		{ZH: "{name}自 {time} 起没有再证实设置，{ask}。", EN: "{Name} has not confirmed its settings since {time}; {ask}."},
+		{ZH: "本终端自 {time} 起没有再证实设置，请检查网络；{ask}。", EN: "This terminal has not confirmed its settings since {time}; check its network. For now {ask}."},
+		{ZH: "终端 {id} 的租约已于 {time} 到期，最后证实版本 {version}。", EN: "The lease of terminal {id} ran out at {time}; it last proved version {version}."},
+	},
+	TerminalNeverProved: {
+		{ZH: "{name}还没有证实过自己的设置，{ask}。", EN: "{Name} has never confirmed its settings; {ask}."},
+		{ZH: "本终端还没有证实过设置，请完成登记并联网；{ask}。", EN: "This terminal has never confirmed its settings; enrol and connect it. For now {ask}."},
+		{ZH: "终端 {id} 从未证实过设置。", EN: "Terminal {id} has never proved a setting."},
+	},
+	TerminalRevoked: {
+		{ZH: "暂时无法确认{name}的设置，{ask}。", EN: "The settings of {name} cannot be confirmed; {ask}."},
+		{ZH: "本终端的证书已吊销，请联系管理人员；{ask}。", EN: "This terminal's certificate was revoked; call whoever manages it. For now {ask}."},
+		{ZH: "终端 {id} 的证书已于 {time} 吊销。", EN: "The certificate of terminal {id} was revoked at {time}."},
+	},
+	TerminalFellBack: {
+		{ZH: "{name}退回了较早的设置，{ask}。", EN: "{Name} went back to an older setting; {ask}."},
+		{ZH: "本终端退回了较早的设置，请联网更新或重启；{ask}。", EN: "This terminal went back to an older setting; connect or restart it. For now {ask}."},
+		{ZH: "终端 {id} 退回到版本 {version}，而它已证实过更新的版本。", EN: "Terminal {id} fell back to version {version} after it had proved a newer one."},
+	},
+	TerminalDrifted: {
+		{ZH: "{name}运行的设置与要求不符，{ask}。", EN: "{Name} runs another setting than it should; {ask}."},
+		{ZH: "本终端运行的设置与要求不符，请联系管理人员；{ask}。", EN: "This terminal runs another setting than it should; call whoever manages it. For now {ask}."},
+		{ZH: "终端 {id} 自 {time} 起运行无人下达的设置（漂移）。", EN: "Terminal {id} runs what nobody asked for (drift) since {time}."},
+	},
+	TerminalClosedItself: {
+		{ZH: "{name}自身已关闭免密支付，{ask}。", EN: "{Name} has PIN-free payment off by itself; {ask}."},
+		{ZH: "本终端自身已关闭免密支付（菜单设置或自检），{ask}。", EN: "This terminal has PIN-free payment off by itself, by its menu or its own checks; {ask}."},
+		{ZH: "终端 {id} 报告自身不做免密支付（运行版本 {version}）。", EN: "Terminal {id} reports that it takes no PIN-free payment (it runs version {version})."},
+	},
+	HostAlone: {
+		{ZH: "{name}的免密设置只由主机执行，终端自身不出具证明。", EN: "The PIN-free setting of {name} is enforced by the host alone; the terminal proves nothing itself."},
+		{ZH: "本终端的免密设置只由主机执行，终端自身不出具证明。", EN: "This terminal's PIN-free setting is enforced by the host alone; the terminal proves nothing itself."},
+		{ZH: "终端 {id} 的机型不出具证明，免密设置只由主机执行。", EN: "Terminal {id} is of a model that proves nothing; its PIN-free setting is enforced by the host alone."},
 	},
 	WithinLimits: {
 		{ZH: "这笔付款在免密限额内，无需密码[（{name}：{actual}，上限 {limit}）]。", EN: "This payment was within the PIN-free limits, so no PIN was asked[ ({name}: {actual}, limit {limit})]."},
