@@ -15,10 +15,11 @@ const (
 	RoleAuditor            // reads everything, changes nothing
 	RoleAPIClient          // software with an API key: a POS, a back office
 	RoleSystem             // mianmi itself: workers, expiry, migration
+	RoleTerminal           // a terminal with its own key, for itself only
 )
 
 var roleNames = [...]string{"", "payer", "cashier", "store_manager", "merchant_admin", "support_agent",
-	"risk_analyst", "operator", "auditor", "api_client", "system"}
+	"risk_analyst", "operator", "auditor", "api_client", "system", "terminal"}
 
 // String returns the role's name as it stands in the API and the store.
 func (r Role) String() string {

@@ -99,9 +99,9 @@ func TestMakes(t *testing.T) {
 		mianmi.RoleMerchantAdmin: "cashier store_manager",
 		mianmi.RoleStoreManager:  "cashier",
 	}
-	for maker := mianmi.NoRole; maker <= mianmi.RoleSystem+1; maker++ {
+	for maker := mianmi.NoRole; maker <= mianmi.RoleTerminal+1; maker++ {
 		var made []string
-		for r := mianmi.NoRole; r <= mianmi.RoleSystem+1; r++ {
+		for r := mianmi.NoRole; r <= mianmi.RoleTerminal+1; r++ {
 			if Makes(maker, r) {
 				made = append(made, r.String())
 			}

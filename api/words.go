@@ -34,6 +34,8 @@ var problemTitles = map[string]mianmi.Text{
 	"bearer_invalid":         {ZH: "登录已失效，请重新登录", EN: "The session or API key is not valid; log in again"},
 	"key_revoked":            {ZH: "密钥已失效", EN: "The API key is not valid any more"},
 	"terminal_key_revoked":   {ZH: "终端证书已吊销，请重新登记终端", EN: "The terminal's key was revoked; enrol the terminal again"},
+	"terminal_key_in_use":    {ZH: "这个密钥属于另一台终端，请换一个新的", EN: "The key is another terminal's; make a new one"},
+	"terminal_revoked":       {ZH: "终端未登记，或证书已吊销", EN: "The terminal is not enrolled, or its certificate was revoked"},
 	"enrolment_code_invalid": {ZH: "登记码有误、已使用或已过期", EN: "The enrolment code is wrong, used or has expired"},
 	"login_failed":           {ZH: "登录信息有误，或多次输错已锁定", EN: "The login is wrong, or locked after several wrong tries"},
 	"no_session":             {ZH: "当前没有登录会话", EN: "There is no session to end"},

@@ -57,6 +57,10 @@ func (h *shop) AddKey(_ context.Context, id mianmi.TerminalID, k terminal.Key) e
 	return nil
 }
 
+func (h *shop) RenewKey(ctx context.Context, id mianmi.TerminalID, k terminal.Key) error {
+	return h.AddKey(ctx, id, k)
+}
+
 func (h *shop) set(id mianmi.TerminalID, key string, live bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -116,7 +116,7 @@ func (s *Service) enrol(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, "", err)
 		return
 	}
-	s.issue(r.Context(), w, id, in.CSR)
+	s.issue(r.Context(), w, certificateAsk{id, in.CSR, s.Terminals.AddKey})
 }
 
 func (s *Service) renew(w http.ResponseWriter, r *http.Request, p Peer) {
@@ -125,15 +125,22 @@ func (s *Service) renew(w http.ResponseWriter, r *http.Request, p Peer) {
 		s.fail(w, p.ID, err)
 		return
 	}
-	s.issue(r.Context(), w, p.ID, in.CSR)
+	s.issue(r.Context(), w, certificateAsk{p.ID, in.CSR, s.Terminals.RenewKey})
+}
+
+// certificateAsk asks for a certificate; keep notes its key.
+type certificateAsk struct {
+	id   mianmi.TerminalID
+	csr  []byte
+	keep func(ctx context.Context, id mianmi.TerminalID, k terminal.Key) error
 }
 
 // issue signs a certificate, and answers with it once its key is known to every node.
-func (s *Service) issue(ctx context.Context, w http.ResponseWriter, id mianmi.TerminalID, csr []byte) {
-	now := s.Clock.Now().UTC()
-	c, err := s.CA.IssueTerminal(s.Random, id, csr, now)
+func (s *Service) issue(ctx context.Context, w http.ResponseWriter, ask certificateAsk) {
+	now, id := s.Clock.Now().UTC(), ask.id
+	c, err := s.CA.IssueTerminal(s.Random, id, ask.csr, now)
 	if err == nil {
-		err = s.Terminals.AddKey(ctx, id, terminal.Key{ID: c.KeyID, Public: c.Public, Serial: c.Serial, IssuedAt: now, NotAfter: c.NotAfter})
+		err = ask.keep(ctx, id, terminal.Key{ID: c.KeyID, Public: c.Public, Serial: c.Serial, IssuedAt: now, NotAfter: c.NotAfter})
 	}
 	if err != nil {
 		s.fail(w, id, err)

@@ -25,7 +25,11 @@ type Terminals interface {
 	Deliver(ctx context.Context, id mianmi.TerminalID, have int64) (config []byte, version int64, err error)
 	// Report judges a signed report.
 	Report(ctx context.Context, id mianmi.TerminalID, signed []byte) (protocol.Receipt, error)
+	// AddKey keeps the key of an enrolment, after which the terminal has proved
+	// nothing; RenewKey one that the terminal itself asked for, and what it has
+	// proved stays.
 	AddKey(ctx context.Context, id mianmi.TerminalID, k terminal.Key) error
+	RenewKey(ctx context.Context, id mianmi.TerminalID, k terminal.Key) error
 	// KeyLive reports whether a key is one of the terminal's, not revoked and not
 	// past its time.
 	KeyLive(ctx context.Context, id mianmi.TerminalID, keyID string) (bool, error)

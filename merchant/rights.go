@@ -39,6 +39,7 @@ const (
 	ownStore
 	ownMerchant
 	anybodys
+	ownTerminal
 )
 
 type right struct {
@@ -54,6 +55,12 @@ var rights = map[mianmi.Role][actLast]right{
 	mianmi.RoleCashier: {
 		actSee:     {ownStore, of(LevelStore, LevelTerminal)},
 		actTighten: {ownStore, of(LevelTerminal)},
+	},
+	// Its menu: what it asks for beyond an OFF waits for a second person.
+	mianmi.RoleTerminal: {
+		actSee:     {ownTerminal, of(LevelTerminal)},
+		actTighten: {ownTerminal, of(LevelTerminal)},
+		actPropose: {ownTerminal, of(LevelTerminal)},
 	},
 	mianmi.RoleStoreManager: {
 		actSee:     {ownStore, of(LevelStore, LevelTerminal)},
@@ -120,6 +127,8 @@ func may(a mianmi.Actor, do act, l Level, p Place) bool {
 		return true
 	case ownMerchant:
 		return a.Merchant != "" && a.Merchant == p.Merchant
+	case ownTerminal:
+		return p.Terminal != "" && a.ID == string(p.Terminal)
 	case ownStore:
 		return a.Store != "" && a.Store == p.Store && a.Merchant == p.Merchant
 	}

@@ -117,4 +117,5 @@ func (s Scope) evidenceSubject() string {
 type Place struct {
 	Merchant mianmi.MerchantID
 	Store    mianmi.StoreID
+	Terminal mianmi.TerminalID // of a terminal's scope alone
 }

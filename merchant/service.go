@@ -230,7 +230,7 @@ func (s *Service) Store(ctx context.Context, actor mianmi.Actor, id mianmi.Store
 	if err != nil {
 		return Store{}, err
 	}
-	if err := check(actor, actSee, LevelStore, Place{st.Merchant, st.ID}); err != nil {
+	if err := check(actor, actSee, LevelStore, Place{Merchant: st.Merchant, Store: st.ID}); err != nil {
 		return Store{}, err
 	}
 	return st, nil
@@ -259,7 +259,7 @@ func (s *Service) Stores(ctx context.Context, actor mianmi.Actor, q StoreQuery) 
 func (s *Service) ChangeStore(ctx context.Context, actor mianmi.Actor, want Store) (Store, error) {
 	var after Store
 	err := s.records.ChangeStore(ctx, want.ID, func(before Store) (Store, evidence.Entry, error) {
-		if err := check(actor, actManage, LevelStore, Place{before.Merchant, before.ID}); err != nil {
+		if err := check(actor, actManage, LevelStore, Place{Merchant: before.Merchant, Store: before.ID}); err != nil {
 			return Store{}, evidence.Entry{}, err
 		}
 		after = before

@@ -53,7 +53,7 @@ func BenchmarkSite(b *testing.B) {
 		if !ok {
 			b.Fatal("no such terminal")
 		}
-		if layers = site.AppendLayers(layers[:0], ask); len(layers) != 4 {
+		if layers = site.AppendLayers(layers[:0], ask); len(layers) != 5 {
 			b.Fatal(len(layers))
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/mianmi/mianmi/merchant"
+	"github.com/mianmi/mianmi/terminal"
 )
 
 // Mark says when what a scope holds changed last, and when it was last made
@@ -72,4 +73,10 @@ func (s *Site) Concern(channels []string) Concern {
 		c.TightenedAt = time.UnixMicro(tightenedAt).UTC()
 	}
 	return c
+}
+
+// Need is what the terminal must have proved for PIN-free by this snapshot.
+func (s *Site) Need(channels []string) terminal.Need {
+	c := s.Concern(channels)
+	return terminal.Need{Tightened: c.Tightened, TightenedAt: c.TightenedAt, Judged: s.snapshot.Posture().Tightened}
 }

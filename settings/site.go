@@ -60,6 +60,13 @@ type Asked struct {
 	Channel string // name of the channel that it will go through
 	Method  pinfree.Method
 	Now     time.Time // decides which stops are live
+	// Proven is what the terminal has proved, read with the payment; nil: nothing.
+	Proven *terminal.Proven
+	// SettingsAlone leaves out what the terminal itself has proved: what is asked
+	// is what people have set.
+	SettingsAlone bool
+	// Channels are those that the terminal's payments go through; nil: Channel.
+	Channels []string
 }
 
 // EverythingID is the ID of the layer of the policy for everything. Its kind
@@ -68,7 +75,7 @@ const EverythingID = "everything"
 
 // LayersMax is how many layers a site without stops and with every method
 // accepted can have: room to give to AppendLayers.
-const LayersMax = ownLevels + 2
+const LayersMax = ownLevels + 3
 
 // AppendLayers appends what the site has to say to dst, for pinfree.Input.
 // Merchant, store, model and terminal are always there; everything and the
@@ -85,8 +92,46 @@ func (s *Site) AppendLayers(dst []pinfree.Layer, ask Asked) []pinfree.Layer {
 	for i := range s.own {
 		dst = s.own[i].appendTo(dst, &ask)
 	}
+	if !ask.SettingsAlone {
+		dst = s.appendProof(dst, &ask)
+	}
 	if !s.Model.Accepts(ask.Method) {
 		dst = append(dst, notAccepted(pinfree.LayerModel, string(s.Model.ID), 0))
+	}
+	return dst
+}
+
+// appendProof is what the terminal itself has proved: one layer when it is
+// believed, one for each doubt otherwise. A model that proves nothing has a
+// layer that says so and forbids nothing.
+func (s *Site) appendProof(dst []pinfree.Layer, ask *Asked) []pinfree.Layer {
+	layer := pinfree.Layer{Kind: pinfree.LayerPosture, ID: string(s.Terminal.ID), State: pinfree.On, Limits: pinfree.NoLimits()}
+	if s.Model.Proof == terminal.ByHost {
+		layer.Because = pinfree.HostAlone
+		return append(dst, layer)
+	}
+	channels := ask.Channels
+	if channels == nil {
+		channels = []string{ask.Channel}
+	}
+	var room [2]terminal.Doubt
+	doubts := ask.Proven.AppendDoubts(room[:0], s.Need(channels), ask.Now)
+	if ask.Proven != nil {
+		layer.Version = ask.Proven.Attested
+	}
+	if len(doubts) == 0 {
+		return append(dst, layer)
+	}
+	layer.State = pinfree.Off
+	for _, d := range doubts {
+		layer.Because, layer.Rule, layer.At = d.Reason, "", 0
+		if d.Rule != "" {
+			layer.Rule = terminal.PostureRule(d.Rule)
+		}
+		if !d.At.IsZero() {
+			layer.At = d.At.Unix()
+		}
+		dst = append(dst, layer)
 	}
 	return dst
 }

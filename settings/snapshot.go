@@ -226,6 +226,17 @@ func (s *Snapshot) Merchant(id mianmi.MerchantID) (merchant.Merchant, bool) {
 	return *m.thing, true
 }
 
+// HostAlone reports whether the terminal is known to be of a model that proves
+// nothing: that never changes.
+func (s *Snapshot) HostAlone(id mianmi.TerminalID) bool {
+	t := s.terminals.get(string(id))
+	if t == nil || t.thing == nil {
+		return false
+	}
+	md := s.models.row(t.model).thing
+	return md != nil && md.Proof == terminal.ByHost
+}
+
 // Counts says how much the snapshot holds, for metrics.
 func (s *Snapshot) Counts() (merchants, stores, terminals int) {
 	return s.merchants.count, s.stores.count, s.terminals.count

@@ -14,10 +14,10 @@ import (
 // selectPlace says where the thing of a level lies; channels and everything
 // have no row.
 var selectPlace = map[merchant.Level]string{
-	merchant.LevelMerchant: `SELECT id, '' FROM merchant WHERE id = $1`,
-	merchant.LevelStore:    `SELECT merchant, id FROM store WHERE id = $1`,
-	merchant.LevelModel:    `SELECT '', '' FROM model WHERE id = $1`,
-	merchant.LevelTerminal: `SELECT s.merchant, s.id FROM terminal t JOIN store s ON s.id = t.store WHERE t.id = $1`,
+	merchant.LevelMerchant: `SELECT id, '', '' FROM merchant WHERE id = $1`,
+	merchant.LevelStore:    `SELECT merchant, id, '' FROM store WHERE id = $1`,
+	merchant.LevelModel:    `SELECT '', '', '' FROM model WHERE id = $1`,
+	merchant.LevelTerminal: `SELECT s.merchant, s.id, t.id FROM terminal t JOIN store s ON s.id = t.store WHERE t.id = $1`,
 }
 
 // ScopePlace reads where a scope lies.
@@ -31,7 +31,7 @@ func readPlace(ctx context.Context, q querier, s merchant.Scope) (merchant.Place
 		return merchant.Place{}, nil
 	}
 	return readOne(ctx, q, s.Level.String(), func(scan scanner) (p merchant.Place, err error) {
-		err = scan(&p.Merchant, &p.Store)
+		err = scan(&p.Merchant, &p.Store, &p.Terminal)
 		return p, err
 	}, query, s.Subject)
 }

@@ -70,3 +70,14 @@ func TestTerminalKeys(t *testing.T) {
 		})
 	}
 }
+
+// Both engines keep the contract of the life of a terminal's setting.
+func TestTerminals(t *testing.T) {
+	t.Parallel()
+	for _, engine := range engines {
+		t.Run(engine, func(t *testing.T) {
+			t.Parallel()
+			storetest.Terminals(t, nodes(engine))
+		})
+	}
+}

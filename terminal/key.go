@@ -2,21 +2,20 @@ package terminal
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
+	"slices"
 	"time"
 
 	"github.com/mianmi/mianmi"
-	"github.com/mianmi/mianmi/evidence"
+	"github.com/mianmi/mianmi/terminal/protocol"
 )
 
 // Key is a public key that a terminal proves itself by: in TLS, and under its
 // reports. A terminal has several while it changes from one to the next.
 type Key struct {
 	ID        string // protocol.KeyID
-	Public    []byte // SubjectPublicKeyInfo, DER
+	Terminal  mianmi.TerminalID
+	Public    []byte // SubjectPublicKeyInfo, DER, of an ECDSA P-256 key
 	Serial    string // of the certificate, hexadecimal
 	IssuedAt  time.Time
 	NotAfter  time.Time
@@ -28,100 +27,162 @@ func (k Key) Live(now time.Time) bool {
 	return k.ID != "" && k.RevokedAt.IsZero() && now.Before(k.NotAfter)
 }
 
-// KeyRecords is what a KeyRing needs of the store.
+// KeyRecords is what keys need of the store beside visits.
 type KeyRecords interface {
-	Terminal(ctx context.Context, id mianmi.TerminalID) (Terminal, error)
-	// AddTerminalKey keeps a key, or a new certificate of one that is there. A key
-	// that was revoked stays so, and that is a Conflict.
-	AddTerminalKey(ctx context.Context, id mianmi.TerminalID, k Key, e evidence.Entry) error
 	// TerminalKey reads a key; NotFound when the terminal has none of this name.
 	TerminalKey(ctx context.Context, id mianmi.TerminalID, keyID string) (Key, error)
+	// TerminalKeys lists a terminal's keys, newest first.
 	TerminalKeys(ctx context.Context, id mianmi.TerminalID) ([]Key, error)
-	// RevokeTerminalKeys revokes every key and removes the enrolment code that waits.
-	RevokeTerminalKeys(ctx context.Context, id mianmi.TerminalID, at time.Time, e evidence.Entry) error
+	// KeysOf reads the keys of many terminals, revoked ones among them.
+	KeysOf(ctx context.Context, ids []mianmi.TerminalID) ([]Key, error)
 }
 
-// KeyRing is the keys of terminals.
-type KeyRing struct {
-	Records KeyRecords
-	Clock   mianmi.Clock
-	Random  io.Reader
-	// Revoked is told after keys were revoked, to end live connections; may be nil.
-	Revoked func(mianmi.TerminalID)
+// keysEach bounds the keys of a terminal that count at once: the one before a
+// renewal is in use until the terminal has the new one.
+const keysEach = 2
+
+// issuer is who certificates are issued by.
+var issuer = mianmi.System("terminals")
+
+// AddKey keeps a key that a certificate was issued for, after an enrolment.
+// Another machine may stand there now, so everything is to be proved anew, and
+// keys of before end. A key is one terminal's for ever.
+func (s *Service) AddKey(ctx context.Context, id mianmi.TerminalID, k Key) error {
+	return s.addKey(ctx, id, k, false)
 }
 
-func (r *KeyRing) now() time.Time { return r.Clock.Now().UTC().Truncate(time.Microsecond) }
+// RenewKey keeps a key or a new certificate of one, that the terminal itself
+// asked for over a connection by a key that counts: what it has proved stays.
+func (s *Service) RenewKey(ctx context.Context, id mianmi.TerminalID, k Key) error {
+	return s.addKey(ctx, id, k, true)
+}
 
-// AddKey keeps a key that a certificate was issued for.
-func (r *KeyRing) AddKey(ctx context.Context, id mianmi.TerminalID, k Key) error {
-	e, err := r.entry("terminal.key.issued", id, mianmi.Actor{Role: mianmi.RoleSystem, ID: "terminals"}, keyNote{Key: k.ID, Serial: k.Serial, NotAfter: &k.NotAfter})
+func (s *Service) addKey(ctx context.Context, id mianmi.TerminalID, k Key, renewal bool) error {
+	public, err := publicKey(k.Public)
 	if err != nil {
-		return err
+		return &mianmi.Error{Kind: mianmi.Invalid, Field: "public", Msg: "want an ECDSA P-256 key", Err: err}
 	}
-	return r.Records.AddTerminalKey(ctx, id, k, e)
+	keyID, err := protocol.KeyID(public)
+	switch {
+	case err != nil:
+		return err
+	case keyID != k.ID:
+		return mianmi.InvalidField("key", "is not the name of this key")
+	case k.Serial == "" || !k.NotAfter.After(s.now()):
+		return mianmi.InvalidField("not_after", "want a certificate with a serial number that is not over")
+	}
+	k.Terminal, k.RevokedAt = id, time.Time{}
+	k.IssuedAt, k.NotAfter = k.IssuedAt.UTC().Truncate(time.Microsecond), k.NotAfter.UTC().Truncate(time.Microsecond)
+	return s.records.Visit(ctx, []VisitAsk{{Terminal: id}}, func(visits []*Visit) error {
+		w := &work{Visit: visits[0], s: s, now: s.now()}
+		switch {
+		case !w.Known:
+			return mianmi.Missing("terminal")
+		case renewal && !w.enrolled(w.now):
+			return errRevoked
+		}
+		if !renewal {
+			w.anew()
+		}
+		w.addKey(k, renewal)
+		return w.err
+	})
+}
+
+// anew forgets what the machine of before has proved: boots are counted from
+// the first.
+func (w *work) anew() {
+	w.endRun(w.now)
+	before := w.State
+	w.State = State{Proven: Proven{Terminal: w.Terminal}, Delivered: before.Delivered, Alarms: before.Alarms, RefusalAt: before.RefusalAt, SeenAt: w.now}
+	for _, kind := range slices.Clone(before.Alarms) {
+		w.alarm(kind, "")
+	}
+}
+
+func (w *work) addKey(k Key, renewal bool) {
+	live := 0
+	for _, o := range slices.Backward(w.Keys) { // newest first
+		if o.ID == k.ID || !o.RevokedAt.IsZero() {
+			continue
+		}
+		if live++; !renewal || live >= keysEach {
+			o.RevokedAt = w.now
+			w.Left.Keys = append(w.Left.Keys, o)
+			w.by(issuer, "terminal.key.replaced", keyNote{Key: o.ID, Serial: o.Serial})
+		}
+	}
+	w.Left.Keys = append(w.Left.Keys, k)
+	w.by(issuer, "terminal.key.issued", keyNote{Key: k.ID, Public: k.Public, Serial: k.Serial, NotAfter: &k.NotAfter, Renewal: renewal})
+}
+
+// by records a fact about the terminal that somebody else brought about.
+func (w *work) by(who mianmi.Actor, kind string, body any) {
+	e, err := w.s.entry(who, fact{kind, string(w.Terminal), body})
+	w.fail(err)
+	w.Left.Entries = append(w.Left.Entries, e)
 }
 
 // KeyLive reports whether a key is one of the terminal's, not revoked and not
 // past its time.
-func (r *KeyRing) KeyLive(ctx context.Context, id mianmi.TerminalID, keyID string) (bool, error) {
-	k, err := r.Records.TerminalKey(ctx, id, keyID)
+func (s *Service) KeyLive(ctx context.Context, id mianmi.TerminalID, keyID string) (bool, error) {
+	k, err := s.records.TerminalKey(ctx, id, keyID)
 	if errors.Is(err, mianmi.NotFound) {
 		return false, nil
 	}
-	return err == nil && k.Live(r.Clock.Now()), err
+	return err == nil && k.Live(s.clock.Now()), err
 }
 
 // Keys lists a terminal's keys, the newest first, for whoever may see it.
-func (r *KeyRing) Keys(ctx context.Context, actor mianmi.Actor, id mianmi.TerminalID) ([]Key, error) {
-	t, err := r.Records.Terminal(ctx, id)
-	if err != nil {
+func (s *Service) Keys(ctx context.Context, actor mianmi.Actor, id mianmi.TerminalID) ([]Key, error) {
+	if _, err := s.Terminal(ctx, actor, id); err != nil {
 		return nil, err
 	}
-	if !maySee(actor, place{t.Merchant, t.Store}) {
-		return nil, denied()
-	}
-	return r.Records.TerminalKeys(ctx, id)
+	return s.records.TerminalKeys(ctx, id)
 }
 
-// Revoke makes every key of the terminal worthless, at once and on live
-// connections: a stolen machine. It takes the right to manage terminals there.
-func (r *KeyRing) Revoke(ctx context.Context, actor mianmi.Actor, id mianmi.TerminalID) error {
-	t, err := r.Records.Terminal(ctx, id)
-	if err != nil {
-		return err
+// Revoke takes every key of a terminal back, and the enrolment code that waits:
+// a stolen machine. Nothing that it says counts any more, and no payment there
+// passes without a PIN from the moment that this returns. Whoever may switch
+// PIN-free off there may do it, for that is what it does.
+func (s *Service) Revoke(ctx context.Context, actor mianmi.Actor, id mianmi.TerminalID) error {
+	err := s.records.Visit(ctx, []VisitAsk{{Terminal: id}}, func(visits []*Visit) error {
+		w := &work{Visit: visits[0], s: s, now: s.now()}
+		switch {
+		case !w.Known:
+			return mianmi.Missing("terminal")
+		case !mayRevoke(actor, place{w.Place.Merchant, w.Place.Store}):
+			return denied()
+		}
+		w.Left.NoEnrolment = true
+		if !w.State.RevokedAt.IsZero() {
+			return nil
+		}
+		w.endRun(w.now)
+		w.State.RevokedAt = w.now
+		for _, k := range w.Keys {
+			if k.RevokedAt.IsZero() {
+				k.RevokedAt = w.now
+				w.Left.Keys = append(w.Left.Keys, k)
+			}
+		}
+		w.by(actor, "terminal.keys.revoked", keyNote{})
+		return w.err
+	})
+	if err == nil && s.revoked != nil {
+		s.revoked(id)
 	}
-	if !mayManage(actor, place{t.Merchant, t.Store}) {
-		return denied()
-	}
-	e, err := r.entry("terminal.keys.revoked", id, actor, keyNote{})
-	if err != nil {
-		return err
-	}
-	if err := r.Records.RevokeTerminalKeys(ctx, id, r.now(), e); err != nil {
-		return err
-	}
-	if r.Revoked != nil {
-		r.Revoked(id)
+	return err
+}
+
+// Seen notes that terminals have shown a sign of life, whatever it was. Many
+// are told of at once, for it proves nothing and must not cost much.
+func (s *Service) Seen(ctx context.Context, ids []mianmi.TerminalID) error {
+	now := s.now()
+	for part := range slices.Chunk(ids, batchMax) {
+		if err := s.records.Seen(ctx, part, now); err != nil {
+			return err
+		}
 	}
 	return nil
-}
-
-// keyNote is the body of facts about keys.
-type keyNote struct {
-	Key      string     `json:"key,omitempty"`
-	Serial   string     `json:"serial,omitempty"`
-	NotAfter *time.Time `json:"not_after,omitempty"`
-}
-
-func (r *KeyRing) entry(kind string, id mianmi.TerminalID, actor mianmi.Actor, n keyNote) (evidence.Entry, error) {
-	body, err := json.Marshal(n)
-	if err != nil {
-		return evidence.Entry{}, fmt.Errorf("encode evidence %s: %w", kind, err)
-	}
-	now := r.now()
-	entryID, err := mianmi.NewID("en", now, r.Random)
-	if err != nil {
-		return evidence.Entry{}, err
-	}
-	return evidence.Entry{ID: mianmi.EntryID(entryID), At: now, Type: kind, Subject: string(id), Actor: actor.String(), Body: body}, nil
 }

@@ -36,13 +36,20 @@ func noteOf(t Terminal) terminalNote {
 type Recorded struct {
 	Model    *Model    // without name and time of creation
 	Terminal *Terminal // without name, merchant and time of creation
+	Runs     *Runs     // what a terminal has proved to run from then on
+}
+
+// Runs is what a terminal runs, by an entry.
+type Runs struct {
+	Terminal mianmi.TerminalID
+	Version  int64 // 0: nothing that it has proved
 }
 
 // ReadEntry reads an entry that this package wrote. A type that it does not
 // know is an error: what another program recorded must not be passed over.
 func ReadEntry(e evidence.Entry) (Recorded, error) {
 	switch e.Type {
-	case "model.renamed", "terminal.renamed", "terminal.enrolment.issued", "terminal.key.issued", "terminal.keys.revoked":
+	case "model.renamed", "terminal.renamed", "terminal.enrolment.issued", "terminal.key.issued":
 		return Recorded{}, nil
 	case "model.created":
 		var n modelNote
@@ -62,6 +69,17 @@ func ReadEntry(e evidence.Entry) (Recorded, error) {
 		}
 		return Recorded{Terminal: &Terminal{ID: mianmi.TerminalID(e.Subject), Store: n.Store, Model: n.Model, Unattended: n.Unattended,
 			Purpose: n.Purpose}}, nil
+	case "terminal.setting.attested", "terminal.setting.fell_back":
+		var n settingNote
+		if err := e.ReadBody(&n); err != nil {
+			return Recorded{}, err
+		}
+		return Recorded{Runs: &Runs{Terminal: mianmi.TerminalID(e.Subject), Version: n.Version}}, nil
+	case "terminal.setting.lost", "terminal.drift.began", "terminal.keys.revoked":
+		return Recorded{Runs: &Runs{Terminal: mianmi.TerminalID(e.Subject)}}, nil
+	case "terminal.setting.refused", "terminal.setting.proposed", "terminal.drift.ended", "terminal.posture.changed",
+		"terminal.report.refused", "terminal.key.replaced", "terminal.check.reported", "terminal.check.judged":
+		return Recorded{}, nil
 	}
 	return Recorded{}, fmt.Errorf("entry %s is of type %s, which this program does not know", e.ID, e.Type)
 }

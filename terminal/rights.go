@@ -40,6 +40,22 @@ func mayManage(a mianmi.Actor, p place) bool {
 	return false
 }
 
+// mayRevoke reports whether the actor may take a terminal's keys back: whoever
+// may switch PIN-free off there, for that is what it does.
+func mayRevoke(a mianmi.Actor, p place) bool {
+	switch a.Role {
+	case mianmi.RoleSupport, mianmi.RoleRisk, mianmi.RoleOperator, mianmi.RoleSystem:
+		return a.ID != ""
+	case mianmi.RoleMerchantAdmin:
+		return ofMerchant(a, p)
+	case mianmi.RoleStoreManager:
+		return ofStore(a, p)
+	case mianmi.RoleAPIClient:
+		return ofMerchant(a, p) && a.Scopes&(mianmi.ScopeManage|mianmi.ScopeTighten) != 0
+	}
+	return false
+}
+
 // mayModel reports whether the actor may add and rename models: they are
 // everybody's, so only whoever runs mianmi may.
 func mayModel(a mianmi.Actor) bool {

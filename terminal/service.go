@@ -28,6 +28,8 @@ type Records interface {
 	// ChangeTerminal reads the terminal, lets decide say what it becomes, and
 	// writes that and the entry in one transaction. Nothing is written when decide fails.
 	ChangeTerminal(ctx context.Context, id mianmi.TerminalID, decide func(Terminal) (Terminal, evidence.Entry, error)) error
+
+	Visits
 }
 
 // Query asks for a page of the terminals of a store or of a merchant.
@@ -57,15 +59,32 @@ func pageLimit(n int) (int, error) {
 // Service is all that can be done with models and terminals. Every method
 // checks the actor's rights; without them it answers Denied.
 type Service struct {
-	records Records
-	clock   mianmi.Clock
-	random  io.Reader
+	records  Records
+	clock    mianmi.Clock
+	random   io.Reader
+	policies Policies // nil: what terminals' menus ask for waits
+	revoked  func(mianmi.TerminalID)
+
+	reports    batcher[reportAsk, heard]
+	deliveries batcher[mianmi.TerminalID, delivery]
 }
 
 // New returns a Service. random makes identifiers and must be safe for
 // concurrent use.
 func New(r Records, c mianmi.Clock, random io.Reader) *Service {
-	return &Service{records: r, clock: c, random: random}
+	s := &Service{records: r, clock: c, random: random}
+	s.reports.run, s.deliveries.run = s.report, s.deliver
+	return s
+}
+
+// OnRevoked sets who is told after keys were revoked, to end live connections.
+func (s *Service) OnRevoked(fn func(mianmi.TerminalID)) { s.revoked = fn }
+
+// WithPolicies sets where changes in terminals' menus go: before the first
+// report.
+func (s *Service) WithPolicies(p Policies) *Service {
+	s.policies = p
+	return s
 }
 
 // now is the store's precision: what is returned is what is read back.

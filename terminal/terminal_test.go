@@ -96,8 +96,9 @@ func TestRights(t *testing.T) {
 		mianmi.RoleAuditor:       {see: [3]bool{true, true, true}},
 		mianmi.RoleOperator:      {[3]bool{true, true, true}, [3]bool{true, true, true}},
 		mianmi.RoleSystem:        {[3]bool{true, true, true}, [3]bool{true, true, true}},
+		mianmi.RoleTerminal:      {},
 	}
-	for role := mianmi.NoRole; role <= mianmi.RoleSystem; role++ {
+	for role := mianmi.NoRole; role <= mianmi.RoleTerminal; role++ {
 		a := mianmi.Actor{Role: role, ID: "sf1", Merchant: "mc1", Store: "st1", Scopes: mianmi.ScopeManage}
 		for i, p := range places {
 			if got := maySee(a, p); got != tests[role].see[i] {

@@ -1,6 +1,9 @@
 package storetest
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -30,7 +33,7 @@ func TerminalKeys(t *testing.T, nodes func(*testing.T) Nodes) {
 type keyWorld struct {
 	*merchantWorld
 	enrol *terminal.Enrol
-	ring  *terminal.KeyRing
+	ring  *terminal.Service
 }
 
 func newKeyWorld(t *testing.T, node Nodes) *keyWorld {
@@ -39,7 +42,7 @@ func newKeyWorld(t *testing.T, node Nodes) *keyWorld {
 	w := &keyWorld{merchantWorld: newMerchantWorld(t, db)}
 	keys := must(secret.New(w.random))(t)
 	w.enrol = &terminal.Enrol{Records: db, Keys: keys, Clock: w.clock, Random: w.random}
-	w.ring = &terminal.KeyRing{Records: db, Clock: w.clock, Random: w.random}
+	w.ring = w.terminals
 	return w
 }
 
@@ -93,41 +96,47 @@ func codeEnds(t *testing.T, node Nodes) {
 }
 
 func keyEnds(t *testing.T, node Nodes) {
-	w := newKeyWorld(t, node)
-	live := func(id string) bool {
+	w, ctx := newKeyWorld(t, node), t.Context()
+	live := func(k terminal.Key) bool {
 		t.Helper()
-		return must(w.ring.KeyLive(t.Context(), w.terminal.ID, id))(t)
+		return must(w.ring.KeyLive(ctx, w.terminal.ID, k.ID))(t)
 	}
-	now := w.clock.Now()
-	add := func(id string, life time.Duration) error {
-		return w.ring.AddKey(t.Context(), w.terminal.ID, terminal.Key{ID: id, Public: []byte{1}, Serial: "a1", IssuedAt: now, NotAfter: now.Add(life)})
+	key := func(life time.Duration) terminal.Key {
+		private := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))(t)
+		k := must(keyOf(&private.PublicKey, w.clock.Now()))(t)
+		k.NotAfter = w.clock.Now().Add(life)
+		return k
 	}
-	for id, life := range map[string]time.Duration{"k1": time.Hour, "k2": 2 * time.Hour} {
-		if err := add(id, life); err != nil {
-			t.Fatal(err)
-		}
+	first, second, third := key(time.Hour), key(2*time.Hour), key(time.Hour)
+	if err := w.ring.AddKey(ctx, w.terminal.ID, first); err != nil {
+		t.Fatal(err)
 	}
-	if !live("k1") || !live("k2") || live("k3") || must(w.ring.KeyLive(t.Context(), "tmnobody", "k1"))(t) {
+	if err := w.ring.RenewKey(ctx, w.terminal.ID, second); err != nil {
+		t.Fatal(err)
+	}
+	if !live(first) || !live(second) || live(third) || must(w.ring.KeyLive(ctx, "tmnobody", first.ID))(t) {
 		t.Error("a key of its own is not live, or one that is not its own is")
 	}
 	w.clock.Add(time.Hour)
-	if live("k1") || !live("k2") {
-		t.Error("k1 has ended and k2 has not")
+	if live(first) || !live(second) {
+		t.Error("the first has ended and the second has not")
 	}
-	if err := add("k1", 3*time.Hour); err != nil || !live("k1") { // renewed
+	first.NotAfter = w.clock.Now().Add(2 * time.Hour)
+	if err := w.ring.RenewKey(ctx, w.terminal.ID, first); err != nil || !live(first) { // another certificate of it
 		t.Error(err)
 	}
-	if err := w.ring.Revoke(t.Context(), w.cashier, w.terminal.ID); mianmi.KindOf(err) != mianmi.Denied {
+	if err := w.ring.Revoke(ctx, w.cashier, w.terminal.ID); mianmi.KindOf(err) != mianmi.Denied {
 		t.Errorf("a cashier revokes: %v", err)
 	}
-	if err := w.ring.Revoke(t.Context(), w.admin, w.terminal.ID); err != nil {
+	if err := w.ring.Revoke(ctx, w.admin, w.terminal.ID); err != nil {
 		t.Fatal(err)
 	}
-	if live("k1") || live("k2") {
+	if live(first) || live(second) {
 		t.Error("a revoked key is live")
 	}
-	wantKind(t, add("k1", 4*time.Hour), mianmi.Conflict, "terminal_key_revoked")
-	for _, k := range must(w.ring.Keys(t.Context(), w.support, w.terminal.ID))(t) {
+	wantKind(t, w.ring.AddKey(ctx, w.terminal.ID, first), mianmi.Conflict, "terminal_key_revoked")
+	wantKind(t, w.ring.AddKey(ctx, w.terminal.ID, terminal.Key{ID: first.ID, Public: second.Public, Serial: "a", NotAfter: first.NotAfter}), mianmi.Invalid, "key")
+	for _, k := range must(w.ring.Keys(ctx, w.support, w.terminal.ID))(t) {
 		if k.RevokedAt.IsZero() {
 			t.Errorf("key %s is shown as not revoked", k.ID)
 		}

@@ -430,6 +430,8 @@ CREATE TABLE terminal_key (
   revoked_at bigint,
   PRIMARY KEY (terminal, id)
 );
+-- One key is one terminal's.
+CREATE UNIQUE INDEX terminal_key_id ON terminal_key (id);
 
 -- scope: 1 everything, 2 channel, 3 merchant, 4 store, 5 model, 6 terminal.
 CREATE TABLE policy (
@@ -520,6 +522,129 @@ CREATE TABLE rule_pack (
   PRIMARY KEY (change, pack)
 );
 
+-- What is known of a terminal's settings now: written by its reports, read by
+-- payments. A terminal without a row has never been heard of.
+CREATE TABLE terminal_state (
+  terminal      text COLLATE "C" NOT NULL PRIMARY KEY REFERENCES terminal (id),
+  attested      bigint   NOT NULL, -- version that it has proved to run; 0: none
+  floor         bigint   NOT NULL, -- newest version that it has ever proved
+  lease_until   bigint,
+  pin_free      smallint NOT NULL,
+  posture       text COLLATE "C" NOT NULL, -- rules that it fails, with commas between
+  posture_epoch bigint   NOT NULL,
+  drift         text COLLATE "C" NOT NULL,
+  drift_since   bigint,
+  revoked_at    bigint,
+  boot_id       text COLLATE "C" NOT NULL,
+  boot          bigint   NOT NULL,
+  number        bigint   NOT NULL,
+  running       bigint   NOT NULL,
+  running_hash  bytea    NOT NULL,
+  attested_at   bigint,
+  run_from      bigint,
+  delivered     bigint   NOT NULL,
+  saved         bigint   NOT NULL,
+  refused       bigint   NOT NULL,
+  said          text COLLATE "C" NOT NULL,
+  alarms        text COLLATE "C" NOT NULL,
+  refusal_at    bigint,
+  reported_at   bigint,
+  seen_at       bigint
+);
+
+-- A config that a terminal has fetched, with the time of each state of its life.
+-- The bytes are kept until a newer one is delivered, the row for ever.
+CREATE TABLE terminal_setting (
+  terminal       text COLLATE "C" NOT NULL REFERENCES terminal (id),
+  version        bigint   NOT NULL,
+  hash           bytea    NOT NULL,
+  config         bytea,
+  pin_free       smallint NOT NULL,
+  stops_until    bigint,
+  tightened      bigint   NOT NULL,
+  desired_at     bigint,
+  delivered_at   bigint   NOT NULL,
+  delivered_boot bigint   NOT NULL,
+  saved_at       bigint,
+  saved_boot     bigint   NOT NULL,
+  rebooted_at    bigint,
+  attested_at    bigint,
+  refused_at     bigint,
+  refused_reason text COLLATE "C" NOT NULL,
+  superseded_at  bigint,
+  PRIMARY KEY (terminal, version)
+);
+
+-- A span in which the proof of one setting held; until_at NULL: it lasts, to the
+-- end of the lease in terminal_state.
+CREATE TABLE terminal_run (
+  terminal text COLLATE "C" NOT NULL REFERENCES terminal (id),
+  from_at  bigint   NOT NULL,
+  version  bigint   NOT NULL,
+  hash     bytea    NOT NULL,
+  pin_free smallint NOT NULL,
+  boot     bigint   NOT NULL,
+  until_at bigint,
+  PRIMARY KEY (terminal, from_at)
+);
+
+-- Reports that were not taken; the newest few of each terminal.
+CREATE TABLE terminal_refusal (
+  terminal text COLLATE "C" NOT NULL REFERENCES terminal (id),
+  id       text COLLATE "C" NOT NULL,
+  at       bigint   NOT NULL,
+  reason   text COLLATE "C" NOT NULL,
+  key      text COLLATE "C" NOT NULL,
+  boot     bigint   NOT NULL,
+  number   bigint   NOT NULL,
+  digest   bytea    NOT NULL,
+  PRIMARY KEY (terminal, id)
+);
+
+-- Changes made in terminals' own menus, and what became of them.
+CREATE TABLE terminal_menu (
+  terminal    text COLLATE "C" NOT NULL REFERENCES terminal (id),
+  id          text COLLATE "C" NOT NULL,
+  version     bigint   NOT NULL,
+  pin_free    smallint NOT NULL,
+  author      text COLLATE "C" NOT NULL,
+  based_on    bigint   NOT NULL,
+  at          bigint   NOT NULL,
+  received_at bigint   NOT NULL,
+  state       text COLLATE "C" NOT NULL,
+  approval    text COLLATE "C" NOT NULL,
+  PRIMARY KEY (terminal, id)
+);
+
+-- Tests that terminals ran after a change, with the host's verdict.
+CREATE TABLE terminal_check (
+  id          text COLLATE "C" NOT NULL PRIMARY KEY,
+  terminal    text COLLATE "C" NOT NULL REFERENCES terminal (id),
+  version     bigint   NOT NULL,
+  kind        text COLLATE "C" NOT NULL,
+  method      text COLLATE "C" NOT NULL,
+  payment     text COLLATE "C" NOT NULL,
+  claimed     smallint NOT NULL,
+  detail      text COLLATE "C" NOT NULL,
+  at          bigint   NOT NULL,
+  received_at bigint   NOT NULL,
+  verdict     text COLLATE "C" NOT NULL,
+  because     text COLLATE "C" NOT NULL
+);
+CREATE INDEX terminal_check_terminal ON terminal_check (terminal, received_at);
+CREATE INDEX terminal_check_pending ON terminal_check (received_at) WHERE verdict = 'pending';
+
+-- What somebody has to look at. One of a kind is open at a terminal.
+CREATE TABLE terminal_alarm (
+  id        text COLLATE "C" NOT NULL PRIMARY KEY,
+  terminal  text COLLATE "C" NOT NULL REFERENCES terminal (id),
+  kind      text COLLATE "C" NOT NULL,
+  detail    text COLLATE "C" NOT NULL,
+  opened_at bigint   NOT NULL,
+  closed_at bigint
+);
+CREATE UNIQUE INDEX terminal_alarm_open ON terminal_alarm (terminal, kind) WHERE closed_at IS NULL;
+
 CREATE TABLE staff (
   id           text COLLATE "C" NOT NULL PRIMARY KEY,
   login        text COLLATE "C" NOT NULL UNIQUE,
@@ -592,6 +717,13 @@ CREATE UNIQUE INDEX rule_pack_live ON rule_pack (pack) WHERE from_epoch IS NOT N
 DROP TABLE webhook;
 DROP TABLE api_key;
 DROP TABLE staff;
+DROP TABLE terminal_alarm;
+DROP TABLE terminal_check;
+DROP TABLE terminal_menu;
+DROP TABLE terminal_refusal;
+DROP TABLE terminal_run;
+DROP TABLE terminal_setting;
+DROP TABLE terminal_state;
 DROP TABLE rule_pack;
 DROP TABLE rule_change;
 DROP TABLE approval;

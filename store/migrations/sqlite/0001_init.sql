@@ -421,6 +421,8 @@ CREATE TABLE terminal_key (
   revoked_at integer,
   PRIMARY KEY (terminal, id)
 );
+-- One key is one terminal's.
+CREATE UNIQUE INDEX terminal_key_id ON terminal_key (id);
 
 -- scope: 1 everything, 2 channel, 3 merchant, 4 store, 5 model, 6 terminal.
 CREATE TABLE policy (
@@ -511,6 +513,129 @@ CREATE TABLE rule_pack (
   PRIMARY KEY (change, pack)
 ) WITHOUT ROWID;
 
+-- What is known of a terminal's settings now: written by its reports, read by
+-- payments. A terminal without a row has never been heard of.
+CREATE TABLE terminal_state (
+  terminal      text     NOT NULL PRIMARY KEY REFERENCES terminal (id),
+  attested      integer  NOT NULL, -- version that it has proved to run; 0: none
+  floor         integer  NOT NULL, -- newest version that it has ever proved
+  lease_until   integer,
+  pin_free      integer  NOT NULL,
+  posture       text     NOT NULL, -- rules that it fails, with commas between
+  posture_epoch integer  NOT NULL,
+  drift         text     NOT NULL,
+  drift_since   integer,
+  revoked_at    integer,
+  boot_id       text     NOT NULL,
+  boot          integer  NOT NULL,
+  number        integer  NOT NULL,
+  running       integer  NOT NULL,
+  running_hash  blob     NOT NULL,
+  attested_at   integer,
+  run_from      integer,
+  delivered     integer  NOT NULL,
+  saved         integer  NOT NULL,
+  refused       integer  NOT NULL,
+  said          text     NOT NULL,
+  alarms        text     NOT NULL,
+  refusal_at    integer,
+  reported_at   integer,
+  seen_at       integer
+) WITHOUT ROWID;
+
+-- A config that a terminal has fetched, with the time of each state of its life.
+-- The bytes are kept until a newer one is delivered, the row for ever.
+CREATE TABLE terminal_setting (
+  terminal       text     NOT NULL REFERENCES terminal (id),
+  version        integer  NOT NULL,
+  hash           blob     NOT NULL,
+  config         blob,
+  pin_free       integer  NOT NULL,
+  stops_until    integer,
+  tightened      integer  NOT NULL,
+  desired_at     integer,
+  delivered_at   integer  NOT NULL,
+  delivered_boot integer  NOT NULL,
+  saved_at       integer,
+  saved_boot     integer  NOT NULL,
+  rebooted_at    integer,
+  attested_at    integer,
+  refused_at     integer,
+  refused_reason text     NOT NULL,
+  superseded_at  integer,
+  PRIMARY KEY (terminal, version)
+) WITHOUT ROWID;
+
+-- A span in which the proof of one setting held; until_at NULL: it lasts, to the
+-- end of the lease in terminal_state.
+CREATE TABLE terminal_run (
+  terminal text     NOT NULL REFERENCES terminal (id),
+  from_at  integer  NOT NULL,
+  version  integer  NOT NULL,
+  hash     blob     NOT NULL,
+  pin_free integer  NOT NULL,
+  boot     integer  NOT NULL,
+  until_at integer,
+  PRIMARY KEY (terminal, from_at)
+) WITHOUT ROWID;
+
+-- Reports that were not taken; the newest few of each terminal.
+CREATE TABLE terminal_refusal (
+  terminal text     NOT NULL REFERENCES terminal (id),
+  id       text     NOT NULL,
+  at       integer  NOT NULL,
+  reason   text     NOT NULL,
+  key      text     NOT NULL,
+  boot     integer  NOT NULL,
+  number   integer  NOT NULL,
+  digest   blob     NOT NULL,
+  PRIMARY KEY (terminal, id)
+) WITHOUT ROWID;
+
+-- Changes made in terminals' own menus, and what became of them.
+CREATE TABLE terminal_menu (
+  terminal    text     NOT NULL REFERENCES terminal (id),
+  id          text     NOT NULL,
+  version     integer  NOT NULL,
+  pin_free    integer  NOT NULL,
+  author      text     NOT NULL,
+  based_on    integer  NOT NULL,
+  at          integer  NOT NULL,
+  received_at integer  NOT NULL,
+  state       text     NOT NULL,
+  approval    text     NOT NULL,
+  PRIMARY KEY (terminal, id)
+) WITHOUT ROWID;
+
+-- Tests that terminals ran after a change, with the host's verdict.
+CREATE TABLE terminal_check (
+  id          text     NOT NULL PRIMARY KEY,
+  terminal    text     NOT NULL REFERENCES terminal (id),
+  version     integer  NOT NULL,
+  kind        text     NOT NULL,
+  method      text     NOT NULL,
+  payment     text     NOT NULL,
+  claimed     integer  NOT NULL,
+  detail      text     NOT NULL,
+  at          integer  NOT NULL,
+  received_at integer  NOT NULL,
+  verdict     text     NOT NULL,
+  because     text     NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX terminal_check_terminal ON terminal_check (terminal, received_at);
+CREATE INDEX terminal_check_pending ON terminal_check (received_at) WHERE verdict = 'pending';
+
+-- What somebody has to look at. One of a kind is open at a terminal.
+CREATE TABLE terminal_alarm (
+  id        text     NOT NULL PRIMARY KEY,
+  terminal  text     NOT NULL REFERENCES terminal (id),
+  kind      text     NOT NULL,
+  detail    text     NOT NULL,
+  opened_at integer  NOT NULL,
+  closed_at integer
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX terminal_alarm_open ON terminal_alarm (terminal, kind) WHERE closed_at IS NULL;
+
 CREATE TABLE staff (
   id           text     NOT NULL PRIMARY KEY,
   login        text     NOT NULL UNIQUE,
@@ -583,6 +708,13 @@ CREATE UNIQUE INDEX rule_pack_live ON rule_pack (pack) WHERE from_epoch IS NOT N
 DROP TABLE webhook;
 DROP TABLE api_key;
 DROP TABLE staff;
+DROP TABLE terminal_alarm;
+DROP TABLE terminal_check;
+DROP TABLE terminal_menu;
+DROP TABLE terminal_refusal;
+DROP TABLE terminal_run;
+DROP TABLE terminal_setting;
+DROP TABLE terminal_state;
 DROP TABLE rule_pack;
 DROP TABLE rule_change;
 DROP TABLE approval;
