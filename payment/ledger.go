@@ -10,6 +10,7 @@ import (
 	"github.com/mianmi/mianmi/money"
 	"github.com/mianmi/mianmi/payer"
 	"github.com/mianmi/mianmi/settings"
+	"github.com/mianmi/mianmi/terminal"
 )
 
 // Ledger runs authorizations. Begin opens a transaction, locks the payers
@@ -45,6 +46,7 @@ type Ask struct {
 	Instrument  mianmi.InstrumentID
 	Payer       mianmi.PayerID
 	Merchant    mianmi.MerchantID
+	Terminal    mianmi.TerminalID // whose proof is to be read
 }
 
 // Facts is what was read for an ask.
@@ -61,6 +63,8 @@ type Facts struct {
 	Code       *Code    // of an ask by code
 	Instrument *payer.Instrument
 	Agreement  *payer.Agreement // of this payer with this merchant; nil: none
+	// Proven is what the terminal has proved, of one that has to; nil: nothing.
+	Proven *terminal.Proven
 }
 
 // Account is a payer as a batch sees it. Decisions of the batch change it one

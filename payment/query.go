@@ -141,7 +141,7 @@ func (s *Service) DryRun(ctx context.Context, actor mianmi.Actor, id mianmi.Paye
 	if !ok || client && actor.Merchant != "" && site.Merchant.ID != actor.Merchant {
 		return Preview{}, mianmi.InvalidField("terminal", "no such terminal")
 	}
-	f, snap, err := s.Ledger.Peek(ctx, Ask{Payer: id, Bucket: id.Bucket(), Merchant: site.Merchant.ID, Instrument: req.Instrument})
+	f, snap, err := s.Ledger.Peek(ctx, Ask{Payer: id, Bucket: id.Bucket(), Merchant: site.Merchant.ID, Instrument: req.Instrument, Terminal: req.Terminal})
 	if err != nil {
 		return Preview{}, err
 	}

@@ -182,7 +182,7 @@ func (s *Service) prepare(actor mianmi.Actor, req Request) (*call, error) {
 		return nil, err
 	}
 	c := &call{actor: actor, req: req, done: make(chan struct{})}
-	c.ask.Merchant = actor.Merchant
+	c.ask.Merchant, c.ask.Terminal = actor.Merchant, req.Terminal
 	c.ask.Key = orderKey(actor.Merchant, req.OrderNo)
 	c.ask.Digest = req.digest(actor.Merchant)
 	switch {

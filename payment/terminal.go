@@ -33,5 +33,5 @@ func (s *Service) AtTerminal(ctx context.Context, id mianmi.TerminalID, m pinfre
 	}
 	now := s.now()
 	return AtTerminal{Site: site, Rules: s.seen(ctx, snap), Epoch: snap.Epoch(), At: now,
-		Layers: site.AppendLayers(nil, settings.Asked{Channel: s.Wallet.Name(), Method: m, Now: now})}, nil
+		Layers: site.AppendLayers(nil, settings.Asked{Channel: s.Wallet.Name(), Method: m, Now: now, SettingsAlone: true})}, nil
 }

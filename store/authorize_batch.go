@@ -129,10 +129,15 @@ func (b *pgBatch) read() error {
 		q.Queue(sqlBatchAccounts, k.codeN, k.codeBucket, k.code, k.cardN, k.cardBucket, k.card, k.payerN, k.payerBucket, k.payer).Query(b.accounts)
 	}
 	q.Queue(sqlBatchClaim, k.orderBucket, k.order, k.digest, k.payment).Exec(func(ct tag) error { claimed = ct.RowsAffected(); return nil })
+	found := proofs{}
+	if ids := proving(b.asks, b.l.db.settings.current.Load()); len(ids) > 0 {
+		q.Queue(sqlProofs, ids).Query(func(rows pgx.Rows) error { return scanProofs(rows, found) })
+	}
 	q.Queue(ReadEpoch).QueryRow(func(row pgx.Row) error { return row.Scan(&epoch) })
 	if err := b.conn.SendBatch(b.ctx, q).Close(); err != nil {
 		return fmt.Errorf("read a batch: %w", err)
 	}
+	found.give(b.asks, b.facts)
 	if claimed < int64(len(b.asks)) {
 		if err := b.priors(k); err != nil {
 			return err

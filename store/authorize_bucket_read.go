@@ -65,10 +65,15 @@ func (b *bucketBatch) read() error {
 	if len(k.cards) > 0 {
 		q.Queue(sqlBucketCards, b.bucket, k.cards).Query(func(rows pgx.Rows) error { return b.cards(rows, k.cardOf) })
 	}
+	found := proofs{}
+	if ids := proving(b.asks, b.l.db.settings.current.Load()); len(ids) > 0 {
+		q.Queue(sqlProofs, ids).Query(func(rows pgx.Rows) error { return scanProofs(rows, found) })
+	}
 	q.Queue(ReadEpoch).QueryRow(func(row pgx.Row) error { return row.Scan(&epoch) })
 	if err := b.conn.SendBatch(b.ctx, q).Close(); err != nil {
 		return fmt.Errorf("read a batch: %w", err)
 	}
+	found.give(b.asks, b.facts)
 	for i := range b.asks {
 		if id := b.asks[i].Payer; id != "" && b.facts[i].Prior == nil {
 			b.facts[i].Account = b.seen.accounts[id]

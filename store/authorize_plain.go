@@ -150,8 +150,10 @@ func (b *plainBatch) read() error {
 		return fmt.Errorf("read the settings epoch: %w", err)
 	}
 	var err error
-	b.snap, err = b.l.db.settingsAt(b.ctx, epoch)
-	return err
+	if b.snap, err = b.l.db.settingsAt(b.ctx, epoch); err != nil {
+		return err
+	}
+	return b.proofs()
 }
 
 const (
@@ -354,7 +356,7 @@ func (l *plainLedger) prepare(ctx context.Context) error {
 	}
 	stmts := map[string]*sql.Stmt{}
 	for _, q := range [...]string{ReadEpoch, sqlClaim, sqlPrior, sqlAccountByCode, sqlAccountByID, sqlCodeState, sqlInstrument,
-		sqlAgreement, sqlPaymentByID, sqlUnclaim, sqlUseCode, sqlAccount, sqlPayment, sqlJournal, sqlOutbox,
+		sqlAgreement, sqlProof, sqlPaymentByID, sqlUnclaim, sqlUseCode, sqlAccount, sqlPayment, sqlJournal, sqlOutbox,
 		insertEntry, insertWaiting, many[sqlClaim], many[sqlPayment], many[sqlJournal], many[sqlOutbox]} {
 		st, err := l.db.write.PrepareContext(ctx, positional(q)) //nolint:sqlclosecheck // kept as long as the database is open
 		if err != nil {

@@ -131,6 +131,9 @@ func (l *plainLedger) Peek(ctx context.Context, ask payment.Ask) (payment.Facts,
 		return f, nil, wrapDriver("read an agreement", err)
 	}
 	f.Agreement = g.agreement(ask.Merchant)
+	if f.Proven, err = readProof(ctx, db.read, ask.Terminal); err != nil {
+		return f, nil, err
+	}
 	snap, err := db.Settings(ctx)
 	return f, snap, err
 }

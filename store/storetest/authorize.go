@@ -55,6 +55,8 @@ func RunLedger(t *testing.T, open func(*testing.T) Engine) {
 		"a step-up is taken back":                                    stepUpCancelled,
 		"a commit whose answer is lost is found by its order number": lostAnswer,
 		"counters that cannot be read ask for a PIN and stay":        unreadable,
+		"what a terminal has proved counts, and nothing else":        proofCounts,
+		"each payment of a batch has its own terminal's proof":       manyTerminals,
 	}
 	t.Run("shared database", func(t *testing.T) {
 		for name, test := range tests {
@@ -79,6 +81,7 @@ func RunLedger(t *testing.T, open func(*testing.T) Engine) {
 		"a top-up with authentication begins counters again":        topUpResets,
 		"a counter of the account counts every card":                accountCounts,
 		"the rules' number of failures locks earlier":               rulesLock,
+		"test payments are looked up in the books":                  testPaymentsAreLookedUp,
 		"the log tells who changed a payment and how":               changesAreTold,
 		"nothing in the log names a person, erased or not":          personErased,
 	}
