@@ -10,6 +10,7 @@
 //	  compare/  two sets of packs: field by field, and on a log of payments
 //	  emv/      bytes of card terminals; the values that their EMV configuration needs
 //	evidence/   the record of who changed what, when; opaque typed entries
+//	  witnesstest/ a witness of logs, for tests
 //	secret/     keys, password hashing, sealed values, keyed digests
 //	access/     who is calling: staff, sessions, API keys, roles and rights
 //	idempotency/ the first answer to a request, kept sealed for a repeat

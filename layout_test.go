@@ -19,60 +19,61 @@ var domain = []string{"mianmi", "money", "pinfree", "pinfree/emv", "evidence", "
 // apart. "mianmi" is the root, "*" everything. A package that is not here may
 // not exist: add it with the reason in the commit.
 var mayImport = map[string][]string{
-	"mianmi":              {},
-	"money":               {},
-	"pinfree":             {"mianmi", "money"}, // the root for bilingual text
-	"pinfree/packs":       {"mianmi", "money", "pinfree"},
-	"pinfree/cases":       {"mianmi", "money", "pinfree", "pinfree/packs"}, // foreign words mapped onto packs; its own conventions are one
-	"pinfree/compare":     {"mianmi", "money", "pinfree"},
-	"pinfree/emv":         {"mianmi", "money", "pinfree"},
-	"evidence":            {"mianmi"},
-	"secret":              {"mianmi"},
-	"access":              {"mianmi", "evidence", "secret"},
-	"idempotency":         {"mianmi", "secret"}, // first answers: every transport needs them, and store keeps them
-	"payer":               {"mianmi", "money", "pinfree", "evidence", "secret", "access"},
-	"merchant":            {"mianmi", "money", "pinfree", "evidence", "secret", "access"},
-	"terminal":            {"mianmi", "money", "pinfree", "evidence", "secret", "access", "terminal/protocol", "terminal/posture"},
-	"terminal/posture":    {"mianmi", "money", "terminal/protocol"},                                                 // conditions on what terminals report, in CEL
-	"terminal/protocol":   {"mianmi", "money"},                                                                      // the words between host and terminal: both sides speak them
-	"rules":               {"mianmi", "money", "pinfree", "pinfree/compare", "pinfree/packs", "evidence", "access"}, // the life of rule packs
-	"settings":            {"mianmi", "money", "pinfree", "pinfree/emv", "merchant", "terminal", "terminal/protocol", "terminal/posture", "rules"},
-	"channel":             {"mianmi", "money"},
-	"channel/channeltest": {"mianmi", "money", "channel"},
-	"channel/wallet":      {"mianmi", "money", "channel"},
-	"channel/wechatpay":   {"mianmi", "money", "channel"},
-	"channel/iso8583":     {"mianmi", "money", "channel"},
-	"payment":             {"mianmi", "money", "pinfree", "pinfree/compare", "evidence", "payer", "merchant", "terminal", "settings", "channel", "secret"},
-	"asof":                {"mianmi", "money", "pinfree", "evidence", "access", "payer", "merchant", "terminal", "rules", "settings", "payment"}, // what was in force, read back from what each of them recorded
-	"receipt":             {"mianmi", "money", "pinfree", "evidence", "secret", "access", "payer", "merchant", "terminal", "payment", "pdf"},     // what receipts say, and who may have them
-	"pdf":                 {"mianmi"},
-	"support":             {"mianmi", "money", "evidence", "payment", "payer", "merchant", "terminal"},
-	"risk":                {"mianmi", "money", "evidence", "payment", "payer", "merchant", "terminal"},
-	"notice":              {"mianmi", "money", "evidence", "payment", "payer", "merchant", "terminal", "access", "secret", "settings", "pinfree"}, // rights, sealed secrets, who listens; names of methods
-	"store":               append([]string{"channel"}, domain...),                                                                                 // postings are written as they are
-	"store/pgtest":        {},
-	"store/storetest":     append([]string{"store", "store/pgtest", "channel", "channel/wallet", "pinfree/packs", "pinfree/compare"}, domain...),
-	"torture":             {"*"}, // drives whole servers and looks into their databases; run by cmd
-	"fleet":               {"mianmi", "money", "secret", "evidence", "terminal", "terminal/protocol", "payment", "update"},
-	"agent":               {"mianmi", "money", "terminal/protocol", "api/client", "update", "agent/disk", "agent/link", "agent/model"}, // payments are the API's, so is their client
-	"agent/disk":          {},                                                                                                          // files that survive the loss of power
-	"agent/model":         {"mianmi"},
-	"agent/link":          {"mianmi", "terminal/protocol", "api/client"}, // the way to the host and its check
-	"agent/screen":        {"mianmi", "money", "terminal/protocol", "api/client", "agent", "agent/link", "agent/model", "web/ui", "web/static"},
-	"agent/agenttest":     {"mianmi", "money", "terminal/protocol", "api/client"}, // a small working host
-	"update":              {"mianmi"},                                             // TUF repositories and their client: host and terminal
-	"api":                 domain,
-	"api/client":          {"mianmi", "money"},
-	"api/wechatv3":        domain,
-	"web":                 append([]string{"web/payer", "web/console", "web/ui", "web/static"}, domain...),
-	"web/payer":           append([]string{"web/ui", "web/static"}, domain...),
-	"web/console":         append([]string{"web/ui", "web/static"}, domain...),
-	"web/check":           {"mianmi", "evidence", "receipt"}, // for anybody, without a session: it knows nothing else
-	"web/ui":              {"mianmi", "money"},
-	"web/static":          {},
-	"bench":               {"*"}, // drives everything; run by cmd
-	"demo":                {"*"}, // the story; run by cmd
-	"cmd/mianmi":          {"*"},
+	"mianmi":               {},
+	"money":                {},
+	"pinfree":              {"mianmi", "money"}, // the root for bilingual text
+	"pinfree/packs":        {"mianmi", "money", "pinfree"},
+	"pinfree/cases":        {"mianmi", "money", "pinfree", "pinfree/packs"}, // foreign words mapped onto packs; its own conventions are one
+	"pinfree/compare":      {"mianmi", "money", "pinfree"},
+	"pinfree/emv":          {"mianmi", "money", "pinfree"},
+	"evidence":             {"mianmi"},
+	"evidence/witnesstest": {}, // a witness of logs, for tests
+	"secret":               {"mianmi"},
+	"access":               {"mianmi", "evidence", "secret"},
+	"idempotency":          {"mianmi", "secret"}, // first answers: every transport needs them, and store keeps them
+	"payer":                {"mianmi", "money", "pinfree", "evidence", "secret", "access"},
+	"merchant":             {"mianmi", "money", "pinfree", "evidence", "secret", "access"},
+	"terminal":             {"mianmi", "money", "pinfree", "evidence", "secret", "access", "terminal/protocol", "terminal/posture"},
+	"terminal/posture":     {"mianmi", "money", "terminal/protocol"},                                                 // conditions on what terminals report, in CEL
+	"terminal/protocol":    {"mianmi", "money"},                                                                      // the words between host and terminal: both sides speak them
+	"rules":                {"mianmi", "money", "pinfree", "pinfree/compare", "pinfree/packs", "evidence", "access"}, // the life of rule packs
+	"settings":             {"mianmi", "money", "pinfree", "pinfree/emv", "merchant", "terminal", "terminal/protocol", "terminal/posture", "rules"},
+	"channel":              {"mianmi", "money"},
+	"channel/channeltest":  {"mianmi", "money", "channel"},
+	"channel/wallet":       {"mianmi", "money", "channel"},
+	"channel/wechatpay":    {"mianmi", "money", "channel"},
+	"channel/iso8583":      {"mianmi", "money", "channel"},
+	"payment":              {"mianmi", "money", "pinfree", "pinfree/compare", "evidence", "payer", "merchant", "terminal", "settings", "channel", "secret"},
+	"asof":                 {"mianmi", "money", "pinfree", "evidence", "access", "payer", "merchant", "terminal", "rules", "settings", "payment"}, // what was in force, read back from what each of them recorded
+	"receipt":              {"mianmi", "money", "pinfree", "evidence", "secret", "access", "payer", "merchant", "terminal", "payment", "pdf"},     // what receipts say, and who may have them
+	"pdf":                  {"mianmi"},
+	"support":              {"mianmi", "money", "evidence", "payment", "payer", "merchant", "terminal"},
+	"risk":                 {"mianmi", "money", "evidence", "payment", "payer", "merchant", "terminal"},
+	"notice":               {"mianmi", "money", "evidence", "payment", "payer", "merchant", "terminal", "access", "secret", "settings", "pinfree"}, // rights, sealed secrets, who listens; names of methods
+	"store":                append([]string{"channel"}, domain...),                                                                                 // postings are written as they are
+	"store/pgtest":         {},
+	"store/storetest":      append([]string{"store", "store/pgtest", "channel", "channel/wallet", "pinfree/packs", "pinfree/compare"}, domain...),
+	"torture":              {"*"}, // drives whole servers and looks into their databases; run by cmd
+	"fleet":                {"mianmi", "money", "secret", "evidence", "terminal", "terminal/protocol", "payment", "update"},
+	"agent":                {"mianmi", "money", "terminal/protocol", "api/client", "update", "agent/disk", "agent/link", "agent/model"}, // payments are the API's, so is their client
+	"agent/disk":           {},                                                                                                          // files that survive the loss of power
+	"agent/model":          {"mianmi"},
+	"agent/link":           {"mianmi", "terminal/protocol", "api/client"}, // the way to the host and its check
+	"agent/screen":         {"mianmi", "money", "terminal/protocol", "api/client", "agent", "agent/link", "agent/model", "web/ui", "web/static"},
+	"agent/agenttest":      {"mianmi", "money", "terminal/protocol", "api/client"}, // a small working host
+	"update":               {"mianmi"},                                             // TUF repositories and their client: host and terminal
+	"api":                  domain,
+	"api/client":           {"mianmi", "money"},
+	"api/wechatv3":         domain,
+	"web":                  append([]string{"web/payer", "web/console", "web/ui", "web/static"}, domain...),
+	"web/payer":            append([]string{"web/ui", "web/static"}, domain...),
+	"web/console":          append([]string{"web/ui", "web/static"}, domain...),
+	"web/check":            {"mianmi", "evidence", "receipt"}, // for anybody, without a session: it knows nothing else
+	"web/ui":               {"mianmi", "money"},
+	"web/static":           {},
+	"bench":                {"*"}, // drives everything; run by cmd
+	"demo":                 {"*"}, // the story; run by cmd
+	"cmd/mianmi":           {"*"},
 }
 
 // plain is the part of the standard library that gives the same answer to the

@@ -33,6 +33,9 @@ func (s *Server) registerReceipts() {
 	s.plain(route{method: "GET", path: "/v1/log/checkpoint", name: "logCheckpoint", tag: "evidence", may: anybody(),
 		summary: "The newest checkpoint", about: "A signed note (c2sp.org/tlog-checkpoint). Tiles of hashes are beside it (c2sp.org/tlog-tiles), so that a client of such logs can be pointed at /v1/log; " +
 			"tiles of entries are for operators and auditors."}, describeText, s.logCheckpoint)
+	s.plain(route{method: "GET", path: "/v1/log/checkpoint/cosigned", name: "logCosigned", tag: "evidence", may: anybody(),
+		summary: "The checkpoint that most witnesses have cosigned", about: "The newest one of these, a signed note with the witnesses' cosignatures (c2sp.org/tlog-cosignature). " +
+			"404: no witness is configured, or none has answered yet."}, describeText, s.logCosigned)
 	s.registerTiles()
 }
 
@@ -171,6 +174,16 @@ func (s *Server) logCheckpoint(c *call) {
 	}
 	c.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	_, _ = c.Write([]byte(p.Note)) // as above
+}
+
+func (s *Server) logCosigned(c *call) {
+	signed, _, err := s.Evidence.CosignedCheckpoint(c.r.Context())
+	if err != nil {
+		s.fail(c, err)
+		return
+	}
+	c.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = c.Write([]byte(signed)) // as above
 }
 
 // registerTiles serves the tiles. Hashes tell nothing but how many entries

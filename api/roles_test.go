@@ -139,6 +139,7 @@ payerAsOf                 @readers payer +payers
 paymentAsOf               @staff payer +pay +read +refund
 terminalAsOf              @staff +manage +pay +read +tighten
 logCheckpoint             anybody
+logCosigned               anybody
 logConsistency            anybody
 logKeys                   anybody
 

@@ -35,7 +35,9 @@ type Checked struct {
 	Records     int64 // in the batches
 	Checkpoints int64 // of the log
 	Against     int64 // of those to check against
-	Fault       *Fault
+	// Cosigned is what each witness has cosigned last, with good signatures.
+	Cosigned []StoredCosigned
+	Fault    *Fault
 }
 
 // Pages of a check, for its memory: entries, their hashes and checkpoints.
@@ -78,6 +80,9 @@ func (l *Log) Check(ctx context.Context, c Check) (Checked, error) {
 	if out.Fault = checkKeys(l.key.name, k.keys, newest); out.Fault != nil {
 		return out, nil
 	}
+	if err := k.witnesses(ctx, newest); err != nil || out.Fault != nil {
+		return out, err
+	}
 	if err := k.begin(ctx); err != nil {
 		return out, err
 	}
@@ -101,10 +106,11 @@ type checker struct {
 	next int64 // leaf to come
 	edge []subtree
 
-	stored []StoredCheckpoint // of the log, those to come
-	from   int64              // size of the first one that was not read yet
-	ended  bool               // there are no more
-	seen   int                // changes of keys that were entries so far
+	cosigned []Checkpoint       // by witnesses
+	stored   []StoredCheckpoint // of the log, those to come
+	from     int64              // size of the first one that was not read yet
+	ended    bool               // there are no more
+	seen     int                // changes of keys that were entries so far
 }
 
 // subtree is a complete part of the tree, the larger ones to the left.
@@ -285,6 +291,11 @@ func (k *checker) compare(ctx context.Context) error {
 			k.fault(FaultAgainst, c.Size, "")
 		}
 		k.out.Against++
+	}
+	for _, c := range k.cosigned {
+		if c.Size == k.next && c.Root != k.root() {
+			k.fault(FaultAgainst, c.Size, "")
+		}
 	}
 	for {
 		if len(k.stored) == 0 && !k.ended {

@@ -19,6 +19,7 @@ const (
 	FaultSignature FaultKind = "checkpoint_signature"
 	FaultRoot      FaultKind = "checkpoint_root" // the checkpoint of size At is over other entries
 	FaultAgainst   FaultKind = "checkpoint_kept" // the same, of one that was kept elsewhere
+	FaultCosigned  FaultKind = "cosignature"     // a checkpoint of size At, as a witness is said to have cosigned it
 	FaultKey       FaultKind = "key_change"
 	FaultStray     FaultKind = "entry_unlogged" // an entry is neither in the log nor waiting for it
 )
@@ -48,6 +49,8 @@ var faultWords = map[FaultKind]mianmi.Text{
 		EN: "the checkpoint of size %d is over other entries: the log was rewritten after it was signed"},
 	FaultAgainst: {ZH: "另行保存的检查点（大小 %d）与本日志不符：日志被改写，或它属于另一份日志",
 		EN: "the checkpoint of size %d that was kept elsewhere is not of this log: the log was rewritten, or it is another log's"},
+	FaultCosigned: {ZH: "见证人对大小为 %d 的检查点的联署不符：联署或检查点被改动",
+		EN: "the cosignature of the checkpoint of size %d does not fit: it or the checkpoint was changed"},
 	FaultKey: {ZH: "日志大小为 %d 处的密钥更换没有完整的双方签名或存证",
 		EN: "the change of keys at size %d of the log lacks a signature of either key, or its entry"},
 	FaultStray: {ZH: "日志（大小 %d）之外有一条存证 %s，既未入日志，也不在等待：队列被改动",

@@ -15,6 +15,7 @@ import (
 
 // Store keeps entries, the tree's hashes, checkpoints and the keys that signed.
 type Store interface {
+	WitnessStore
 	// Sequence calls fn in a transaction that holds the log's lock, with the
 	// size of the log and at most max entries that wait, oldest first, and writes
 	// what fn returns. Without waiting entries, or when another node holds the
@@ -96,6 +97,8 @@ type Log struct {
 	key   Key
 	clock mianmi.Clock
 	known atomic.Pointer[[]KeyInForce] // keys of the log as last read
+
+	witnesses []WitnessAt
 }
 
 // roundMax bounds one round of sequencing: some seconds of a busy server.
@@ -328,7 +331,7 @@ func (l *Log) receipt(ctx context.Context, id mianmi.EntryID, fill func(Leaf, *R
 	if leaf.Index < 0 {
 		return nil, ErrNotYet
 	}
-	c, err := l.store.Checkpoint(ctx)
+	c, cosignatures, witnesses, err := l.pointFor(ctx, leaf.Index)
 	if err != nil {
 		return nil, err
 	}
@@ -339,7 +342,8 @@ func (l *Log) receipt(ctx context.Context, id mianmi.EntryID, fill func(Leaf, *R
 	if err != nil {
 		return nil, err
 	}
-	r := &Receipt{Version: receiptVersion, Entry: string(leaf.Bytes), Index: leaf.Index, Checkpoint: c.Note, Key: keys[len(keys)-1].Public}
+	r := &Receipt{Version: receiptVersion, Entry: string(leaf.Bytes), Index: leaf.Index, Checkpoint: c.Note + cosignatures, Key: keys[len(keys)-1].Public,
+		WitnessKeys: witnesses}
 	for _, k := range keys[1:] {
 		r.KeyChanges = append(r.KeyChanges, k.Statement)
 	}

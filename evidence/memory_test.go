@@ -1,8 +1,12 @@
 package evidence
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
+	"slices"
+	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -17,6 +21,23 @@ type memory struct {
 	points  []StoredCheckpoint
 	keys    []KeyInForce
 	strays  []mianmi.EntryID
+	witness map[string]StoredCosigned
+}
+
+func (m *memory) WitnessTurn(_ context.Context, key string, _ time.Duration) (int64, bool, error) {
+	return m.witness[key].Size, true, nil
+}
+
+func (m *memory) KeepCosigned(_ context.Context, c StoredCosigned) error {
+	if m.witness == nil {
+		m.witness = map[string]StoredCosigned{}
+	}
+	m.witness[c.Key] = c
+	return nil
+}
+
+func (m *memory) Cosigned(context.Context) ([]StoredCosigned, error) {
+	return slices.SortedFunc(maps.Values(m.witness), func(a, b StoredCosigned) int { return cmp.Compare(b.Size, a.Size) }), nil
 }
 
 func (m *memory) Sequence(_ context.Context, most int, fn func(Waiting) (Appended, error)) (int, error) {

@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -205,6 +207,63 @@ func TestKeyChangesUnderSequencers(t *testing.T) {
 			}
 			if err := logOf(t, db, seven).CheckKey(t.Context()); mianmi.KindOf(err) != mianmi.Conflict {
 				t.Errorf("a node without the new key: %v", err)
+			}
+		})
+	}
+}
+
+// The turn to ask a witness is one caller's, however many ask at once, and again
+// somebody's after the rest; what it cosigned is never replaced by less.
+func TestWitnessTurn(t *testing.T) {
+	t.Parallel()
+	for _, engine := range engines {
+		t.Run(engine, func(t *testing.T) {
+			t.Parallel()
+			db := open(t, engine)
+			const key = "witness.example/a"
+			turns := func(rest time.Duration) (n int64) {
+				var mine atomic.Int64
+				var wg sync.WaitGroup
+				for range 8 {
+					wg.Go(func() {
+						_, ours, err := db.WitnessTurn(t.Context(), key, rest)
+						if err != nil {
+							t.Error(err)
+						}
+						if ours {
+							mine.Add(1)
+						}
+					})
+				}
+				wg.Wait()
+				return mine.Load()
+			}
+			if n := turns(time.Hour); n != 1 {
+				t.Errorf("%d had the first turn", n)
+			}
+			if n := turns(0); n != 0 {
+				t.Errorf("%d had a turn within the rest", n)
+			}
+			if list, err := db.Cosigned(t.Context()); err != nil || len(list) != 0 {
+				t.Errorf("cosigned before an answer: %+v, %v", list, err)
+			}
+			for _, size := range []int64{5, 9, 7} {
+				c := evidence.StoredCosigned{Key: key, Size: size, At: logClock{}.Now(), Note: "n\n", Line: fmt.Sprintln(size)}
+				if err := db.KeepCosigned(t.Context(), c); err != nil {
+					t.Fatal(err)
+				}
+			}
+			list, err := db.Cosigned(t.Context())
+			want := []evidence.StoredCosigned{{Key: key, Size: 9, At: logClock{}.Now(), Note: "n\n", Line: "9\n"}}
+			if d := cmp.Diff(want, list); d != "" || err != nil {
+				t.Errorf("cosigned: %s, %v", d, err)
+			}
+			// The same with a rest that is over at once.
+			if _, mine, err := db.WitnessTurn(t.Context(), "other", 0); err != nil || !mine {
+				t.Errorf("another witness: %v, %v", mine, err)
+			}
+			if _, mine, err := db.WitnessTurn(t.Context(), "other", 0); err != nil || !mine {
+				t.Errorf("after the rest: %v, %v", mine, err)
 			}
 		})
 	}

@@ -27,6 +27,13 @@ func (c *Client) Checkpoint(ctx context.Context) (string, error) {
 	return string(b), err
 }
 
+// CosignedCheckpoint returns the checkpoint that most witnesses have cosigned, a
+// signed note with their cosignatures.
+func (c *Client) CosignedCheckpoint(ctx context.Context) (string, error) {
+	b, err := c.bytes(ctx, "/v1/log/checkpoint/cosigned")
+	return string(b), err
+}
+
 // bytes fetches an answer that is no JSON, or must not be read as such.
 func (c *Client) bytes(ctx context.Context, path string) ([]byte, error) {
 	res, err := c.send(ctx, http.MethodGet, path, nil)

@@ -71,6 +71,8 @@ type shared struct {
 
 	LogName string `name:"log-name" placeholder:"NAME" help:"Name of the transparency log, like a host name with a path (pay.example.com/mianmi); default is the name that the log has, or one made from the keys file. It cannot be changed once the log has begun." zh:"透明日志的名称，形如带路径的域名（pay.example.com/mianmi）；默认沿用已有名称，没有则由密钥文件生成。日志开始后不可更改。"`
 
+	Witness []string `placeholder:"KEY=URL,…" help:"Witnesses that cosign the log: verifier key and address of each (c2sp.org/tlog-witness)." zh:"为日志联署的见证人：各自的验证公钥和地址（c2sp.org/tlog-witness）。"`
+
 	LogLevel  string `placeholder:"LEVEL" enum:"debug,info,warn,error" default:"info" help:"Least level that is logged: debug, info, warn or error." zh:"日志级别下限：debug、info、warn 或 error。"`
 	LogFormat string `placeholder:"FORMAT" enum:"text,json" default:"text" help:"Form of the log on standard error: text or json." zh:"标准错误输出的日志格式：text 或 json。"`
 	Lang      string `placeholder:"zh|en" enum:"zh,en," default:"" help:"Language of help and findings: zh or en; default is that of LANG." zh:"帮助与检查结果的语言：zh 或 en；默认取自 LANG。"`

@@ -2,6 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/mianmi/mianmi"
@@ -34,6 +37,9 @@ func (a *app) examineLog(ctx context.Context, db *store.DB) []finding {
 		return []finding{but(fail, "log.sequenced", "无法读取透明日志", "the transparency log cannot be read").then("检查数据库", "check the database")}
 	}
 	findings := []finding{checkLogKey(list, err), checkLag(s, a.clock.Now())}
+	if cosigned, err := log.Cosigned(ctx); err == nil && len(log.Witnesses()) > 0 {
+		findings = append(findings, checkWitnesses(log.Witnesses(), cosigned, s.Newest, a.clock.Now()))
+	}
 	if err != nil {
 		return findings // the check would say the same
 	}
@@ -63,7 +69,11 @@ func checkLogKey(list []evidence.KeyInForce, err error) finding {
 	const check = "log.key"
 	if err != nil {
 		zh, en := "透明日志的名称或签名密钥与本节点不符", "the transparency log's name or key is not this node's"
-		if mianmi.KindOf(err) == mianmi.Invalid {
+		switch field := fieldOf(err); {
+		case field == "witness":
+			return but(fail, check, "见证人设置有误：%v", "the setting of witnesses is wrong: %v", err).
+				then("每个 --witness 写作 公钥=地址", "write each --witness as KEY=URL")
+		case mianmi.KindOf(err) == mianmi.Invalid:
 			zh, en = "--log-name 不能作为日志名称", "--log-name is no name for a log"
 		}
 		return but(fail, check, zh+"：%v", en+": %v", err).
@@ -73,6 +83,36 @@ func checkLogKey(list []evidence.KeyInForce, err error) finding {
 		return good(check, "透明日志尚未开始", "the transparency log has not begun yet")
 	}
 	return good(check, "透明日志的密钥在本节点：%s", "the transparency log's key is on this node: %s", list[len(list)-1].Public)
+}
+
+func fieldOf(err error) string {
+	var e *mianmi.Error
+	if errors.As(err, &e) {
+		return e.Field
+	}
+	return ""
+}
+
+// cosignedWarn is how old the last cosignature may be while the log grows: a
+// witness is asked four times a minute.
+const cosignedWarn = 10 * time.Minute
+
+// checkWitnesses judges how far those who were asked have cosigned.
+func checkWitnesses(asked []evidence.WitnessAt, have []evidence.StoredCosigned, newest evidence.StoredCheckpoint, now time.Time) finding {
+	const check = "log.witnesses"
+	var behind []string
+	for _, w := range asked {
+		i := slices.IndexFunc(have, func(c evidence.StoredCosigned) bool { return c.Key == w.Public() })
+		if newest.Size > 0 && (i < 0 || have[i].Size < newest.Size && now.Sub(have[i].At) > cosignedWarn) {
+			behind = append(behind, w.Name())
+		}
+	}
+	if len(behind) == 0 {
+		return good(check, "%d 位见证人为透明日志联署", "%d witnesses cosign the transparency log", len(asked))
+	}
+	names := strings.Join(behind, ", ")
+	return but(warn, check, "见证人没有联署透明日志的新检查点：%s", "witnesses do not cosign the log's new checkpoints: %s", names).
+		then("查看 mianmi serve 日志中 worker=witness 的错误；请见证人登记 mianmi evidence keys 给出的公钥", "look for errors of worker=witness in the log of mianmi serve; have the witness add the key that mianmi evidence keys shows")
 }
 
 // checkLag judges how long entries wait for the log.

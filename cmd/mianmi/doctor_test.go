@@ -12,6 +12,7 @@ import (
 
 	"github.com/mianmi/mianmi"
 	"github.com/mianmi/mianmi/evidence"
+	"github.com/mianmi/mianmi/evidence/witnesstest"
 	"github.com/mianmi/mianmi/secret"
 	"github.com/mianmi/mianmi/store"
 	"github.com/mianmi/mianmi/store/pgtest"
@@ -183,6 +184,10 @@ func values(m map[string]string) []string {
 func TestDoctorJudgesFigures(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	witness, err := evidence.ParseWitnessAt(witnesstest.Start(t, "witness.example/a", 1).Key + "=https://witness.example")
+	if err != nil {
+		t.Fatal(err)
+	}
 	clock := func(now, later time.Duration) finding {
 		return checkClock(store.Facts{Now: at.Add(now), Later: at.Add(later)}, at, at.Add(10*time.Millisecond))
 	}
@@ -206,6 +211,12 @@ func TestDoctorJudgesFigures(t *testing.T) {
 		{"a log that was changed", checkTail(evidence.Checked{Fault: &evidence.Fault{Kind: evidence.FaultChanged, At: 3, ID: "en3"}}, nil), fail},
 		{"a log that cannot be read", checkTail(evidence.Checked{}, mianmi.Missing("hash")), fail},
 		{"a log without a name", checkLogKey(nil, mianmi.InvalidField("log_name", "x")), fail},
+		{"a wrong witness", checkLogKey(nil, mianmi.InvalidField("witness", "x")), fail},
+		{"a witness that never answered", checkWitnesses([]evidence.WitnessAt{witness}, nil, evidence.StoredCheckpoint{Size: 9}, at), warn},
+		{"a witness that stays behind", checkWitnesses([]evidence.WitnessAt{witness}, []evidence.StoredCosigned{{Key: witness.Public(), Size: 8, At: at}},
+			evidence.StoredCheckpoint{Size: 9}, at.Add(cosignedWarn+1)), warn},
+		{"a witness of a log at rest", checkWitnesses([]evidence.WitnessAt{witness}, []evidence.StoredCosigned{{Key: witness.Public(), Size: 9, At: at}},
+			evidence.StoredCheckpoint{Size: 9}, at.Add(time.Hour)), ok},
 		{"an old schema", checkSchema(store.Facts{Have: 1, Want: 2}), fail},
 		{"a schema one ahead", checkSchema(store.Facts{Have: 3, Want: 2}), warn},
 		{"a schema two ahead", checkSchema(store.Facts{Have: 4, Want: 2}), fail},

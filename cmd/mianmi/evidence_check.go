@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/mianmi/mianmi"
 	"github.com/mianmi/mianmi/evidence"
@@ -82,6 +83,13 @@ func (c *evidenceCheckCmd) tell(a *app, got evidence.Checked, s evidence.State) 
 	if _, err := fmt.Fprintf(a.stdout, text.In(a.lang), got.From, got.To, got.Entries, got.Batches, got.Records, got.Checkpoints, got.Against, s.Waiting); err != nil {
 		return err
 	}
+	for _, s := range got.Cosigned {
+		name := nameOfWitness(s.Key)
+		text := mianmi.Text{ZH: "见证人 %s 已联署到第 %d 条，最近一次 %s\n", EN: "witness %s has cosigned the log up to size %d, last at %s\n"}
+		if _, err := fmt.Fprintf(a.stdout, text.In(a.lang), name, s.Size, s.At.Format(time.RFC3339)); err != nil {
+			return err
+		}
+	}
 	end := mianmi.Text{ZH: "全部相符", EN: "everything fits"}.In(a.lang)
 	if got.Fault != nil {
 		end = mianmi.Text{ZH: "不符：", EN: "does not fit: "}.In(a.lang) + got.Fault.Words().In(a.lang)
@@ -97,17 +105,27 @@ func tellJSON(a *app, got evidence.Checked, s evidence.State) error {
 		Entry mianmi.EntryID     `json:"entry,omitempty"`
 		Words string             `json:"words"`
 	}
+	type cosigned struct {
+		Witness string    `json:"witness"`
+		Size    int64     `json:"size"`
+		At      time.Time `json:"at"`
+	}
+	witnesses := []cosigned{}
+	for _, s := range got.Cosigned {
+		witnesses = append(witnesses, cosigned{s.Key, s.Size, s.At})
+	}
 	out := struct {
-		From        int64  `json:"from"`
-		To          int64  `json:"to"`
-		Entries     int64  `json:"entries"`
-		Batches     int64  `json:"batches"`
-		Records     int64  `json:"records"`
-		Checkpoints int64  `json:"checkpoints"`
-		Against     int64  `json:"against"`
-		Waiting     int64  `json:"waiting"`
-		Fault       *fault `json:"fault"`
-	}{got.From, got.To, got.Entries, got.Batches, got.Records, got.Checkpoints, got.Against, s.Waiting, nil}
+		From        int64      `json:"from"`
+		To          int64      `json:"to"`
+		Entries     int64      `json:"entries"`
+		Batches     int64      `json:"batches"`
+		Records     int64      `json:"records"`
+		Checkpoints int64      `json:"checkpoints"`
+		Against     int64      `json:"against"`
+		Waiting     int64      `json:"waiting"`
+		Cosigned    []cosigned `json:"cosigned"`
+		Fault       *fault     `json:"fault"`
+	}{got.From, got.To, got.Entries, got.Batches, got.Records, got.Checkpoints, got.Against, s.Waiting, witnesses, nil}
 	if f := got.Fault; f != nil {
 		out.Fault = &fault{f.Kind, f.At, f.ID, f.Words().In(a.lang)}
 	}

@@ -34,7 +34,16 @@ func (a *app) openLog(ctx context.Context, db *store.DB, keys *secret.Keys) (*ev
 		}
 		return nil, err
 	}
-	return evidence.NewLog(db, key, a.clock), nil
+	var witnesses []evidence.WitnessAt
+	for _, text := range a.shared.Witness {
+		w, err := evidence.ParseWitnessAt(text)
+		if err != nil {
+			return nil, err
+		}
+		witnesses = append(witnesses, w)
+	}
+	log := evidence.NewLog(db, key, a.clock)
+	return log, log.SetWitnesses(witnesses)
 }
 
 // logName is the name that was asked for, or that the log of this database
@@ -72,28 +81,37 @@ func sequencer(log *evidence.Log, m *logMetrics) worker {
 // logMetrics are the figures of the log: how far it is, what waits for it, and
 // how long entries waited.
 type logMetrics struct {
-	state func() (evidence.State, error)
-	clock mianmi.Clock
-	delay prometheus.Histogram
+	state    func() (evidence.State, error)
+	cosigned func() ([]evidence.StoredCosigned, error)
+	clock    mianmi.Clock
+	delay    prometheus.Histogram
 
-	size, waiting, oldest, at *prometheus.Desc
+	size, waiting, oldest, at, witnessed *prometheus.Desc
 }
 
 func newLogMetrics(ctx context.Context, log *evidence.Log, clock mianmi.Clock) *logMetrics {
-	describe := func(name, help string) *prometheus.Desc { return prometheus.NewDesc(name, help, nil, nil) }
+	describe := func(name, help string, labels ...string) *prometheus.Desc {
+		return prometheus.NewDesc(name, help, labels, nil)
+	}
 	state := func() (evidence.State, error) { // a scrape brings no context along
 		ctx, cancel := context.WithTimeout(ctx, scrapeMax)
 		defer cancel()
 		return log.State(ctx)
 	}
-	return &logMetrics{state: state, clock: clock,
+	cosigned := func() ([]evidence.StoredCosigned, error) {
+		ctx, cancel := context.WithTimeout(ctx, scrapeMax)
+		defer cancel()
+		return log.Cosigned(ctx)
+	}
+	return &logMetrics{state: state, cosigned: cosigned, clock: clock,
 		delay: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "mianmi_log_delay_seconds",
 			Help:    "Time from a fact to its place in the transparency log, of the entries that this node put there.",
 			Buckets: []float64{.025, .05, .1, .2, .3, .4, .5, .75, 1, 2, 5, 10, 60}}),
-		size:    describe("mianmi_log_entries", "Entries in the transparency log."),
-		waiting: describe("mianmi_log_waiting", "Entries that are not in the transparency log yet, counted up to 100000."),
-		oldest:  describe("mianmi_log_waiting_seconds", "Age of the oldest entry that is not in the transparency log yet; 0: none waits."),
-		at:      describe("mianmi_log_checkpoint_timestamp_seconds", "Time of the newest checkpoint of the transparency log."),
+		size:      describe("mianmi_log_entries", "Entries in the transparency log."),
+		waiting:   describe("mianmi_log_waiting", "Entries that are not in the transparency log yet, counted up to 100000."),
+		oldest:    describe("mianmi_log_waiting_seconds", "Age of the oldest entry that is not in the transparency log yet; 0: none waits."),
+		at:        describe("mianmi_log_checkpoint_timestamp_seconds", "Time of the newest checkpoint of the transparency log."),
+		witnessed: describe("mianmi_log_cosigned_entries", "Entries of the transparency log that a witness has cosigned.", "witness"),
 	}
 }
 
@@ -106,7 +124,7 @@ func (m *logMetrics) observe(r evidence.Round) {
 // Describe implements prometheus.Collector.
 func (m *logMetrics) Describe(to chan<- *prometheus.Desc) {
 	m.delay.Describe(to)
-	for _, d := range []*prometheus.Desc{m.size, m.waiting, m.oldest, m.at} {
+	for _, d := range []*prometheus.Desc{m.size, m.waiting, m.oldest, m.at, m.witnessed} {
 		to <- d
 	}
 }
@@ -131,5 +149,12 @@ func (m *logMetrics) Collect(to chan<- prometheus.Metric) {
 	to <- prometheus.MustNewConstMetric(m.oldest, prometheus.GaugeValue, age)
 	if s.Newest.Note != "" {
 		to <- prometheus.MustNewConstMetric(m.at, prometheus.GaugeValue, float64(s.Newest.At.UnixMicro())/1e6)
+	}
+	list, err := m.cosigned()
+	if err != nil {
+		return
+	}
+	for _, c := range list {
+		to <- prometheus.MustNewConstMetric(m.witnessed, prometheus.GaugeValue, float64(c.Size), nameOfWitness(c.Key))
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -87,7 +88,7 @@ func newServices(ctx context.Context, a *app, db *store.DB, t *tuning) (*service
 		s.payments.Stop()
 		return nil, err
 	}
-	s.workers = startWorkers(ctx, a.log, tick, append(sweeps(a.clock, s.payments, db), sequencer(s.log, figures))...)
+	s.workers = startWorkers(ctx, a.log, tick, slices.Concat(sweeps(a.clock, s.payments, db), []worker{sequencer(s.log, figures)}, witnesses(s.log))...)
 	return s, nil
 }
 

@@ -309,6 +309,17 @@ CREATE TABLE log_checkpoint (
   note text   NOT NULL
 );
 
+-- What each witness has cosigned last, by its verifier key. Line is empty
+-- until it has answered for the first time.
+CREATE TABLE log_witness (
+  key    text COLLATE "C" NOT NULL PRIMARY KEY,
+  due_at bigint NOT NULL,
+  size   bigint NOT NULL,
+  at     bigint NOT NULL,
+  note   text NOT NULL,
+  line   text NOT NULL
+);
+
 -- The keys that the log has had, by number: the newest is in force.
 CREATE TABLE log_key (
   n         smallint NOT NULL PRIMARY KEY,
@@ -741,6 +752,7 @@ DROP TABLE settings_epoch;
 DROP TABLE idempotency;
 DROP TABLE session;
 DROP TABLE log_key;
+DROP TABLE log_witness;
 DROP TABLE log_checkpoint;
 DROP TABLE log_hash;
 DROP TABLE log_leaf;

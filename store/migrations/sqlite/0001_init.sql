@@ -300,6 +300,17 @@ CREATE TABLE log_checkpoint (
   note text    NOT NULL
 );
 
+-- What each witness has cosigned last, by its verifier key. Line is empty
+-- until it has answered for the first time.
+CREATE TABLE log_witness (
+  key    text NOT NULL PRIMARY KEY,
+  due_at integer NOT NULL,
+  size   integer NOT NULL,
+  at     integer NOT NULL,
+  note   text NOT NULL,
+  line   text NOT NULL
+);
+
 -- The keys that the log has had, by number: the newest is in force.
 CREATE TABLE log_key (
   n         integer NOT NULL PRIMARY KEY,
@@ -732,6 +743,7 @@ DROP TABLE settings_epoch;
 DROP TABLE idempotency;
 DROP TABLE session;
 DROP TABLE log_key;
+DROP TABLE log_witness;
 DROP TABLE log_checkpoint;
 DROP TABLE log_hash;
 DROP TABLE log_leaf;
