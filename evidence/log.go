@@ -190,7 +190,7 @@ func (l *Log) ChangeKey(ctx context.Context, actor mianmi.Actor, random io.Reade
 			return KeyInForce{}, Entry{}, err
 		}
 		done = k
-		return k, Entry{ID: mianmi.EntryID(id), At: k.At, Type: KeyChangeType, Subject: "log:" + l.key.name, Actor: actor.String(), Body: body}, nil
+		return k, Entry{ID: mianmi.EntryID(id), At: k.At, Type: KeyChangeType, Subject: SubjectOf(l.key.name), Actor: actor.String(), Body: body}, nil
 	})
 	l.known.Store(nil)
 	return done, err

@@ -131,8 +131,38 @@ func entryFacts(e evidence.Entry) []Fact {
 		if c, err := evidence.OpenKeyChange(b.Statement); err == nil {
 			return []Fact{{say("原密钥", "Old key"), same(c.Old)}, {say("新密钥", "New key"), same(c.New)}}
 		}
+	case e.Type == evidence.SetBackType, e.Type == evidence.RestoredType:
+		var b evidence.SetBack
+		if e.ReadBody(&b) == nil {
+			return setBackFacts(&b)
+		}
 	}
 	return nil
+}
+
+func setBackFacts(b *evidence.SetBack) []Fact {
+	point := func(p evidence.Point) mianmi.Text {
+		if p.Size == 0 {
+			return say("无", "none")
+		}
+		return say(fmt.Sprintf("%d 条，根 %s", p.Size, p.Root), fmt.Sprintf("%d entries, root %s", p.Size, p.Root))
+	}
+	lost := same(fmt.Sprint(b.Lost))
+	if b.AtLeast {
+		lost = say(fmt.Sprintf("至少 %d 条，此后是否还有无从得知", b.Lost), fmt.Sprintf("at least %d; nobody knows whether others followed", b.Lost))
+	}
+	facts := []Fact{{say("已知的最新检查点", "Newest checkpoint that was known"), point(b.Known)}, {say("副本的检查点", "Checkpoint of the copy"), point(b.Left)},
+		{say("丢失的存证", "Entries that are lost"), lost}}
+	if b.Forked {
+		facts = append(facts, Fact{say("内容不同", "Other entries"), say("副本不是已知日志的前段", "the copy is no beginning of the log that was known")})
+	}
+	if b.Repeated > 0 {
+		facts = append(facts, Fact{say("重新关闭的开关", "Switches closed again"), same(fmt.Sprint(b.Repeated))})
+	}
+	if b.KeptSwitches {
+		facts = append(facts, Fact{say("各项开关", "Single switches"), say("按副本保留，备份之后关闭的可能又是开启", "as in the copy: what was closed after it may be open")})
+	}
+	return facts
 }
 
 func payerFacts(r *payer.Record) []Fact {
