@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"runtime"
 	"strings"
 	"sync"
@@ -32,7 +33,9 @@ type DB struct {
 	dialect dialect
 	opts    Options
 
-	onClose  []func()      // what was opened later
+	onClose  []func() // what was opened later
+	file     string   // SQLite: what was opened, and which file it was
+	opened   os.FileInfo
 	settings settingsCache // what payments read (settings.go)
 
 	askedMu     sync.Mutex
@@ -45,6 +48,7 @@ type Options struct {
 	WriteLimit  time.Duration // longest time of a write that has begun, default 10 s
 	BusyTimeout time.Duration // SQLite: wait for another process's write, default 5 s
 	CacheKiB    int           // SQLite page cache a connection, default 262,144 (256 MiB)
+	NoSync      bool          // SQLite: commits are not on disk when they return. For a file that is not in service yet
 }
 
 func (o Options) withDefaults() Options {
@@ -86,6 +90,10 @@ func openSQLite(ctx context.Context, file string, opts Options) (*DB, error) {
 		fmt.Sprintf("cache_size(-%d)", opts.CacheKiB),
 		"wal_autocheckpoint(32768)", // 128 MiB: a page that many payments touch is moved once
 	}
+	if opts.NoSync {
+		pragmas = append(pragmas, "synchronous(OFF)")
+	}
+	before, _ := os.Stat(file) // nil: it is made now
 	q := url.Values{"_pragma": pragmas, "_txlock": {"immediate"}}
 	write, err := sql.Open("sqlite", "file:"+file+"?"+q.Encode())
 	if err != nil {
@@ -104,6 +112,9 @@ func openSQLite(ctx context.Context, file string, opts Options) (*DB, error) {
 	// The write connection goes first: it makes the file and its WAL mode.
 	if err := errors.Join(write.PingContext(ctx), read.PingContext(ctx)); err != nil {
 		return nil, errors.Join(unavailable("open sqlite", err), db.Close())
+	}
+	if err := db.sameFile(file, before); err != nil {
+		return nil, errors.Join(err, db.Close())
 	}
 	return db, nil
 }

@@ -242,6 +242,24 @@ func binaries() (string, error) {
 	return filepath.Dir(dirs[0]), nil
 }
 
+// Program is the path of one of PostgreSQL's programs, as pg_dump, of the
+// version that clusters run.
+func Program(t testing.TB, name string) string {
+	t.Helper()
+	bin, err := binaries()
+	if err == nil { // initdb may be a link to where the others are
+		bin, err = filepath.EvalSymlinks(filepath.Join(bin, "initdb"))
+	}
+	path := filepath.Join(filepath.Dir(bin), name)
+	if err == nil {
+		_, err = os.Stat(path)
+	}
+	if err != nil {
+		t.Fatalf("PostgreSQL's program %s: %v", name, err)
+	}
+	return path
+}
+
 // version is the number in /usr/lib/postgresql/NN/bin/initdb.
 func version(path string) int {
 	n, _ := strconv.Atoi(filepath.Base(filepath.Dir(filepath.Dir(path))))
