@@ -46,6 +46,16 @@ func (a *app) openLog(ctx context.Context, db *store.DB, keys *secret.Keys) (*ev
 	return log, log.SetWitnesses(witnesses)
 }
 
+// logOf is the log in a database, with the keys of the keys file, which it does
+// not make.
+func (a *app) logOf(ctx context.Context, db *store.DB) (*evidence.Log, error) {
+	keys, err := secret.Load(a.shared.keysFile())
+	if err != nil {
+		return nil, err
+	}
+	return a.openLog(ctx, db, keys)
+}
+
 // logName is the name that was asked for, or that the log of this database
 // has, or one that no other installation has.
 func (a *app) logName(ctx context.Context, db *store.DB, keys *secret.Keys) (string, error) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"golang.org/x/net/netutil" // a bound on connections
@@ -103,11 +104,24 @@ func (c *serveCmd) open(ctx context.Context, a *app) (n *node, err error) {
 	return n, nil
 }
 
-// serve answers requests until ctx ends, finishes what has begun, and closes
-// the database last.
+// serve answers requests until ctx ends or the guard ends it, finishes what has
+// begun, and closes the database last.
 func (n *node) serve(ctx context.Context) error {
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	var ended error
+	var guarded sync.WaitGroup
+	guarded.Go(func() {
+		select {
+		case ended = <-n.services.guard.ended:
+			end()
+		case <-ctx.Done():
+		}
+	})
 	err := n.cmd.serve(ctx, n.app, n.listener, newHealth(n.db), newFront(n.app, n.services))
-	return errors.Join(err, n.stopMetrics(), n.close())
+	end()
+	guarded.Wait()
+	return errors.Join(ended, err, n.stopMetrics(), n.close())
 }
 
 // close ends the services, and the database after them.

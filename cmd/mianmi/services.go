@@ -41,6 +41,8 @@ type services struct {
 	handler  *api.Server
 	metrics  *prometheus.Registry
 	workers  *workers
+	guard    *guard
+	last     func() // the guard's last look
 }
 
 // newServices wires the domain packages to the store and to the API, and
@@ -72,6 +74,12 @@ func newServices(ctx context.Context, a *app, db *store.DB, t *tuning) (*service
 		return nil, err
 	}
 	s.merchants = merchant.New(db, a.clock, a.random)
+	s.guard = &guard{memory: memory{a.shared.seenFile()}, log: s.log, db: db, merchants: s.merchants, clock: a.clock, random: a.random,
+		out: a.log, ended: make(chan error, 1)}
+	if err := s.guard.begin(ctx); err != nil {
+		return nil, err
+	}
+	s.last = func() { s.guard.last(ctx) }
 	s.terminals = terminal.New(db, a.clock, a.random)
 	ledger, err := db.Ledger(ctx)
 	if err != nil {
@@ -88,7 +96,7 @@ func newServices(ctx context.Context, a *app, db *store.DB, t *tuning) (*service
 		s.payments.Stop()
 		return nil, err
 	}
-	s.workers = startWorkers(ctx, a.log, tick, slices.Concat(sweeps(a.clock, s.payments, db), []worker{sequencer(s.log, figures)}, witnesses(s.log))...)
+	s.workers = startWorkers(ctx, a.log, tick, slices.Concat(sweeps(a.clock, s.payments, db), []worker{sequencer(s.log, figures), s.guard.worker()}, witnesses(s.log))...)
 	return s, nil
 }
 
@@ -97,6 +105,7 @@ func newServices(ctx context.Context, a *app, db *store.DB, t *tuning) (*service
 func (s *services) stop() {
 	s.workers.stop()
 	s.payments.Stop()
+	s.last()
 }
 
 // access is who is calling: with it the subcommands that make staff work on

@@ -1,0 +1,280 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/mianmi/mianmi"
+	"github.com/mianmi/mianmi/asof"
+	"github.com/mianmi/mianmi/evidence"
+	"github.com/mianmi/mianmi/merchant"
+	"github.com/mianmi/mianmi/store"
+)
+
+// guard notices a log that went back: entries that this node has seen are not
+// there any more, or are others. Then switches may have been thrown that the
+// database knows nothing of, so PIN-free payment is closed for everything until
+// two persons open it again (docs/adr/0011).
+type guard struct {
+	memory    memory
+	log       *evidence.Log
+	db        *store.DB
+	merchants *merchant.Service
+	clock     mianmi.Clock
+	random    io.Reader
+	out       *slog.Logger
+	ended     chan error // takes one error, with which the server is to end
+}
+
+// rememberEvery is how often a node notes how far the log is. What a crash
+// leaves unremembered is this much of the log, and backups are older.
+const rememberEvery = time.Second
+
+// guardActor is who closes everything when the log went back.
+var guardActor = mianmi.System("log-guard")
+
+var (
+	errWentBack = errors.New("the database went back while this server ran, so what the server has in memory may be of what is lost: " +
+		"it ends, and reads everything anew when it is started again")
+	errReplaced = errors.New("another file was put in the place of the database while this server ran: what it would write is lost, so it ends")
+)
+
+// begin is the look before the server answers anybody.
+func (g *guard) begin(ctx context.Context) error {
+	g.memory.tidy(g.clock.Now())
+	_, err := g.check(ctx)
+	return err
+}
+
+// worker looks again and again while the server runs, and ends it when the
+// database is not the one any more that its memory comes from.
+func (g *guard) worker() worker {
+	return worker{"remember the checkpoint", rememberEvery, func(ctx context.Context) (bool, error) {
+		if g.db.Replaced() {
+			g.end(errReplaced)
+			return false, errReplaced
+		}
+		back, err := g.check(ctx)
+		if back {
+			g.end(errWentBack)
+		}
+		return false, err
+	}}
+}
+
+const (
+	// lastMax bounds the last look: the database may be why the server ends.
+	lastMax = 2 * time.Second
+	// lastRounds puts what the last requests left into the log: two rounds are
+	// enough, unless the log is far behind.
+	lastRounds = 10
+)
+
+// last is the look when everything has ended, at a log that has all that was
+// answered. What it cannot note is seconds of the log.
+func (g *guard) last(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, lastMax)
+	defer cancel()
+	for range lastRounds {
+		if r, err := g.log.Sequence(ctx); err != nil || r.Entries == 0 {
+			break // the look will tell
+		}
+	}
+	if _, err := g.check(ctx); err != nil {
+		g.out.WarnContext(ctx, "how far the log is could not be noted at the end", "error", err)
+	}
+}
+
+func (g *guard) end(err error) {
+	select {
+	case g.ended <- err:
+	default: // it is ending
+	}
+}
+
+// check compares the log with what this node remembers of it, and remembers.
+// What is remembered is read first: it is of a moment before the log is read.
+func (g *guard) check(ctx context.Context) (back bool, err error) {
+	if _, err := g.memory.load(); err != nil {
+		return false, err
+	}
+	first, begun, err := g.log.First(ctx)
+	if err != nil {
+		return false, err
+	}
+	var known *seenLog
+	if begun {
+		known, err = g.memory.of(first)
+	} else {
+		known, err = g.withoutLog(ctx)
+	}
+	if err != nil || known == nil && !begun {
+		return false, err
+	}
+	v, err := g.look(ctx, known)
+	if err != nil {
+		return false, err
+	}
+	list, err := setBacks(ctx, g.db, g.log)
+	if err != nil {
+		return false, err
+	}
+	back = v.stands != evidence.Grown
+	if back && !acknowledged(list, known) {
+		if err := g.close(ctx, known, v); err != nil {
+			return true, err
+		}
+		list = append(list, evidence.SetBack{})
+	}
+	if !begun || known != nil && (known.checkpoint() == v.head || !back && v.head.Size < known.Size) {
+		return back, nil // nothing new, or what is known waits to be sequenced again
+	}
+	return back, g.remember(ctx, seenLog{First: first, SetBacks: len(list)}, v.head)
+}
+
+// withoutLog is what is known of a database without a log, which is none when
+// it is new. One with entries that are in no log has lost its log.
+func (g *guard) withoutLog(ctx context.Context) (*seenLog, error) {
+	strays, err := g.db.Strays(ctx, 1)
+	if err != nil || len(strays) == 0 {
+		return nil, err
+	}
+	return g.memory.largest(g.log.Name())
+}
+
+// remember notes the head of a log. A disk that is full is no reason to serve
+// nobody: the next look tries again.
+func (g *guard) remember(ctx context.Context, s seenLog, head evidence.Checkpoint) error {
+	var err error
+	if s.Epoch, err = g.db.Epoch(ctx); err != nil {
+		return err
+	}
+	s.Origin, s.Size, s.Root, s.At = head.Origin, head.Size, head.Root, g.clock.Now().UTC()
+	if err := g.memory.keep(s); err != nil {
+		g.out.WarnContext(ctx, "this node cannot note how far the log is, and would not notice that the database went back", "error", err)
+	}
+	return nil
+}
+
+// view is how the log stands to what is known.
+type view struct {
+	head    evidence.Checkpoint
+	stands  evidence.Standing
+	waiting int64 // entries behind the head that were looked at
+}
+
+// looksMax bounds how often the log is looked at again because it grew meanwhile.
+const looksMax = 20
+
+func (g *guard) look(ctx context.Context, known *seenLog) (view, error) {
+	for range looksMax {
+		head, err := g.log.Head(ctx)
+		if err != nil {
+			return view{}, err
+		}
+		v := view{head: head, stands: evidence.Grown}
+		if known == nil || known.checkpoint() == head {
+			return v, nil
+		}
+		// Entries that wait are there, if not in the log: they will come in this order.
+		more, err := g.db.WaitingLeaves(ctx, -1, int(max(0, min(known.Size-head.Size, evidence.WaitingMax))))
+		if err != nil {
+			return v, err
+		}
+		v.waiting = int64(len(more))
+		if v.stands, err = g.log.Stands(ctx, known.checkpoint(), bytesOf(more)...); err != nil || v.stands == evidence.Grown {
+			return v, err
+		}
+		// Was it moving while we looked?
+		if again, err := g.log.Head(ctx); err != nil || again == head {
+			return v, err
+		}
+	}
+	return view{}, &mianmi.Error{Kind: mianmi.Unavailable, Msg: "the log grows too fast to be compared with what this node has seen of it"}
+}
+
+func bytesOf(list []store.WaitingLeaf) [][]byte {
+	out := make([][]byte, len(list))
+	for i := range list {
+		out[i] = list[i].Bytes
+	}
+	return out
+}
+
+// setBacksMax bounds what is read of them: a log goes back a few times in its life.
+const setBacksMax = 200
+
+// setBacks are the entries of a log that say that it went back, newest first.
+func setBacks(ctx context.Context, db *store.DB, log *evidence.Log) ([]evidence.SetBack, error) {
+	leaves, err := db.EntriesOf(ctx, asof.Query{Subject: evidence.SubjectOf(log.Name()), Upto: math.MaxInt64,
+		Skip: []string{evidence.KeyChangeType}, Limit: setBacksMax})
+	if err != nil {
+		return nil, err
+	}
+	var out []evidence.SetBack
+	for _, l := range leaves {
+		e, err := evidence.Decode(l.Bytes)
+		if err != nil {
+			return nil, err
+		}
+		var b evidence.SetBack
+		if e.Type != evidence.SetBackType && e.Type != evidence.RestoredType {
+			continue
+		}
+		if err := e.ReadBody(&b); err != nil {
+			return nil, err
+		}
+		out = append(out, b)
+	}
+	return out, nil
+}
+
+// acknowledged reports whether the log itself says that what was seen is gone,
+// by an entry that came after it was seen: another node was faster, or somebody
+// has restored a backup and been told.
+func acknowledged(list []evidence.SetBack, known *seenLog) bool {
+	if len(list) <= known.SetBacks {
+		return false
+	}
+	return slices.ContainsFunc(list[:len(list)-known.SetBacks], func(b evidence.SetBack) bool { // newest first
+		return b.Known.Size > known.Size || b.Known == known.point()
+	})
+}
+
+// epochsUnseen is more than the changes of settings that can have been made
+// since a node remembered the last one.
+const epochsUnseen = 10_000
+
+// close closes PIN-free for everything and says so in the log. The epoch goes
+// beyond all that other nodes have in memory first, so that they see it.
+func (g *guard) close(ctx context.Context, known *seenLog, v view) error {
+	if err := g.db.SkipEpochs(ctx, known.Epoch+epochsUnseen); err != nil {
+		return err
+	}
+	if _, err := g.merchants.Close(ctx, guardActor, merchant.Everything()); err != nil {
+		return fmt.Errorf("the log went back, and PIN-free payment could not be closed: %w", err)
+	}
+	b := evidence.SetBack{Known: known.point(), Left: evidence.Point{Size: v.head.Size, Root: v.head.Root},
+		Lost: max(0, known.Size-v.head.Size-v.waiting), AtLeast: true, Forked: v.stands == evidence.Forked}
+	e, err := g.log.NewSetBack(evidence.SetBackType, guardActor, g.random, b)
+	if err == nil {
+		err = g.db.WriteAboutLog(ctx, e)
+	}
+	if err != nil {
+		return err
+	}
+	what := fmt.Sprintf("the log has %d entries, and this node has seen %d: at least %d are missing", v.head.Size+v.waiting, known.Size, b.Lost)
+	if b.Forked {
+		what = fmt.Sprintf("the log has %d entries, and those that this node has seen, %d, are others", v.head.Size, known.Size)
+	}
+	g.out.ErrorContext(ctx, "the database went back to an older copy: "+what+". What was switched off meanwhile is on again in it, "+
+		"so PIN-free payment is closed for everything until two persons open it; docs/backup.md says what they do first",
+		"seen", known.Size, "seen_at", known.At, "have", v.head.Size, "waiting", v.waiting, "forked", b.Forked)
+	return nil
+}
