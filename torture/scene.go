@@ -172,12 +172,12 @@ func (sc *scene) buildShop(ctx context.Context, operator *client.Client) error {
 	if err != nil {
 		return err
 	}
-	full, err := operator.CreateModel(ctx, client.NewModel{Name: "P2 " + sc.salt, Keypad: true, Display: true,
+	full, err := operator.CreateModel(ctx, client.NewModel{Name: "P2 " + sc.salt, Keypad: true, Display: true, Proof: "host",
 		Methods: []string{"payment_code", "card_tap", "card_insert", "card_swipe", "dynamic_qr"}})
 	if err != nil {
 		return err
 	}
-	bare, err := operator.CreateModel(ctx, client.NewModel{Name: "B1 " + sc.salt, Methods: []string{"payment_code", "card_tap"}})
+	bare, err := operator.CreateModel(ctx, client.NewModel{Name: "B1 " + sc.salt, Proof: "host", Methods: []string{"payment_code", "card_tap"}})
 	if err != nil {
 		return err
 	}
