@@ -69,18 +69,19 @@ func (a Actor) Is(roles ...Role) bool {
 type Scope uint32
 
 const (
-	ScopePay     Scope = 1 << iota // authorize, query, verify payments at the merchant's terminals
-	ScopeRefund                    // refund and reverse
-	ScopeTighten                   // close PIN-free for the merchant, its stores and terminals
-	ScopeManage                    // stores, terminals, loosening proposals
-	ScopePayers                    // create payers, issue codes, top up (a wallet's back end)
-	ScopeRead                      // read payments and settings
+	ScopePay      Scope = 1 << iota // authorize, query, verify payments at the merchant's terminals
+	ScopeRefund                     // refund and reverse
+	ScopeTighten                    // close PIN-free for the merchant, its stores and terminals
+	ScopeManage                     // stores, terminals, loosening proposals
+	ScopePayers                     // create payers, issue codes, top up (a wallet's back end)
+	ScopeRead                       // read payments and settings
+	ScopeWebhooks                   // be told of everything of the merchant: make and manage webhooks
 )
 
 // ScopeNames maps the API's names to scopes.
 var ScopeNames = map[string]Scope{
 	"pay": ScopePay, "refund": ScopeRefund, "tighten": ScopeTighten,
-	"manage": ScopeManage, "payers": ScopePayers, "read": ScopeRead,
+	"manage": ScopeManage, "payers": ScopePayers, "read": ScopeRead, "webhooks": ScopeWebhooks,
 }
 
 // Has reports whether all of want are in s.

@@ -49,7 +49,7 @@ type KeyQuery struct {
 	Limit    int // default and most 200
 }
 
-const scopesAll = mianmi.ScopePay | mianmi.ScopeRefund | mianmi.ScopeTighten | mianmi.ScopeManage | mianmi.ScopePayers | mianmi.ScopeRead
+const scopesAll = mianmi.ScopePay | mianmi.ScopeRefund | mianmi.ScopeTighten | mianmi.ScopeManage | mianmi.ScopePayers | mianmi.ScopeRead | mianmi.ScopeWebhooks
 
 func (s *Service) checkKey(n NewKey, now time.Time) error {
 	if !printable(n.Name, 64) {

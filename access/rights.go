@@ -74,8 +74,8 @@ var rights = [actionEnd]row{
 	RulesShow:     {support: all, risk: all, operator: all, auditor: all, system: all},
 	RulesPropose:  {risk: all, operator: all, system: all},
 	RulesApprove:  {risk: all, operator: all}, // the second person is a person
-	WebhookShow:   {admin: ownShop, support: all, operator: all, auditor: all, scope: mianmi.ScopeManage | mianmi.ScopeRead},
-	WebhookManage: {admin: ownShop, operator: all, system: all, scope: mianmi.ScopeManage | mianmi.ScopeRead},
+	WebhookShow:   {admin: ownShop, support: all, operator: all, auditor: all, scope: mianmi.ScopeWebhooks},
+	WebhookManage: {admin: ownShop, operator: all, system: all, scope: mianmi.ScopeWebhooks},
 }
 
 // Allow returns nil when the actor may do the action to the target. Without a

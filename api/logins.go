@@ -30,7 +30,7 @@ func (s *Server) registerLogins() {
 		summary: "Change my password", about: "For staff; the old password and a code count as a login. All sessions end."}, s.changeStaffPassword)
 }
 
-const allScopes = mianmi.ScopePay | mianmi.ScopeRefund | mianmi.ScopeTighten | mianmi.ScopeManage | mianmi.ScopePayers | mianmi.ScopeRead
+const allScopes = mianmi.ScopePay | mianmi.ScopeRefund | mianmi.ScopeTighten | mianmi.ScopeManage | mianmi.ScopePayers | mianmi.ScopeRead | mianmi.ScopeWebhooks
 
 // Session is a login.
 type Session struct {

@@ -143,6 +143,19 @@ logCosigned               anybody
 logConsistency            anybody
 logKeys                   anybody
 
+changeWebhook             merchant_admin operator +webhooks
+createWebhook             merchant_admin operator +webhooks
+pauseWebhook              merchant_admin operator +webhooks
+removeWebhook             merchant_admin operator +webhooks
+replayWebhook             merchant_admin operator +webhooks
+resumeWebhook             merchant_admin operator +webhooks
+rotateWebhookSecret       merchant_admin operator +webhooks
+testWebhook               merchant_admin operator +webhooks
+webhook                   merchant_admin support_agent operator auditor +webhooks
+webhookDeliveries         merchant_admin support_agent operator auditor +webhooks
+webhookDelivery           merchant_admin support_agent operator auditor +webhooks
+webhooks                  merchant_admin support_agent operator auditor +webhooks
+
 approveRules              risk_analyst operator
 dryRunRules               @readers
 proposeRules              risk_analyst operator
@@ -159,7 +172,7 @@ var roleGroups = strings.NewReplacer(
 	"@shop", "cashier store_manager merchant_admin",
 	"@readers", "support_agent risk_analyst operator auditor",
 	"@staff", "cashier store_manager merchant_admin support_agent risk_analyst operator auditor",
-	"+any", "+manage +pay +payers +read +refund +tighten")
+	"+any", "+manage +pay +payers +read +refund +tighten +webhooks")
 
 func rights() map[string][]string {
 	out := map[string][]string{}
@@ -210,6 +223,10 @@ var bodies = map[string]string{
 	"placeStop":             `{"scope":"terminal:{terminal}","reason":"试","seconds":60}`,
 	"createStaff":           `{"login":"c{n}","name":"李四","role":"cashier","merchant":"{merchant}","store":"{store}"}`,
 	"createAPIKey":          `{"name":"k","merchant":"{merchant}","scopes":["read"]}`,
+	"createWebhook":         `{"url":"https://example.com/","merchant":"{merchant}"}`,
+	"changeWebhook":         `{"parallel":4}`,
+	"rotateWebhookSecret":   `{"overlap_seconds":0}`,
+	"replayWebhook":         `{"from_sequence":1}`,
 	"setPolicyOfChannel":    `{"pin_free":false}`,
 	"setPolicyOfModel":      `{"pin_free":false}`,
 	"setPolicyOfMerchant":   `{"pin_free":{open}}`,
@@ -220,7 +237,7 @@ var bodies = map[string]string{
 	"proposeRules":          `{"withdraw":["none"]}`,
 }
 
-var queries = map[string]string{"approvals": "?merchant={merchant}", "stops": "?scope=terminal:{terminal}", "apiKeys": "?merchant={merchant}",
+var queries = map[string]string{"approvals": "?merchant={merchant}", "stops": "?scope=terminal:{terminal}", "apiKeys": "?merchant={merchant}", "webhooks": "?merchant={merchant}",
 	"staff": "?merchant={merchant}"}
 
 // Each role may do what the table says, and nothing else: at the first gate and
@@ -253,7 +270,7 @@ func TestRolesAndRoutes(t *testing.T) {
 				fill := strings.NewReplacer("{payer}", string(p.ID), "{payment}", string(paid.ID), "{merchant}", string(s.merchant.ID),
 					"{store}", string(s.store.ID), "{terminal}", string(s.terminal.ID), "{model}", string(s.model.ID), "{channel}", "wallet",
 					"{order_no}", "A1", "{n}", fmt.Sprint("n", number), "{n4}", fmt.Sprint(number), "{open}", fmt.Sprint(name == "+manage"),
-					"{approval}", "ap0", "{stop}", "es0", "{staff}", "sf0", "{key}", "ak0", "{token}", "t0", "{receipt}", string(paid.ID), "{agreement}", "ag0")
+					"{approval}", "ap0", "{stop}", "es0", "{staff}", "sf0", "{key}", "ak0", "{token}", "t0", "{receipt}", string(paid.ID), "{agreement}", "ag0", "{webhook}", "wh0", "{number}", "1")
 				status, code := w.try(caller(), strings.ToUpper(method), fill.Replace(path+queries[op.ID]), fill.Replace(bodies[op.ID]))
 				if may := slices.Contains(want, name); may == (code == "not_allowed") {
 					t.Errorf("%s %s (%s) by %s: %d %s; the table says that it may: %v", method, path, op.ID, name, status, code, may)

@@ -30,6 +30,7 @@ import (
 	"github.com/mianmi/mianmi/evidence"
 	"github.com/mianmi/mianmi/idempotency"
 	"github.com/mianmi/mianmi/merchant"
+	"github.com/mianmi/mianmi/notice"
 	"github.com/mianmi/mianmi/payer"
 	"github.com/mianmi/mianmi/payment"
 	"github.com/mianmi/mianmi/pinfree"
@@ -84,6 +85,7 @@ type Deps struct {
 	Payments  Payments
 	Once      *idempotency.Service
 	Rules     *rules.Service
+	Webhooks  *notice.Service
 	Receipts  *receipt.Service
 	Evidence  *evidence.Log
 	AsOf      *asof.Service
@@ -145,7 +147,7 @@ type Server struct {
 // New returns a Server, or an error that names what is missing.
 func New(d Deps, c Config) (*Server, error) {
 	if d.Payers == nil || d.Access == nil || d.Merchants == nil || d.Terminals == nil || d.Payments == nil || d.Once == nil ||
-		d.Rules == nil || d.Receipts == nil || d.Evidence == nil || d.AsOf == nil || d.Keys == nil || d.Clock == nil || d.Random == nil || d.Log == nil {
+		d.Rules == nil || d.Webhooks == nil || d.Receipts == nil || d.Evidence == nil || d.AsOf == nil || d.Keys == nil || d.Clock == nil || d.Random == nil || d.Log == nil {
 		return nil, errors.New("api: a required part is missing")
 	}
 	s := &Server{Deps: d, cfg: c.withDefaults(), mux: http.NewServeMux(),
@@ -186,6 +188,7 @@ func (s *Server) register() {
 	s.registerStops()
 	s.registerStaff()
 	s.registerRules()
+	s.registerWebhooks()
 	s.registerAsOf()
 	s.registerReceipts()
 	s.registerHouse()

@@ -109,7 +109,7 @@ func (s *Server) resetStaff(ctx context.Context, a mianmi.Actor, in *StaffInput)
 type NewAPIKey struct {
 	Name      string     `json:"name"`
 	Merchant  string     `json:"merchant,omitzero" doc:"Left out: mianmi's own, for the scope payers"`
-	Scopes    []string   `json:"scopes" minItems:"1" doc:"pay, refund, tighten, manage, payers, read"`
+	Scopes    []string   `json:"scopes" minItems:"1" doc:"pay, refund, tighten, manage, payers, read, webhooks"`
 	ExpiresAt *time.Time `json:"expires_at,omitzero" doc:"Left out: never"`
 }
 
@@ -150,7 +150,7 @@ func (s *Server) createKey(ctx context.Context, a mianmi.Actor, in *struct{ Body
 	for i, name := range in.Body.Scopes {
 		scope, ok := mianmi.ScopeNames[name]
 		if !ok {
-			return nil, mianmi.InvalidField("scopes["+strconv.Itoa(i)+"]", "want pay, refund, tighten, manage, payers or read")
+			return nil, mianmi.InvalidField("scopes["+strconv.Itoa(i)+"]", "want pay, refund, tighten, manage, payers, read or webhooks")
 		}
 		n.Scopes |= scope
 	}

@@ -24,6 +24,7 @@ import (
 	"github.com/mianmi/mianmi/idempotency"
 	"github.com/mianmi/mianmi/merchant"
 	"github.com/mianmi/mianmi/money"
+	"github.com/mianmi/mianmi/notice"
 	"github.com/mianmi/mianmi/payer"
 	"github.com/mianmi/mianmi/payment"
 	"github.com/mianmi/mianmi/pinfree"
@@ -163,7 +164,10 @@ func newParts(t testing.TB, engine string, cfg api.Config, instead ...api.Paymen
 	must(t, err)
 	p.log = evidence.NewLog(p.db, key, p.clock)
 	terminals := terminal.New(p.db, p.clock, rand.Reader)
+	webhooks, err := notice.New(notice.Parts{Records: p.db, Keys: p.keys, Clock: p.clock, Random: rand.Reader, Log: log, Guard: notice.NewGuard(nil)})
+	must(t, err)
 	p.server, err = api.New(api.Deps{
+		Webhooks: webhooks,
 		Receipts: &receipt.Service{Log: p.log, Payments: payments, Merchants: p.merchants, Terminals: terminals, Keys: p.keys}, Evidence: p.log,
 		AsOf:   asof.New(asof.Parts{Log: p.db, Payments: payments, Terminals: terminals, Merchants: p.merchants, Clock: p.clock, Channel: "wallet"}),
 		Payers: payers, Access: p.access, Merchants: p.merchants, Terminals: terminals,

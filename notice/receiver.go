@@ -50,12 +50,12 @@ type Receiver struct {
 
 // Report is what a Receiver has seen.
 type Report struct {
-	Messages   int      // without repeats
-	Repeats    int      // of messages that were taken before
-	Forged     int      // requests whose signature or time does not hold
-	Disordered []string // messages that came first after a later one of their subject; at most 20
-	Last       int64    // greatest sequence
-	Missing    int64    // sequences below Last that did not come
+	Messages   int      `json:"messages"`   // without repeats
+	Repeats    int      `json:"repeats"`    // of messages that were taken before
+	Forged     int      `json:"forged"`     // requests whose signature or time does not hold
+	Disordered []string `json:"disordered"` // messages that came first after a later one of their subject; at most 20
+	Last       int64    `json:"last"`       // greatest sequence
+	Missing    int64    `json:"missing"`    // sequences below Last that did not come
 }
 
 // OK reports whether every message came, in order, and nothing else did.

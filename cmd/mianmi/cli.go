@@ -51,6 +51,7 @@ type cli struct {
 	Rules    rulesCmd    `cmd:"" help:"Rule packs: try them, put them in force." zh:"规则包：试算与启用。"`
 	Receipt  receiptCmd  `cmd:"" help:"Receipts: fetch them, verify them offline." zh:"凭证：取得与离线核对。"`
 	Evidence evidenceCmd `cmd:"" help:"The transparency log: check it." zh:"透明日志：核对。"`
+	Webhook  webhookCmd  `cmd:"" help:"Webhooks: how they stand, and a receiver for trying out." zh:"webhook：查看投递情况，调试接收。"`
 	Bench    benchCmd    `cmd:"" help:"Measure payments on a database made for it." zh:"在专用数据库上测量支付性能。"`
 	Backup   backupCmd   `cmd:"" help:"Write a consistent, checked copy of an SQLite database to a file, also while the server runs." zh:"把 SQLite 数据库写成一份一致且经过核对的备份文件，服务运行时也可以。"`
 	CloseAll closeAllCmd `cmd:"" help:"Close PIN-free payment everywhere: for everything, and every policy, payer's switch and agreement by itself." zh:"关闭一切免密：全局，以及每一项策略、付款人开关和签约。"`

@@ -16,6 +16,7 @@ import (
 	"github.com/mianmi/mianmi/channel/wallet"
 	"github.com/mianmi/mianmi/evidence"
 	"github.com/mianmi/mianmi/merchant"
+	"github.com/mianmi/mianmi/notice"
 	"github.com/mianmi/mianmi/payer"
 	"github.com/mianmi/mianmi/payment"
 	"github.com/mianmi/mianmi/receipt"
@@ -38,6 +39,8 @@ type services struct {
 	log      *evidence.Log
 	receipts *receipt.Service
 	rules    *rules.Service
+	webhooks *notice.Service
+	sender   *notice.Sender
 	handler  *api.Server
 	metrics  *prometheus.Registry
 	workers  *workers
@@ -92,11 +95,17 @@ func newServices(ctx context.Context, a *app, db *store.DB, t *tuning) (*service
 		return nil, err
 	}
 	s.receipts = &receipt.Service{Log: s.log, Payments: s.payments, Merchants: s.merchants, Terminals: s.terminals, Keys: s.keys, PublicURL: t.PublicURL}
-	if s.handler, err = newHandler(a, s, db, t); err != nil {
+	if s.webhooks, err = a.webhooks(s, db, &t.webhookTuning); err == nil {
+		s.handler, err = newHandler(a, s, db, t)
+	}
+	if err == nil {
+		s.sender, err = a.startSender(ctx, s, db, &t.webhookTuning)
+	}
+	if err != nil {
 		s.payments.Stop()
 		return nil, err
 	}
-	s.workers = startWorkers(ctx, a.log, tick, slices.Concat(sweeps(a.clock, s.payments, db), []worker{sequencer(s.log, figures), s.guard.worker()}, witnesses(s.log))...)
+	s.workers = startWorkers(ctx, a.log, tick, slices.Concat(sweeps(a.clock, s.payments, db), []worker{sequencer(s.log, figures), s.guard.worker(), sweepWebhooks(s.sender)}, witnesses(s.log))...)
 	return s, nil
 }
 
@@ -104,6 +113,7 @@ func newServices(ctx context.Context, a *app, db *store.DB, t *tuning) (*service
 // new ones.
 func (s *services) stop() {
 	s.workers.stop()
+	s.sender.Stop()
 	s.payments.Stop()
 	s.last()
 }

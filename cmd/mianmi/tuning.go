@@ -18,6 +18,8 @@ type tuning struct {
 
 	PublicURL string `name:"public-url" placeholder:"URL" help:"Address at which people reach this server, as in https://pay.example.com: QR codes on receipts lead there. By default it is where the request for the receipt came in." zh:"供人访问本服务的地址，如 https://pay.example.com：凭证上的二维码指向这里。默认取索取凭证的请求所到达的地址。"`
 
+	webhookTuning
+
 	TrustedProxies []netip.Prefix `placeholder:"CIDR,…" help:"Addresses of proxies whose X-Forwarded-For is believed; none by default." zh:"可信代理的地址段，采信其 X-Forwarded-For；默认没有。"`
 }
 
@@ -34,7 +36,7 @@ func (t *tuning) check() error {
 	case t.LoginsMax < 1 || t.LoginsMax > 100_000:
 		return errors.New("--logins-max: want 1 to 100000")
 	}
-	return nil
+	return t.webhookTuning.check()
 }
 
 func webAddress(text string) bool {

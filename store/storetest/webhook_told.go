@@ -230,8 +230,8 @@ func webhookRights(t *testing.T, w *hookWorld) {
 		_, err := w.Webhooks.Pause(ctx, a, id)
 		return err
 	}
-	reader := mianmi.Actor{Role: mianmi.RoleAPIClient, ID: "ak9", Merchant: w.Merchant, Scopes: mianmi.ScopeRead}
-	both := mianmi.Actor{Role: mianmi.RoleAPIClient, ID: "ak8", Merchant: w.Merchant, Scopes: mianmi.ScopeRead | mianmi.ScopeManage}
+	reader := mianmi.Actor{Role: mianmi.RoleAPIClient, ID: "ak9", Merchant: w.Merchant, Scopes: mianmi.ScopeRead | mianmi.ScopeManage}
+	hooks := mianmi.Actor{Role: mianmi.RoleAPIClient, ID: "ak8", Merchant: w.Merchant, Scopes: mianmi.ScopeWebhooks}
 	for _, tt := range []struct {
 		name string
 		err  error
@@ -245,9 +245,9 @@ func webhookRights(t *testing.T, w *hookWorld) {
 		{"an admin does not manage the platform's", manages(w.Manager, platform.ID), false},
 		{"support sees", shows(Support, v.ID), true},
 		{"support does not manage", manages(Support, v.ID), false},
-		{"a key that reads is not enough", shows(reader, v.ID), false},
-		{"a key that manages and reads manages", manages(both, v.ID), true},
-		{"that key does not manage the platform's", manages(both, platform.ID), false},
+		{"a key that reads and manages is not enough", shows(reader, v.ID), false},
+		{"a key with the scope manages", manages(hooks, v.ID), true},
+		{"that key does not manage the platform's", manages(hooks, platform.ID), false},
 	} {
 		if (tt.err == nil) != tt.ok || tt.err != nil && mianmi.KindOf(tt.err) != mianmi.Denied {
 			t.Errorf("%s: %v", tt.name, tt.err)
