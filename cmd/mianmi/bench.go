@@ -29,6 +29,7 @@ import (
 type benchCmd struct {
 	Authorize benchAuthorizeCmd `cmd:"" help:"Measure payments inside this process." zh:"在本进程内测量支付性能。"`
 	HTTP      benchHTTPCmd      `cmd:"" name:"http" help:"Measure payments over HTTP from a separate load process, beside an empty handler." zh:"由独立的负载进程经 HTTP 测量支付性能，并与空处理器对照。"`
+	Webhooks  benchWebhooksCmd  `cmd:"" help:"Measure how fast messages are sent and what they cost payments." zh:"测量消息投递速度，以及它给支付带来的开销。"`
 	Load      benchLoadCmd      `cmd:"" hidden:"" help:"The load process of bench http." zh:"bench http 的负载进程。"`
 }
 
