@@ -1,9 +1,11 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/mianmi/mianmi"
@@ -27,7 +29,7 @@ var (
 const (
 	sleepQueue = `UPDATE webhook_queue SET due_at = NULL WHERE webhook = $1`
 	holdQueue  = `SELECT failures FROM webhook_queue WHERE webhook = $1 AND holder = $2`
-	firstDue   = `SELECT coalesce(min(due_at), 0) FROM webhook_delivery WHERE bucket = $1 AND webhook = $2 AND state = 1`
+	firstDue   = `SELECT coalesce(min(due_at), 0) FROM webhook_delivery WHERE bucket = $1 AND webhook || '' = $2 AND state = 1`
 	liveHook   = `SELECT count(*) FROM webhook WHERE id = $1 AND version = $2 AND state = 1`
 )
 
@@ -112,9 +114,12 @@ const deliveryColumns = `d.webhook, d.number, d.subject, d.seq, d.topic, d.ref, 
 
 // dueDeliveries reads with each row the one before it that waits of its
 // subject, so that a row is never sent before another that lies behind a pause.
-var dueDeliveries = newTimed(`SELECT ` + deliveryColumns + `, coalesce((SELECT max(p.number) FROM webhook_delivery p
-	WHERE p.bucket = d.bucket AND p.webhook = d.webhook AND p.subject = d.subject AND p.state = 1 AND p.number < d.number), 0), {now} - d.queued_at
-	FROM webhook_delivery d WHERE d.bucket = $1 AND d.webhook = $2 AND d.state = 1 AND d.due_at <= {now} ORDER BY d.due_at, d.number LIMIT $3`)
+// It must be quick, however much waits, before PostgreSQL has statistics, too:
+// only the index of due rows answers to webhook || ”, only that of subjects to
+// the inner part, and a limit that is not known beforehand favours reading in order.
+var dueDeliveries = newTimed(`SELECT ` + deliveryColumns + `, coalesce((SELECT max(p.number + 0) FROM webhook_delivery p
+	WHERE p.bucket = d.bucket AND p.webhook || '' || '' = d.webhook AND p.subject = d.subject AND p.state = 1 AND p.number < d.number), 0), {now} - d.queued_at
+	FROM webhook_delivery d WHERE d.bucket = $1 AND d.webhook || '' = $2 AND d.state = 1 AND d.due_at <= {now} ORDER BY d.due_at, d.number LIMIT (SELECT CAST($3 AS bigint))`)
 
 // Due implements notice.Outbox.
 func (db *DB) Due(ctx context.Context, id mianmi.WebhookID, limit int) ([]notice.Delivery, error) {
@@ -137,26 +142,31 @@ func scanDelivery(scan scanner) (d notice.Delivery, err error) {
 }
 
 // What another node has delivered meanwhile stays delivered.
-var settleDeliveries = newTimedRows(2, `WITH v (number, state, status, fault, answer, took, wait) AS (VALUES
-	[(CAST($3 AS bigint), CAST($4 AS smallint), CAST($5 AS smallint), CAST($6 AS smallint), CAST($7 AS text), CAST($8 AS integer), CAST($9 AS bigint))])
+var settleDeliveries = newTimedRows(4, `WITH v (number, state, status, fault, answer, took, wait) AS (VALUES
+	[(CAST($5 AS bigint), CAST($6 AS smallint), CAST($7 AS smallint), CAST($8 AS smallint), CAST($9 AS text), CAST($10 AS integer), CAST($11 AS bigint))])
 	UPDATE webhook_delivery SET state = v.state, attempts = webhook_delivery.attempts + 1, status = v.status, fault = v.fault, answer = v.answer,
 	took_ms = v.took, tried_at = {now}, due_at = {now} + v.wait FROM v
-	WHERE webhook_delivery.bucket = $1 AND webhook_delivery.webhook = $2 AND webhook_delivery.number = v.number AND webhook_delivery.state = 1`)
+	WHERE webhook_delivery.bucket = $1 AND webhook_delivery.webhook = $2 AND webhook_delivery.number = v.number AND webhook_delivery.state = 1
+	AND webhook_delivery.number BETWEEN $3 AND $4`) // so that the join need not read all of the webhook
 
 // Settle implements notice.Outbox.
 func (db *DB) Settle(ctx context.Context, id mianmi.WebhookID, list []notice.Tried) error {
+	list = slices.SortedFunc(slices.Values(list), func(a, b notice.Tried) int { return cmp.Compare(a.Number, b.Number) })
 	rows := make([][]any, len(list))
 	for i, t := range list {
 		rows[i] = []any{t.Number, int64(t.State), t.Status, int64(t.Fault), t.Answer, t.Took.Milliseconds(), t.Wait.Microseconds()}
 	}
 	return db.tx(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		shared := []any{int64(mianmi.BucketOf(string(id))), string(id)}
-		return wrapDriver("settle deliveries", db.writeRows(ctx, tx, settleDeliveries, shared, rows))
+		return wrapDriver("settle deliveries", inSteps(len(rows), func(from, n int) error {
+			part := rows[from : from+n]
+			shared := []any{int64(mianmi.BucketOf(string(id))), string(id), part[0][0], part[n-1][0]}
+			return db.writeRows(ctx, tx, settleDeliveries, shared, part)
+		}))
 	})
 }
 
 const postponeDeliveries = `UPDATE webhook_delivery SET due_at = coalesce((SELECT max(p.due_at) FROM webhook_delivery p
-	WHERE p.bucket = webhook_delivery.bucket AND p.webhook = webhook_delivery.webhook AND p.subject = webhook_delivery.subject AND p.state = 1
+	WHERE p.bucket = webhook_delivery.bucket AND p.webhook || '' || '' = webhook_delivery.webhook AND p.subject = webhook_delivery.subject AND p.state = 1
 	AND p.number < webhook_delivery.number), due_at) WHERE bucket = $1 AND webhook = $2 AND state = 1 AND number IN `
 
 // Postpone implements notice.Outbox.

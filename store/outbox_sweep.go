@@ -19,7 +19,7 @@ const (
 var (
 	// What was never tried is due since it waits; what was tried ends by its next try.
 	giveUp = newTimed(`UPDATE webhook_delivery SET state = 3, fault = $4 WHERE bucket = $1 AND webhook = $2 AND state = 1 AND number IN
-	(SELECT number FROM webhook_delivery WHERE bucket = $1 AND webhook = $2 AND state = 1 AND due_at < {now} - $3 ORDER BY due_at, number LIMIT $5)`)
+	(SELECT number FROM webhook_delivery WHERE bucket = $1 AND webhook || '' = $2 AND state = 1 AND due_at < {now} - $3 ORDER BY due_at, number LIMIT (SELECT CAST($5 AS bigint)))`)
 	forget = newTimed(`DELETE FROM webhook_delivery WHERE bucket = $1 AND webhook = $2 AND state <> 1 AND queued_at < {now} - $3 AND number IN
 	(SELECT number FROM webhook_delivery WHERE bucket = $1 AND webhook = $2 ORDER BY number LIMIT $4)`)
 )

@@ -109,11 +109,13 @@ func (db *DB) Webhooks(ctx context.Context, q notice.Query) ([]notice.Webhook, e
 
 const (
 	selectQueue   = `SELECT numbered, failures, failing_since FROM webhook_queue WHERE webhook = $1`
-	queuedOf      = `SELECT count(*), coalesce(min(at), 0) FROM (SELECT at FROM webhook_delivery WHERE bucket = $1 AND webhook = $2 AND state = 1 LIMIT $3) AS d`
-	deadOf        = `SELECT count(*) FROM (SELECT 1 FROM webhook_delivery WHERE bucket = $1 AND webhook = $2 AND state = 3 LIMIT $3) AS d`
+	queuedOf      = `SELECT count(*), coalesce(min(at), 0) FROM (SELECT at FROM webhook_delivery WHERE bucket = $1 AND webhook || '' = $2 AND state = 1 LIMIT $3) AS d`
+	deadOf        = `SELECT count(*) FROM (SELECT 1 FROM webhook_delivery WHERE bucket = $1 AND webhook || '' = $2 AND state = 3 LIMIT $3) AS d`
 	deliveriesAll = `SELECT ` + deliveryColumns + ` FROM webhook_delivery d WHERE d.bucket = $1 AND d.webhook = $2 AND d.number < $3 ORDER BY d.number DESC LIMIT $4`
 	deliveriesIn  = `SELECT ` + deliveryColumns + ` FROM webhook_delivery d WHERE d.bucket = $1 AND d.webhook = $2 AND d.number < $3 AND d.state = $4
 	ORDER BY d.number DESC LIMIT $5`
+	deliveriesDead = `SELECT ` + deliveryColumns + ` FROM webhook_delivery d WHERE d.bucket = $1 AND d.webhook || '' = $2 AND d.number < $3 AND d.state = 3
+	ORDER BY d.number DESC LIMIT $4` // few among many: they have an index
 	oneDelivery = `SELECT ` + deliveryColumns + ` FROM webhook_delivery d WHERE d.bucket = $1 AND d.webhook = $2 AND d.number = $3`
 )
 
@@ -145,8 +147,11 @@ func (db *DB) Deliveries(ctx context.Context, q notice.DeliveryQuery) ([]notice.
 		q.Before = numberMax
 	}
 	bucket := int64(mianmi.BucketOf(string(q.Webhook)))
-	if q.State == 0 {
+	switch q.State {
+	case 0:
 		return readAll(ctx, db.read, scanDelivery, deliveriesAll, bucket, string(q.Webhook), q.Before, q.Limit)
+	case notice.Dead:
+		return readAll(ctx, db.read, scanDelivery, deliveriesDead, bucket, string(q.Webhook), q.Before, q.Limit)
 	}
 	return readAll(ctx, db.read, scanDelivery, deliveriesIn, bucket, string(q.Webhook), q.Before, int64(q.State), q.Limit)
 }

@@ -260,9 +260,13 @@ CREATE TABLE webhook_delivery (
   answer    text COLLATE "C" NOT NULL,
   PRIMARY KEY (bucket, webhook, number)
 ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_insert_scale_factor = 0.05);
-CREATE INDEX webhook_delivery_due ON webhook_delivery (webhook, due_at, number) WHERE state = 1;
-CREATE INDEX webhook_delivery_subject ON webhook_delivery (webhook, subject, number) WHERE state = 1;
-CREATE INDEX webhook_delivery_dead ON webhook_delivery (webhook, number) WHERE state = 3;
+-- What waits is asked for by (webhook || ''), which the key cannot answer: for a
+-- webhook that the planner knows nothing of, it would walk all that was delivered.
+CREATE INDEX webhook_delivery_due ON webhook_delivery (bucket, (webhook || ''), due_at, number) WHERE state = 1;
+CREATE INDEX webhook_delivery_subject ON webhook_delivery (bucket, subject, number) WHERE state = 1;
+CREATE INDEX webhook_delivery_dead ON webhook_delivery (bucket, (webhook || ''), number) WHERE state = 3;
+-- Nor may bucket look selective: that of a new webhook would.
+ALTER TABLE webhook_delivery ALTER COLUMN bucket SET STATISTICS 0;
 
 -- number orders what is recorded about a subject, whatever the clocks of nodes:
 -- the settings epoch of the change, or the payer's version; 0: neither.
