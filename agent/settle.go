@@ -1,0 +1,283 @@
+package agent
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/mianmi/mianmi"
+	"github.com/mianmi/mianmi/api/client"
+	"github.com/mianmi/mianmi/terminal/protocol"
+)
+
+// unknown looks for the outcome of an order whose answer was lost: it asks by
+// the order's number, and where the host has never heard of it, sends the same
+// request again with the same number. Another number is nobody's to choose but
+// the cashier's.
+func (l *Till) unknown(ctx context.Context, o Order, in *client.Authorization) {
+	l.mu.Lock()
+	if l.order.No == o.No {
+		l.stage = Unknown
+	}
+	l.mu.Unlock()
+	l.tell()
+	wait := pollEvery
+	for {
+		p, err := l.byOrder(ctx, o)
+		if missing(err) && in != nil && l.t.Clock.Now().Sub(o.At) < settleMax/2 {
+			p, err = l.authorize(ctx, *in)
+		}
+		switch {
+		case err == nil:
+			l.answered(ctx, o, p)
+			return
+		case missing(err) && l.settled(o):
+			l.nothing(o)
+			return
+		}
+		l.tell()
+		if !l.pause(ctx, wait) {
+			return
+		}
+		wait = min(2*wait, 8*pollEvery)
+	}
+}
+
+// settled reports whether a request for the order can no longer be on its way.
+func (l *Till) settled(o Order) bool {
+	end := o.At.Add(settleMax)
+	if o.Until.After(end) {
+		end = o.Until
+	}
+	return l.t.Clock.Now().After(end)
+}
+
+// resolve is unknown after a restart: the code or card is gone, so only asking
+// is left.
+func (l *Till) resolve(ctx context.Context, o Order) { l.unknown(ctx, o, nil) }
+
+// nothing ends an order that the host never took.
+func (l *Till) nothing(o Order) {
+	l.end(Slip{Order: o, State: "nothing", Ended: l.t.Clock.Now(), Sentence: mianmi.Text{
+		ZH: "已向主机核对：这笔付款没有发生，未扣款。", EN: "Checked with the host: this payment never happened; nothing was charged."}})
+}
+
+// lapse ends a QR order at the screen. Before its time is over somebody may
+// still pay it: then it stays open, to be looked after.
+func (l *Till) lapse(o Order) {
+	if l.t.Clock.Now().After(o.Until) {
+		l.end(Slip{Order: o, State: "expired", Ended: l.t.Clock.Now(), Sentence: mianmi.Text{
+			ZH: "二维码已过期，顾客没有付款，未扣款。", EN: "The QR code has lapsed and was not paid; nothing was charged."}})
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_ = l.keep(func(b *books) { // else it is asked for all the same after the next start
+		for i := range b.Open {
+			if b.Open[i].No == o.No {
+				b.Open[i].Dropped = true
+			}
+		}
+	})
+	if l.order.No == o.No {
+		l.clear()
+	}
+	l.tell()
+}
+
+// settle ends an order by the host's word. A payment that passed PIN-free
+// while this terminal is closed is undone at once: the second lock.
+func (l *Till) settle(ctx context.Context, o Order, p client.Payment) {
+	free := p.State == "approved" && p.Outcome == "pin_free" && p.Method != cash
+	closed := free && !l.freeHere(p)
+	late := o.Dropped && p.State == "approved"
+	undo := o.Test && p.State == "approved" || closed || late
+	failed := ""
+	if undo {
+		if r, err := l.undo(ctx, p.ID); err == nil {
+			p = r
+		} else {
+			failed = client.Code(err)
+		}
+	}
+	s := slipOf(o, p, l.t.Clock.Now())
+	if undo && p.State != "reversed" {
+		s.Failure = "not_undone " + failed
+	}
+	if closed {
+		s.Undone = p.State == "reversed"
+		s.Sentence = mianmi.Text{ZH: "本终端已关闭免密，这笔却被免密放行：已立即撤销，请让顾客验证后重新付款。",
+			EN: "This terminal is closed for PIN-free, and the payment passed without a PIN: it was undone at once. Let the customer pay again and verify."}
+		_ = l.t.Trouble("no_pin_asked", o.No, p.ID) // kept or not: the slip says it
+	}
+	if o.Test {
+		l.tested(o, s, free, closed)
+	}
+	l.end(s)
+}
+
+// freeHere reports whether this terminal would let the payment pass without a
+// PIN.
+func (l *Till) freeHere(p client.Payment) bool {
+	s := l.t.Setting()
+	// What the host holds by itself is the host's to know, and it has decided;
+	// what this terminal has proved to nobody is not PIN-free.
+	return !slices.ContainsFunc(s.Holds, func(h Hold) bool { return h != HostHolds }) &&
+		(s.Effective.PerPayment == nil || p.Amount.Minor() <= s.Effective.PerPayment.Minor())
+}
+
+func (l *Till) undo(ctx context.Context, id mianmi.PaymentID) (client.Payment, error) {
+	api, err := l.t.api()
+	if err != nil {
+		return client.Payment{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	return api.Reverse(ctx, id)
+}
+
+// callOff cancels a payment that waits. When it was paid in that moment, the
+// host's word counts.
+func (l *Till) callOff(ctx context.Context, o Order, p client.Payment) {
+	api, err := l.t.api()
+	if err == nil {
+		short, cancel := context.WithTimeout(ctx, askTimeout)
+		defer cancel()
+		var off client.Payment
+		if off, err = api.Cancel(short, p.ID); err == nil {
+			if o.Test {
+				off.Outcome = p.Outcome
+			}
+			l.settle(ctx, o, off)
+			return
+		}
+	}
+	l.unknown(ctx, o, nil)
+}
+
+// end writes the outcome down and shows it.
+func (l *Till) end(s Slip) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.wipe()
+	l.input = client.Authorization{}
+	if err := l.keep(func(b *books) {
+		b.Open = slices.DeleteFunc(b.Open, func(o Order) bool { return o.No == s.No })
+		b.Slips = slices.DeleteFunc(b.Slips, func(x Slip) bool { return x.No == s.No })
+		b.Slips = added(b.Slips, s, slipsMax)
+	}); err != nil {
+		l.t.Log.Error("a slip could not be kept; the host has the payment", "order", s.No, "error", err)
+		l.books.Slips = added(l.books.Slips, s, slipsMax) // in memory, for the screen
+	}
+	if l.order.No == s.No {
+		l.stage = Done
+	}
+	l.tell()
+}
+
+func slipOf(o Order, p client.Payment, now time.Time) Slip {
+	s := Slip{Order: o, Payment: p.ID, State: p.State, Outcome: p.Outcome, CVM: p.CVM, Entry: p.Entry, Failure: p.Failure, Sentence: p.Sentence,
+		Rules: p.DecidedBy.Rules, Ended: now, Place: [4]string{p.Where.Merchant.Name, p.Where.Store.Name, p.Where.Store.Address, p.Where.Terminal.Name}}
+	for _, r := range p.Reasons[:min(len(p.Reasons), 4)] { // the binding one first; more do not fit a slip
+		s.Reasons = append(s.Reasons, r.Words.Payer)
+	}
+	return s
+}
+
+// resolveOpen asks for the outcome of the orders that nobody looks at: left at
+// the screen, called off while a QR code was out, or open at the last start.
+func (l *Till) resolveOpen(ctx context.Context) {
+	l.mu.Lock()
+	var list []Order
+	for _, o := range l.books.Open {
+		if o.No != l.order.No || l.stage == Idle {
+			list = append(list, o)
+		}
+	}
+	l.mu.Unlock()
+	for _, o := range list {
+		p, err := l.byOrder(ctx, o)
+		switch {
+		case missing(err) && l.settled(o):
+			l.nothing(o)
+		case err != nil || p.State == "step_up_required" && !o.Dropped:
+		case p.State == "step_up_required":
+			l.callOff(ctx, o, p)
+		default:
+			l.settle(ctx, o, p)
+		}
+	}
+}
+
+// Leave leaves a payment whose outcome is not known: it stays open and is
+// asked for, and the terminal takes the next customer.
+func (l *Till) Leave() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.stage != Unknown {
+		return mianmi.Conflicts("not_unknown", "its outcome is not unknown")
+	}
+	l.clear()
+	l.tell()
+	return nil
+}
+
+// Cancel calls the payment off, or says that it is to be called off as soon as
+// the host has answered.
+func (l *Till) Cancel() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch l.stage {
+	case Reading:
+		if len(l.failed) > 0 || !l.order.Test {
+			l.stage = Choosing
+		} else {
+			l.clear()
+		}
+	case Choosing, Done:
+		l.clear()
+	case Asking, Waiting, ShowingQR:
+		l.wanted = true
+		l.wipe()
+	case Idle, Unknown:
+	}
+	l.tell()
+}
+
+// Reverse undoes an approved payment of the last slips.
+func (l *Till) Reverse(ctx context.Context, no string) error {
+	s, ok := l.Slip(no)
+	if !ok || s.State != "approved" {
+		return mianmi.Missing("approved payment")
+	}
+	p, err := l.undo(ctx, s.Payment)
+	if err != nil {
+		return err
+	}
+	n := slipOf(s.Order, p, l.t.Clock.Now())
+	n.Reasons = s.Reasons
+	l.end(n)
+	return nil
+}
+
+// tested records what a test payment has shown.
+func (l *Till) tested(o Order, s Slip, free, closed bool) {
+	c := protocol.Check{Kind: "test_payment", Method: o.Method, Payment: s.Payment, At: s.Ended}
+	open := l.t.Setting().PinFree
+	switch {
+	case closed:
+		c.Detail = "pin_free_while_closed"
+	case free:
+		c.Passed, c.Detail = open, "pin_free"
+	case s.Outcome == "step_up":
+		c.Passed, c.Detail = true, "asked_for_password"
+	default:
+		c.Detail = s.Failure
+	}
+	if s.State == "approved" { // it could not be taken back
+		c.Passed, c.Detail = false, "not_reversed"
+	}
+	if err := l.t.record([]protocol.Check{c}); err != nil {
+		l.t.Log.Error("the result of a test payment could not be kept", "error", err)
+	}
+}
