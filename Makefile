@@ -10,12 +10,12 @@ endif
 
 # Packages with concurrency of their own: the race detector pays here. It makes
 # the SQLite engine many times slower, hence not everywhere.
-RACE     = $(shell go list ./... | grep -E '/(store|payment|payer|merchant|terminal|settings|access|channel|api|notice|fleet)(/|$$)')
+RACE     = $(shell go list ./... | grep -E '/(store|payment|payer|merchant|terminal|settings|access|channel|api|notice|fleet|agent)(/|$$)')
 TIMEOUT ?= 30m
 FUZZTIME ?= 1m
 TOOL      = go tool -modfile=tools/go.mod
 
-.PHONY: all build test check fmt vet lint generated race torture fuzz generate tools clean
+.PHONY: all build test check fmt vet lint generated race torture fuzz generate assets tools clean
 
 all: build
 
@@ -49,6 +49,11 @@ generated:
 
 generate:
 	go generate ./...
+
+# Files of others that pages use, from the npm packages that package-lock.json
+# pins. Commit what it changes; nothing else needs npm.
+assets:
+	@scripts/assets.sh
 
 race:
 	@scripts/install-tools.sh postgres || true

@@ -29,6 +29,10 @@
 //	api/        JSON over HTTP (OpenAPI 3.1); client/ is the Go client
 //	web/check/  the page at which anybody verifies a receipt
 //	torture/    real servers, killed and worse, held to the promises
+//	agent/      the program in a POS terminal: settings, proof, payments, its screen
+//	  disk/     files that survive the loss of power; link/ the way to the host
+//	  model/    families of terminals as data; screen/ pages; agenttest/ a small host
+//	web/        ui/ what all pages share; static/ their files, named by their hash
 //	cmd/mianmi/ flags, configuration, wiring
 //
 // A package may import only what layout_test.go allows.

@@ -201,7 +201,7 @@ func (l *Till) refused(o Order, cause error) {
 	if errors.As(cause, &p) {
 		s.Failure = p.Code
 	} else {
-		s.Sentence = mianmi.Text{ZH: "连不上主机，未扣款。可先收现金，或检查网络。", EN: "The host cannot be reached; nothing was charged. Take cash, or check the network."}
+		s.Sentence = mianmi.Text{ZH: "连不上主机，未扣款。可请检查网络，或稍后再试。", EN: "The host cannot be reached; nothing was charged. Check the network, or try again later."}
 	}
 	if s.Failure == "too_many_wrong_codes" {
 		s.Sentence = mianmi.Text{ZH: "无效付款码过多，请稍候或换一种付款方式。", EN: "Too many invalid codes: wait a while, or offer another way to pay."}

@@ -44,6 +44,7 @@ type cli struct {
 	shared
 
 	Serve    serveCmd    `cmd:"" help:"Run the server." zh:"运行服务。"`
+	Terminal terminalCmd `cmd:"" help:"Run the program of a POS terminal: its settings, its proof, its payments and its own screen." zh:"运行 POS 终端程序：设置、证明、收款和终端自己的屏幕。"`
 	Demo     demoCmd     `cmd:"" help:"Run the server with an example world and tell its story." zh:"启动服务，装入示例世界并演示全过程。"`
 	Migrate  migrateCmd  `cmd:"" help:"Bring the database's schema up to this program's version." zh:"把数据库结构升级到本程序的版本。"`
 	Doctor   doctorCmd   `cmd:"" help:"Check this deployment; exit status 1 when a check fails." zh:"检查部署情况；有检查未通过时退出码为 1。"`
