@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -62,42 +63,52 @@ func (t *Terminal) flush(ctx context.Context, fresh bool) error {
 		return ctx.Err()
 	}
 	for range 2 * queueMax { // what comes meanwhile is sent too, within reason
-		signed, queued, err := t.next(fresh)
+		signed, queued, err := t.take(fresh)
 		if err != nil || signed == nil {
 			return err
 		}
 		err = t.send(ctx, signed)
-		if err != nil && !link.Refused(err) {
+		switch {
+		case !queued:
 			return err
+		case link.Unsent(err):
+			return errors.Join(err, t.putBack(signed))
+		case err != nil && !link.Refused(err): // its answer was lost: what it told is told by the next
+			return errors.Join(err, t.event())
 		}
-		if !queued {
-			return err
-		}
-		fresh = fresh || err != nil // what was refused is told again by the next
-		if err := t.change(func(s *state) error {
-			if len(s.Queue) > 0 && slices.Equal(s.Queue[0], signed) { // it may have been dropped meanwhile
-				s.Queue = s.Queue[1:]
-			}
-			return nil
-		}); err != nil {
-			return err
-		}
+		fresh = fresh || err != nil
 	}
 	return nil
 }
 
-// next returns the report to send: the oldest that waits, or with fresh one of
-// now; nil when there is none.
-func (t *Terminal) next(fresh bool) (signed []byte, queued bool, err error) {
+// take returns the report to send: the oldest that waits, or with fresh one of
+// now; nil when there is none. One that waited is gone from the disk before it
+// is sent, so that it goes out once: to the host a repeat looks like an attack,
+// and what it told stands in the next one, too.
+func (t *Terminal) take(fresh bool) (signed []byte, queued bool, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if len(t.state.Queue) > 0 {
-		return t.state.Queue[0], true, nil
+		signed = t.state.Queue[0]
+		return signed, true, t.changeLocked(func(s *state) error {
+			s.Queue = s.Queue[1:]
+			return nil
+		})
 	}
 	if fresh {
 		signed, err = t.signLocked()
 	}
 	return signed, false, err
+}
+
+// putBack keeps a report that has never left.
+func (t *Terminal) putBack(signed []byte) error {
+	return t.change(func(s *state) error {
+		if len(s.Queue) < queueMax {
+			s.Queue = append([][]byte{signed}, s.Queue...)
+		}
+		return nil
+	})
 }
 
 // send sends one report and does what its receipt says.

@@ -1,10 +1,10 @@
 package link
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"encoding/hex"
+	"encoding/json"
 	"io"
 	"net"
 	"net/http"
@@ -46,6 +46,7 @@ const (
 	resolve   = 3 * time.Second
 	slowAbove = 800 // ms: a payment then takes seconds
 	lossAbove = 20  // percent: one of five probes
+	echoMax   = 1024
 )
 
 // Check looks at the network between here and the host.
@@ -163,11 +164,17 @@ func (l *Link) echo(ctx context.Context, nonce string) (string, error) {
 		return "", err
 	}
 	defer res.Body.Close() //nolint:errcheck // read to its end
-	b, err := io.ReadAll(io.LimitReader(res.Body, 128))
+	b, err := io.ReadAll(io.LimitReader(res.Body, echoMax))
 	if err == nil && res.StatusCode != http.StatusOK {
 		err = parseProblem(res.StatusCode, b)
 	}
-	return string(bytes.TrimSpace(b)), err
+	var said struct {
+		Nonce string `json:"nonce"`
+	}
+	if err == nil && json.Unmarshal(b, &said) != nil {
+		said.Nonce = "" // somebody answers, and it is not the host
+	}
+	return said.Nonce, err
 }
 
 func (l *Link) nonce() string {

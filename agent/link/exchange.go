@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strconv"
 	"time"
@@ -68,6 +69,13 @@ func Refused(err error) bool {
 	var p *client.Problem
 	return errors.As(err, &p) && p.Status >= 400 && p.Status < 500 &&
 		p.Status != http.StatusTooManyRequests && p.Status != http.StatusRequestTimeout
+}
+
+// Unsent reports whether the message has never left: sending it again is no
+// repeat. After any other error the host may have it.
+func Unsent(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial"
 }
 
 func post[T any](ctx context.Context, c *http.Client, url string, in any) (out T, err error) {

@@ -87,14 +87,15 @@ func (l *Link) broker() string {
 }
 
 // connect connects, and returns when the connection is lost. NATS speaks MQTT
-// 3.1.1 alone, so that is what is spoken.
+// 3.1.1 alone, so that is what is spoken. The client's name is random: the
+// certificate says who it is, and a session of before must not be taken over.
 func (l *Link) connect(ctx context.Context) error {
 	lost := make(chan error, 1)
 	tlsConfig := l.tls.Clone()
 	if host, _, err := net.SplitHostPort(l.broker()); err == nil {
 		tlsConfig.ServerName = host
 	}
-	o := mqtt.NewClientOptions().AddBroker("ssl://" + l.broker()).SetClientID(string(l.id.Terminal)).SetTLSConfig(tlsConfig).
+	o := mqtt.NewClientOptions().AddBroker("ssl://" + l.broker()).SetClientID("mianmi-" + l.nonce()).SetTLSConfig(tlsConfig).
 		SetProtocolVersion(4).SetCleanSession(true).SetAutoReconnect(false).SetConnectRetry(false).SetOrderMatters(false).
 		SetKeepAlive(keepAlive).SetConnectTimeout(dialMax).SetWriteTimeout(dialMax).
 		SetConnectionLostHandler(func(_ mqtt.Client, err error) { lost <- err })
