@@ -10,7 +10,7 @@ endif
 
 # Packages with concurrency of their own: the race detector pays here. It makes
 # the SQLite engine many times slower, hence not everywhere.
-RACE     = $(shell go list ./... | grep -E '/(store|payment|payer|merchant|terminal|settings|access|channel|api|notice|fleet|agent)(/|$$)')
+RACE     = $(shell go list ./... | grep -E '/(store|payment|payer|merchant|terminal|settings|access|channel|api|notice|fleet|agent)(/|$$)' | grep -v /agent/screen)
 TIMEOUT ?= 30m
 FUZZTIME ?= 1m
 TOOL      = go tool -modfile=tools/go.mod
