@@ -383,6 +383,6 @@ func Port(t testing.TB) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
+	defer l.Close() //nolint:errcheck // the test's end
 	return l.Addr().String()[strings.LastIndexByte(l.Addr().String(), ':')+1:]
 }
