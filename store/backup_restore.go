@@ -21,13 +21,21 @@ func Claim(ctx context.Context, file string) (*DB, error) {
 		return nil, err
 	}
 	// Leaving WAL mode takes every lock that others may hold, and removes the log.
-	for _, q := range []string{`PRAGMA busy_timeout = 500`, `PRAGMA locking_mode = EXCLUSIVE`, `PRAGMA journal_mode = DELETE`, `BEGIN EXCLUSIVE`} {
-		if _, err := one.ExecContext(ctx, q); err != nil {
-			if isTransient(err) {
-				err = mianmi.Conflicts(codeInUse, "another process has "+file+" open: stop the server first")
-			}
-			return nil, errors.Join(err, one.Close())
+	// Whoever comes between that and the lock has gone back to WAL mode.
+	var mode string
+	for _, q := range []string{`PRAGMA busy_timeout = 500`, `PRAGMA journal_mode = DELETE`, `BEGIN EXCLUSIVE`} {
+		if _, err = one.ExecContext(ctx, q); err != nil {
+			break
 		}
+	}
+	if err == nil {
+		err = one.QueryRowContext(ctx, `PRAGMA journal_mode`).Scan(&mode)
+	}
+	if isTransient(err) || err == nil && mode != "delete" {
+		err = mianmi.Conflicts(codeInUse, "another process has "+file+" open: stop the server first")
+	}
+	if err != nil {
+		return nil, errors.Join(err, one.Close())
 	}
 	return &DB{write: one, read: one, dialect: sqliteDialect, opts: Options{}.withDefaults()}, nil
 }
