@@ -68,7 +68,8 @@ func (a *app) sqliteFile() (string, error) {
 // partSuffix ends the name of a file that is not whole yet.
 const partSuffix = ".part"
 
-// part is a file that is being written; nobody else writes it.
+// part is a file that is being written; nobody else writes it. What a process
+// that was killed has left is taken over.
 type part struct {
 	*os.File
 	name string
@@ -76,21 +77,31 @@ type part struct {
 }
 
 func takePart(name string) (*part, error) {
-	f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600) //nolint:gosec // the operator names the file
+	f, err := openAlone(name)
 	if errors.Is(err, fs.ErrExist) {
-		return nil, mianmi.Conflicts("in_use", name+" is there: another backup writes it, or one that was cut off has left it; then remove it")
+		return nil, mianmi.Conflicts("in_use", name+" is being written by another process")
 	}
-	return &part{File: f, name: name}, err
+	if err != nil {
+		return nil, err
+	}
+	return &part{File: f, name: name}, nil
 }
 
-// drop removes the file unless it has got its name.
+// drop removes the file unless it has got its name, and what SQLite has left
+// beside it.
 func (p *part) drop() error {
-	err := p.Close()
+	var err error
 	if !p.done {
-		err = errors.Join(err, os.Remove(p.name))
+		for _, beside := range besides {
+			_ = os.Remove(p.name + beside) // mostly there is none
+		}
+		err = os.Remove(p.name)
 	}
-	return err
+	return errors.Join(err, p.Close())
 }
+
+// besides end the names of files that SQLite has beside a database.
+var besides = []string{"-wal", "-shm", "-journal"}
 
 // sum is the SHA-256 of the file, in hexadecimal.
 func (p *part) sum() (string, error) {
@@ -125,6 +136,7 @@ func syncDir(dir string) error {
 // copyFacts are what was found in a copy of the database.
 type copyFacts struct {
 	store.Held
+	head   evidence.Checkpoint
 	sum    string
 	schema int64
 	older  bool // schema of an older program: books and log were not checked
@@ -199,7 +211,8 @@ func (a *app) examineContents(ctx context.Context, db *store.DB, got *copyFacts)
 	if got.state, err = log.State(ctx); err != nil {
 		return err
 	}
-	return nil
+	got.head, err = log.Head(ctx)
+	return err
 }
 
 func (a *app) tellBackup(file string, got copyFacts) error {
@@ -218,7 +231,7 @@ func (a *app) tellBackup(file string, got copyFacts) error {
 	say("密钥文件不在备份中：请另行保管 %s，没有它这份备份无法使用；不要与备份放在一处\n",
 		"The keys file is not in it: keep %s too, for without it this backup is of no use; and keep it elsewhere than the backup\n", a.shared.keysFile())
 	if note := got.state.Newest.Note; note != "" {
-		say("日志的检查点如下，请与备份分开保存，日后可用 mianmi evidence check --against 核对：\n\n", "The log's checkpoint follows. Keep it apart from the backup, for mianmi evidence check --against:\n\n")
+		say("日志的检查点如下，请与备份分开保存，日后供 mianmi restore --checkpoint 和 mianmi evidence check --against 使用：\n\n", "The log's checkpoint follows. Keep it apart from the backup, for mianmi restore --checkpoint and mianmi evidence check --against:\n\n")
 		page.WriteString(note)
 	}
 	_, err := io.WriteString(a.stdout, page.String())

@@ -55,6 +55,7 @@ type cli struct {
 	Webhook  webhookCmd  `cmd:"" help:"Webhooks: how they stand, and a receiver for trying out." zh:"webhook：查看投递情况，调试接收。"`
 	Bench    benchCmd    `cmd:"" help:"Measure payments on a database made for it." zh:"在专用数据库上测量支付性能。"`
 	Backup   backupCmd   `cmd:"" help:"Write a consistent, checked copy of an SQLite database to a file, also while the server runs." zh:"把 SQLite 数据库写成一份一致且经过核对的备份文件，服务运行时也可以。"`
+	Restore  restoreCmd  `cmd:"" help:"Put a backup in the place of an SQLite database; names what would be lost, and refuses to lose it unless told so." zh:"用备份替换 SQLite 数据库；先说明会丢失什么，未经明示不予执行。"`
 	CloseAll closeAllCmd `cmd:"" help:"Close PIN-free payment everywhere: for everything, and every policy, payer's switch and agreement by itself." zh:"关闭一切免密：全局，以及每一项策略、付款人开关和签约。"`
 	Version  versionCmd  `cmd:"" help:"Print the version." zh:"显示版本。"`
 
