@@ -19,6 +19,9 @@ func (s *Server) admit(c *call) error {
 			return &mianmi.Error{Kind: mianmi.Denied, Code: "too_many_requests", Msg: "too many logins from this address", RetryAfter: wait}
 		}
 	}
+	if a, known := terminalOf(c.r.Context()); known {
+		return s.admitTerminal(c, a)
+	}
 	if c.route.may.public {
 		return nil
 	}

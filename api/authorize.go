@@ -60,7 +60,7 @@ const (
 func (s *Server) registerMeasured() {
 	may := only(shopPeople...).keys(mianmi.ScopePay)
 	s.plain(route{
-		method: "POST", path: "/v1/payments", name: "authorize", tag: "payments", may: may,
+		method: "POST", path: "/v1/payments", name: "authorize", tag: "payments", may: may.and(mianmi.RoleTerminal),
 		summary: "Take a payment", cached: true, measured: true,
 		about: "Decides whether the payment may pass without a PIN and, if so, takes it; the answer is durable. " +
 			"The same request again gets the first answer; the same order number with another content is the conflict order_conflict. " +

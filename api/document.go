@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -43,7 +44,8 @@ func newDocument(s *Server) huma.API {
 			Components: &huma.Components{
 				Schemas: schemas, Responses: problemResponses(schemas),
 				SecuritySchemes: map[string]*huma.SecurityScheme{"bearer": {Type: "http", Scheme: "bearer",
-					Description: "A session token (ms_…) from a login, or an API key (mk_…)."}},
+					Description: "A session token (ms_…) from a login, or an API key (mk_…)."},
+					"terminal": {Type: "mutualTLS", Description: "A terminal's own certificate, at the listener for terminals. The terminal is the caller: it takes payments and looks after its own."}},
 			},
 			Tags: tags,
 		},
@@ -136,6 +138,9 @@ func (rt *route) operation() *huma.Operation {
 	op.Security = []map[string][]string{}
 	if !rt.may.public {
 		op.Security = append(op.Security, map[string][]string{"bearer": {}})
+	}
+	if slices.Contains(rt.may.roles, mianmi.RoleTerminal) {
+		op.Security = append(op.Security, map[string][]string{"terminal": {}})
 	}
 	for _, status := range rt.failures() {
 		op.Responses[strconv.Itoa(status)] = &huma.Response{Ref: "#/components/responses/" + strconv.Itoa(status)}

@@ -105,7 +105,7 @@ func (s *Server) showPayment(ctx context.Context, a mianmi.Actor, p *payment.Pay
 	if p.Refunded > 0 {
 		v.Refunded = &Amount{Minor: p.Refunded, Currency: string(p.Amount.Currency())}
 	}
-	if !a.Is(mianmi.RoleAPIClient, mianmi.RoleCashier, mianmi.RoleStoreManager, mianmi.RoleMerchantAdmin) {
+	if !a.Is(mianmi.RoleAPIClient, mianmi.RoleCashier, mianmi.RoleStoreManager, mianmi.RoleMerchantAdmin, mianmi.RoleTerminal) {
 		v.Payer = string(p.Payer)
 	}
 	if p.State == payment.StepUpRequired {

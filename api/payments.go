@@ -18,7 +18,8 @@ type PaymentInput struct {
 }
 
 func (s *Server) registerPayments() {
-	anyone := only(allStaff...).and(mianmi.RolePayer).keys(mianmi.ScopePay | mianmi.ScopeRead | mianmi.ScopeRefund)
+	anyone := only(allStaff...).and(mianmi.RolePayer, mianmi.RoleTerminal).keys(mianmi.ScopePay | mianmi.ScopeRead | mianmi.ScopeRefund)
+	reverses := only(mianmi.RoleStoreManager, mianmi.RoleMerchantAdmin, mianmi.RoleSupport, mianmi.RoleOperator, mianmi.RoleTerminal).keys(mianmi.ScopeRefund)
 	givesBack := only(mianmi.RoleStoreManager, mianmi.RoleMerchantAdmin, mianmi.RoleSupport, mianmi.RoleOperator).keys(mianmi.ScopeRefund)
 	add(s, route{method: "POST", path: "/v1/dry-runs", name: "dryRun", tag: "payments", summary: "Would this payment need a PIN, and why?",
 		may:   only(readers...).and(mianmi.RolePayer).keys(mianmi.ScopePayers),
@@ -30,18 +31,18 @@ func (s *Server) registerPayments() {
 	add(s, route{method: "POST", path: "/v1/payments/{payment}/confirm", name: "confirmPayment", tag: "payments", may: only(mianmi.RolePayer),
 		summary: "Confirm with the payment password",
 		about:   "The step-up on the payer's phone. A wrong password is 403 password_wrong and leaves the payment waiting; a repeat after success needs the password again."}, s.confirmPayment)
-	add(s, route{method: "POST", path: "/v1/payments/{payment}/pin", name: "confirmPIN", tag: "payments", may: rule{}.keys(mianmi.ScopePay),
+	add(s, route{method: "POST", path: "/v1/payments/{payment}/pin", name: "confirmPIN", tag: "payments", may: only(mianmi.RoleTerminal).keys(mianmi.ScopePay),
 		summary: "Confirm with a PIN typed at the terminal",
 		about:   "The PIN is encrypted at the keypad to the key of /v1/host-key, with the payment's id as associated data. It is opened in memory, compared and forgotten."}, s.confirmPIN)
-	add(s, route{method: "POST", path: "/v1/payments/{payment}/cancel", name: "cancelPayment", tag: "payments", may: only(shopPeople...).and(mianmi.RolePayer, mianmi.RoleSupport, mianmi.RoleOperator).keys(mianmi.ScopePay | mianmi.ScopeRefund),
+	add(s, route{method: "POST", path: "/v1/payments/{payment}/cancel", name: "cancelPayment", tag: "payments", may: only(shopPeople...).and(mianmi.RolePayer, mianmi.RoleSupport, mianmi.RoleOperator, mianmi.RoleTerminal).keys(mianmi.ScopePay | mianmi.ScopeRefund),
 		summary: "Call off a payment that waits", about: "Nothing was taken, and nothing will be."}, s.cancelPayment)
-	add(s, route{method: "POST", path: "/v1/payments/{payment}/reverse", name: "reversePayment", tag: "payments", may: givesBack,
+	add(s, route{method: "POST", path: "/v1/payments/{payment}/reverse", name: "reversePayment", tag: "payments", may: reverses,
 		summary: "Undo an approved payment", about: "The whole amount goes back and the PIN-free counters are given back. After the time for reversals: refund it."}, s.reversePayment)
 	add(s, route{method: "POST", path: "/v1/payments/{payment}/refunds", name: "refundPayment", tag: "payments", may: givesBack, status: 201,
 		summary: "Refund a part or all", about: "refund_no makes a repeat harmless: the same again returns the first refund."}, s.refundPayment)
 	add(s, route{method: "GET", path: "/v1/payments/{payment}/refunds", name: "refunds", tag: "payments", may: anyone,
 		summary: "List the refunds of a payment", about: "At most 50."}, s.refunds)
-	add(s, route{method: "GET", path: "/v1/host-key", name: "hostKey", tag: "payments", may: rule{}.keys(mianmi.ScopePay),
+	add(s, route{method: "GET", path: "/v1/host-key", name: "hostKey", tag: "payments", may: only(mianmi.RoleTerminal).keys(mianmi.ScopePay),
 		summary: "The key that PINs are encrypted to",
 		about: "HPKE (RFC 9180), base mode: DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, AES-256-GCM; info is the text in info, associated data the payment's id. " +
 			"Fetch it when the terminal starts and after pin_key_unknown."}, s.hostKey)

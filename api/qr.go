@@ -10,7 +10,7 @@ import (
 
 func (s *Server) registerQROrders() {
 	add(s, route{method: "POST", path: "/v1/qr-orders", name: "openQROrder", tag: "qr-orders", status: 201, repeat: firstAnswer,
-		may: only(shopPeople...).keys(mianmi.ScopePay), summary: "Open an order that the terminal shows as a QR code",
+		may: only(shopPeople...).and(mianmi.RoleTerminal).keys(mianmi.ScopePay), summary: "Open an order that the terminal shows as a QR code",
 		about: "The payer scans it and confirms with the payment password on the phone. The order is charged at most once, by its order number; find the payment by it."}, s.openQR)
 	add(s, route{method: "GET", path: "/v1/qr-orders/{token}", name: "qrOrder", tag: "qr-orders", may: only(mianmi.RolePayer),
 		summary: "Show a scanned order", about: "What the payer sees before confirming: who asks, where, how much."}, s.qrOrder)

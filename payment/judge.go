@@ -120,6 +120,8 @@ func (j *judge) one(now time.Time, c *call, f *Facts, snap *settings.Snapshot) (
 	switch {
 	case c.actor.Role == mianmi.RoleAPIClient && !keyLive(snap, c.actor, now):
 		return Write{}, &mianmi.Error{Kind: mianmi.Unauthenticated, Code: "key_revoked", Msg: "the API key is not valid any more"}
+	case c.actor.Role == mianmi.RoleTerminal && f.Proven != nil && !f.Proven.RevokedAt.IsZero():
+		return Write{}, &mianmi.Error{Kind: mianmi.Unauthenticated, Code: "terminal_key_revoked", Msg: "this terminal's certificate is not valid any more"}
 	case f.PriorDigest != Hash16{} && f.PriorDigest != c.ask.Digest:
 		return Write{}, errOrderConflict
 	case f.Prior != nil:

@@ -30,7 +30,7 @@ func (s *Service) OpenQR(ctx context.Context, actor mianmi.Actor, r QRRequest) (
 	if err := req.validate(); err != nil {
 		return QR{}, "", err
 	}
-	if err := mayPay(actor, &Request{}); err != nil {
+	if err := mayPay(actor, &Request{Terminal: r.Terminal}); err != nil {
 		return QR{}, "", err
 	}
 	snap, err := s.Books.Settings(ctx)

@@ -10,9 +10,11 @@ import (
 )
 
 // maySee says who may see a payment: its payer, its merchant's people and
-// software, and mianmi's own people.
+// software, the terminal that took it, and mianmi's own people.
 func maySee(a mianmi.Actor, p *Payment) bool {
 	switch {
+	case a.Is(mianmi.RoleTerminal):
+		return a.ID != "" && a.ID == string(p.Terminal) && a.Merchant == p.Merchant
 	case a.Is(mianmi.RolePayer):
 		return p.Payer != "" && a.ID == string(p.Payer)
 	case a.Is(mianmi.RoleCashier, mianmi.RoleStoreManager):

@@ -213,10 +213,11 @@ func (s *Service) prepare(actor mianmi.Actor, req Request) (*call, error) {
 }
 
 // mayPay says who may ask for payments: the merchant's software and staff, for
-// the merchant's own terminals (which the batch checks).
+// the merchant's own terminals (which the batch checks), and a terminal for itself.
 func mayPay(a mianmi.Actor, req *Request) error {
 	ok := a.Is(mianmi.RoleAPIClient) && a.Scopes.Has(mianmi.ScopePay) ||
 		a.Is(mianmi.RoleCashier, mianmi.RoleStoreManager, mianmi.RoleMerchantAdmin) ||
+		a.Is(mianmi.RoleTerminal) && a.ID != "" && a.ID == string(req.Terminal) ||
 		a.Is(mianmi.RoleSystem) && req.payer != ""
 	if !ok || a.Merchant == "" {
 		return mianmi.Forbidden("not_allowed", "this caller may not take payments")

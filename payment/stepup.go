@@ -38,7 +38,7 @@ func (s *Service) ConfirmPIN(ctx context.Context, actor mianmi.Actor, id mianmi.
 	if err != nil {
 		return nil, err
 	}
-	if !actor.Is(mianmi.RoleAPIClient) || !actor.Scopes.Has(mianmi.ScopePay) {
+	if !actor.Is(mianmi.RoleTerminal) && !(actor.Is(mianmi.RoleAPIClient) && actor.Scopes.Has(mianmi.ScopePay)) {
 		return nil, mianmi.Forbidden("not_allowed", "only a terminal's own software sends a PIN")
 	}
 	if p.State == StepUpRequired && p.StepUp&pinfree.ByTerminalPIN == 0 {
@@ -141,7 +141,7 @@ func (s *Service) failedTry(ctx context.Context, id mianmi.PaymentID, f fact, ca
 // Cancel ends a payment that waits for a step-up, at the wish of the merchant
 // or the payer. It is Declined; nothing was taken.
 func (s *Service) Cancel(ctx context.Context, actor mianmi.Actor, id mianmi.PaymentID) (*Payment, error) {
-	if !actor.Is(mianmi.RolePayer) && mayPay(actor, &Request{}) != nil && mayGiveBack(actor) != nil {
+	if !actor.Is(mianmi.RolePayer, mianmi.RoleTerminal) && mayPay(actor, &Request{}) != nil && mayGiveBack(actor) != nil {
 		return nil, mianmi.Forbidden("not_allowed", "this caller may not cancel payments")
 	}
 	if _, err := s.Payment(ctx, actor, id); err != nil {

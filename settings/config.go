@@ -30,7 +30,7 @@ func (s *Site) Config(w Wanted) protocol.Config {
 	c := protocol.Config{
 		Form: protocol.Form, Terminal: s.Terminal.ID, Version: concern.Version, Tightened: concern.Tightened, TightenedAt: concern.TightenedAt,
 		PinFree: true, Methods: s.methods(w.Channels), LeaseSeconds: policy.Terms.LeaseSeconds, ReportSeconds: policy.Terms.ReportSeconds,
-		AppMin: policy.Terms.AppMin, Currency: string(s.Merchant.Currency), Merchant: s.Merchant.Name, Store: s.Store.Name,
+		AppMin: policy.Terms.AppMin, MerchantID: s.Merchant.ID, Currency: string(s.Merchant.Currency), Merchant: s.Merchant.Name, Store: s.Store.Name,
 		Address: s.Store.Address, Name: s.Terminal.Name, HostEnforced: s.Model.Proof == terminal.ByHost,
 	}
 	if policy.Terms.MenuLocked {
