@@ -29,6 +29,7 @@ type shop struct {
 	epoch   int64
 	keys    map[string]bool // terminal/key: live
 	reports map[mianmi.TerminalID]int
+	revoked []terminal.Key
 }
 
 func (h *shop) Deliver(_ context.Context, id mianmi.TerminalID, have int64) ([]byte, int64, error) {
@@ -73,6 +74,25 @@ func (h *shop) KeyLive(_ context.Context, id mianmi.TerminalID, key string) (boo
 	return h.keys[string(id)+"/"+key], nil
 }
 
+func (h *shop) Revocations(_ context.Context, since time.Time, _ int) (out []terminal.Key, _ error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, k := range h.revoked {
+		if !k.RevokedAt.Before(since) {
+			out = append(out, k)
+		}
+	}
+	return out, nil
+}
+
+// revoke is what another node does: nobody here is told.
+func (h *shop) revoke(id mianmi.TerminalID, key string) {
+	h.set(id, key, false)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.revoked = append(h.revoked, terminal.Key{ID: key, Terminal: id, RevokedAt: time.Now()})
+}
+
 func (h *shop) change() int64 {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -114,10 +134,10 @@ func newWorld(t *testing.T, change func(*Config)) *world {
 	}
 	s, err := New(context.WithoutCancel(t.Context()), Deps{Terminals: h, Versions: h.versions, Enroller: h, CA: newCA(t, 7),
 		Clock: mianmi.ClockFunc(time.Now), Random: rand.Reader, Log: slog.New(slog.DiscardHandler),
-		Payments: func(p Peer) http.Handler {
+		Payments: func(_ context.Context, p Peer) (http.Handler, error) {
 			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				_, _ = fmt.Fprintf(w, "%s asks for %s", p.ID, r.URL.Path)
-			})
+			}), nil
 		}}, cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -175,6 +195,15 @@ func (w *world) enrol(id mianmi.TerminalID) *device {
 	}
 	d.take(body)
 	return d
+}
+
+// again enrols another machine as the terminal.
+func (w *world) again(id mianmi.TerminalID) {
+	w.t.Helper()
+	w.mu.Lock()
+	delete(w.keys, "used/code-"+string(id))
+	w.mu.Unlock()
+	w.enrol(id)
 }
 
 func (d *device) ask(path string, in any) (int, []byte) {

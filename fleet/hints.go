@@ -51,6 +51,7 @@ func (s *Service) Changed() {
 func (h *hints) run(ctx context.Context) {
 	t := time.NewTicker(hintEvery)
 	defer t.Stop()
+	late := false
 	for {
 		select {
 		case <-ctx.Done():
@@ -58,9 +59,16 @@ func (h *hints) run(ctx context.Context) {
 		case <-h.look:
 		case <-t.C:
 		}
-		if err := h.turn(ctx); err != nil && ctx.Err() == nil {
+		err := h.turn(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil && !late: // once, not ten times a second
 			h.s.Log.Warn("hints to terminals are late", "error", err)
+		case err == nil && late:
+			h.s.Log.Info("hints to terminals go out again")
 		}
+		late = err != nil
 	}
 }
 

@@ -39,12 +39,13 @@ func (s *Service) server(ctx context.Context) *http.Server {
 		}))
 	}
 	if s.Payments != nil {
-		mux.Handle("/v1/", s.terminal(func(w http.ResponseWriter, r *http.Request, p Peer) { s.Payments(p).ServeHTTP(w, r) }))
+		mux.Handle("/v1/", s.terminal(s.payments))
 	}
 	return &http.Server{
 		Handler: mux, TLSConfig: s.host.TLS(tls.VerifyClientCertIfGiven), // enrolment comes without one
 		ReadHeaderTimeout: headerMax, ReadTimeout: 2 * headerMax, IdleTimeout: idleMax, MaxHeaderBytes: headerBytes,
-		BaseContext: func(net.Listener) context.Context { return ctx },
+		// What has begun is answered: only long polls end with ctx.
+		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
 		ErrorLog:    log.New(io.Discard, "", 0), // every port scan would write a line
 	}
 }
@@ -66,6 +67,15 @@ func (s *Service) terminal(serve func(http.ResponseWriter, *http.Request, Peer))
 		}
 		serve(w, r, peer)
 	})
+}
+
+func (s *Service) payments(w http.ResponseWriter, r *http.Request, p Peer) {
+	h, err := s.Payments(r.Context(), p)
+	if err != nil {
+		s.fail(w, p.ID, err)
+		return
+	}
+	h.ServeHTTP(w, r)
 }
 
 func (s *Service) fail(w http.ResponseWriter, id mianmi.TerminalID, err error) {
@@ -116,7 +126,20 @@ func (s *Service) enrol(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, "", err)
 		return
 	}
-	s.issue(r.Context(), w, certificateAsk{id, in.CSR, s.Terminals.AddKey})
+	s.issue(r.Context(), w, certificateAsk{id, in.CSR, func(ctx context.Context, id mianmi.TerminalID, k terminal.Key) error {
+		if err := s.Terminals.AddKey(ctx, id, k); err != nil {
+			return err
+		}
+		s.end(id) // whatever machine stood there before
+		return nil
+	}})
+}
+
+// end is Kick for one's own connections, where a failure is for the log.
+func (s *Service) end(id mianmi.TerminalID) {
+	if err := s.Kick(id); err != nil {
+		s.Log.Error("the connections of a terminal without a valid key were not ended", "terminal", string(id), "error", err)
+	}
 }
 
 func (s *Service) renew(w http.ResponseWriter, r *http.Request, p Peer) {
@@ -182,6 +205,7 @@ func (s *Service) config(w http.ResponseWriter, r *http.Request, p Peer) {
 		case <-news:
 			continue
 		case <-over.C:
+		case <-s.stopping:
 		case <-r.Context().Done():
 		}
 		write(w, protocol.Answer{Status: http.StatusNoContent})

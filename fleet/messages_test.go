@@ -162,15 +162,7 @@ func TestRevocation(t *testing.T) {
 	if err := w.Kick(d.id); err != nil {
 		t.Fatal(err)
 	}
-	deadline := time.After(soon)
-	for c.IsConnectionOpen() {
-		select {
-		case <-deadline:
-			t.Fatal("the connection of a revoked terminal is open")
-		default:
-			c.Publish(protocol.TopicAsk(d.id, "config", 1), 0, false, `{"have":0}`).WaitTimeout(10 * time.Millisecond)
-		}
-	}
+	d.ends(c)
 	if _, _, err := d.mqtt(w.MQTT()); err == nil {
 		t.Error("a revoked terminal came in again")
 	}
@@ -179,6 +171,44 @@ func TestRevocation(t *testing.T) {
 			t.Errorf("%s: %d %s", path, status, body)
 		}
 	}
+}
+
+// ends waits for the end of a connection.
+func (d *device) ends(c mqtt.Client) {
+	d.w.t.Helper()
+	deadline := time.After(soon)
+	for c.IsConnectionOpen() {
+		select {
+		case <-deadline:
+			d.w.t.Fatal("the connection of a revoked terminal is open")
+		default:
+			c.Publish(protocol.TopicAsk(d.id, "config", 1), 0, false, `{"have":0}`).WaitTimeout(10 * time.Millisecond)
+		}
+	}
+}
+
+// A terminal that another node has revoked loses its connection here too, and
+// so does the machine of before when another one is enrolled in its place.
+func TestRevokedElsewhere(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	d, before := w.enrol("tm1"), w.enrol("tm2")
+	keyID, err := protocol.KeyID(&d.key.PublicKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, _, err := d.mqtt(w.MQTT())
+	if err != nil {
+		t.Fatal(err)
+	}
+	old, _, err := before.mqtt(w.MQTT())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.revoke(d.id, keyID)
+	d.ends(c)
+	w.again("tm2")
+	before.ends(old)
 }
 
 // Where MQTT is blocked a long poll hears of a change as well, and ends empty

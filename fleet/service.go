@@ -33,6 +33,9 @@ type Terminals interface {
 	// KeyLive reports whether a key is one of the terminal's, not revoked and not
 	// past its time.
 	KeyLive(ctx context.Context, id mianmi.TerminalID, keyID string) (bool, error)
+	// Revocations lists the keys that were revoked at or after an instant, the
+	// oldest revocation first.
+	Revocations(ctx context.Context, since time.Time, limit int) ([]terminal.Key, error)
 }
 
 // Versions reads the number of the newest change of settings and, as of it,
@@ -50,7 +53,7 @@ type Deps struct {
 	Versions  Versions
 	Enroller  Enroller
 	// Payments serves the API's routes for a terminal; nil: there are none here.
-	Payments func(Peer) http.Handler
+	Payments func(context.Context, Peer) (http.Handler, error)
 	// Updates serves PathUpdate for a terminal; nil: there are none.
 	Updates func(Peer) http.Handler
 	CA      *CA
@@ -87,8 +90,9 @@ type Service struct {
 	failures failures
 	asks     chan struct{} // a place for each question that is being answered
 
-	cancel context.CancelFunc
-	done   sync.WaitGroup
+	cancel   context.CancelFunc
+	stopping <-chan struct{} // closed by Stop
+	done     sync.WaitGroup
 }
 
 // New listens and starts the broker. ctx bounds nothing but what runs inside:
@@ -101,7 +105,7 @@ func New(ctx context.Context, d Deps, cfg Config) (s *Service, err error) {
 		return nil, mianmi.InvalidField("terminal_names", "want at least one name or address that terminals reach this host by")
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	s = &Service{Deps: d, cfg: cfg, cancel: cancel, asks: make(chan struct{}, asksMax), host: &hostCert{ca: d.CA, names: cfg.Names, clock: d.Clock, random: d.Random}}
+	s = &Service{Deps: d, cfg: cfg, cancel: cancel, stopping: ctx.Done(), asks: make(chan struct{}, asksMax), host: &hostCert{ca: d.CA, names: cfg.Names, clock: d.Clock, random: d.Random}}
 	s.failures.clock = d.Clock
 	s.hints = newHints(s)
 	defer func() {
@@ -123,6 +127,7 @@ func New(ctx context.Context, d Deps, cfg Config) (s *Service, err error) {
 		}
 	})
 	s.done.Go(func() { s.hints.run(ctx) })
+	s.done.Go(func() { (&revocations{s: s}).run(ctx) })
 	return s, nil
 }
 

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"time"
 
 	"github.com/mianmi/mianmi"
 	"github.com/mianmi/mianmi/terminal"
@@ -67,6 +68,14 @@ const selectKeysOf = `SELECT ` + terminalKeyColumns + ` FROM terminal_key WHERE 
 // KeysOf implements terminal.KeyRecords.
 func (db *DB) KeysOf(ctx context.Context, ids []mianmi.TerminalID) ([]terminal.Key, error) {
 	return readLists(ctx, db.read, scanTerminalKey, selectKeysOf, anys(ids, terminalText))
+}
+
+const selectKeysRevoked = `SELECT ` + terminalKeyColumns + ` FROM terminal_key WHERE revoked_at IS NOT NULL AND revoked_at >= $1
+ORDER BY revoked_at, id LIMIT $2`
+
+// KeysRevoked implements terminal.KeyRecords.
+func (db *DB) KeysRevoked(ctx context.Context, since time.Time, limit int) ([]terminal.Key, error) {
+	return readAll(ctx, db.read, scanTerminalKey, selectKeysRevoked, micros(since), limit)
 }
 
 const dropEnrolment = `DELETE FROM terminal_enrolment WHERE terminal = $1`

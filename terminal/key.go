@@ -35,6 +35,9 @@ type KeyRecords interface {
 	TerminalKeys(ctx context.Context, id mianmi.TerminalID) ([]Key, error)
 	// KeysOf reads the keys of many terminals, revoked ones among them.
 	KeysOf(ctx context.Context, ids []mianmi.TerminalID) ([]Key, error)
+	// KeysRevoked lists the keys that were revoked at or after an instant, the
+	// oldest revocation first.
+	KeysRevoked(ctx context.Context, since time.Time, limit int) ([]Key, error)
 }
 
 // keysEach bounds the keys of a terminal that count at once: the one before a
@@ -131,6 +134,12 @@ func (s *Service) KeyLive(ctx context.Context, id mianmi.TerminalID, keyID strin
 		return false, nil
 	}
 	return err == nil && k.Live(s.clock.Now()), err
+}
+
+// Revocations lists the keys that were revoked at or after an instant, the
+// oldest revocation first: for those who hold connections.
+func (s *Service) Revocations(ctx context.Context, since time.Time, limit int) ([]Key, error) {
+	return s.records.KeysRevoked(ctx, since, limit)
 }
 
 // Keys lists a terminal's keys, the newest first, for whoever may see it.

@@ -436,6 +436,8 @@ CREATE TABLE terminal_key (
 );
 -- One key is one terminal's.
 CREATE UNIQUE INDEX terminal_key_id ON terminal_key (id);
+-- Whose connections have to end.
+CREATE INDEX terminal_key_revoked ON terminal_key (revoked_at) WHERE revoked_at IS NOT NULL;
 
 -- scope: 1 everything, 2 channel, 3 merchant, 4 store, 5 model, 6 terminal.
 CREATE TABLE policy (
