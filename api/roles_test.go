@@ -21,21 +21,21 @@ import (
 // written down here once more on purpose: a route that nobody put here, or
 // whose rule has changed, is a failure.
 const rightsOf = `
-authorize                 @shop +pay
+authorize                 @shop terminal +pay
 authorizeBatch            @shop +pay
-cancelPayment             @shop payer support_agent operator +pay +refund
-confirmPIN                +pay
+cancelPayment             @shop payer terminal support_agent operator +pay +refund
+confirmPIN                terminal +pay
 confirmPayment            payer
 dryRun                    @readers payer +payers
-hostKey                   +pay
-payment                   @staff payer +pay +read +refund
-paymentByOrder            @staff payer +pay +read +refund
+hostKey                   terminal +pay
+payment                   @staff payer terminal +pay +read +refund
+paymentByOrder            @staff payer terminal +pay +read +refund
 refundPayment             store_manager merchant_admin support_agent operator +refund
-refunds                   @staff payer +pay +read +refund
-reversePayment            store_manager merchant_admin support_agent operator +refund
+refunds                   @staff payer terminal +pay +read +refund
+reversePayment            terminal store_manager merchant_admin support_agent operator +refund
 
 confirmQROrder            payer
-openQROrder               @shop +pay
+openQROrder               @shop terminal +pay
 qrOrder                   payer
 
 changeStaffPassword       @staff
@@ -86,6 +86,9 @@ stores                    @staff +manage +read +tighten
 
 createModel               operator
 createTerminal            store_manager merchant_admin operator +manage
+issueEnrolmentCode        store_manager merchant_admin operator +manage
+revokeTerminal            @own store_manager merchant_admin +manage +tighten
+terminalStatus            @staff +manage +pay +read +tighten
 merchantTerminals         @staff +manage +pay +read +tighten
 model                     @staff +any
 models                    @staff +any
@@ -251,6 +254,7 @@ func TestRolesAndRoutes(t *testing.T) {
 		get[client.PolicyResult](t)(w.operator.CloseScope(t.Context(), scope))
 	}
 	d, table := readDocument(t, w.url), rights()
+	w.terminals = w.terminalURL(s.terminal.ID)
 	callers := w.callers(s, p)
 	number := 1000
 	for path, item := range d.Paths {
@@ -263,6 +267,9 @@ func TestRolesAndRoutes(t *testing.T) {
 			delete(table, op.ID)
 			wantDocument(t, op, want)
 			if slices.Equal(want, []string{"anybody"}) {
+				if status, code := w.try(certificate, strings.ToUpper(method), path, bodies[op.ID]); status != http.StatusForbidden || code != "not_allowed" {
+					t.Errorf("%s is open to terminals: %d %s", op.ID, status, code)
+				}
 				continue
 			}
 			for name, caller := range callers {
@@ -331,6 +338,7 @@ func (w *world) callers(s *shop, p *person) map[string]func() string {
 		e := get[client.Enrolment](t)(w.operator.CreateStaff(ctx, n))
 		out[role.String()] = session(mianmi.Actor{Role: role, ID: string(e.Staff.ID)})
 	}
+	out["terminal"] = func() string { return certificate }
 	operator := mianmi.Actor{Role: mianmi.RoleOperator, ID: "test"}
 	for name, scope := range mianmi.ScopeNames {
 		n := access.NewKey{Name: name, Merchant: s.merchant.ID, Scopes: scope}
@@ -350,7 +358,11 @@ func (w *world) try(token, method, path, body string) (int, string) {
 	w.t.Helper()
 	ctx, cancel := context.WithCancel(w.t.Context())
 	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, method, w.url+path, strings.NewReader(body))
+	at := w.url
+	if token == certificate {
+		at, token = w.terminals, ""
+	}
+	r, err := http.NewRequestWithContext(ctx, method, at+path, strings.NewReader(body))
 	must(w.t, err)
 	if body != "" {
 		r.Header.Set("Content-Type", "application/json")

@@ -39,6 +39,7 @@ import (
 	"github.com/mianmi/mianmi/secret"
 	"github.com/mianmi/mianmi/settings"
 	"github.com/mianmi/mianmi/terminal"
+	"github.com/mianmi/mianmi/terminal/protocol"
 )
 
 // Payments is what the API asks of payment.Service.
@@ -82,6 +83,8 @@ type Deps struct {
 	Access    *access.Service
 	Merchants *merchant.Service
 	Terminals *terminal.Service
+	Enrol     *terminal.Enrol
+	CA        protocol.Fingerprint // of the authority of terminals
 	Payments  Payments
 	Once      *idempotency.Service
 	Rules     *rules.Service
@@ -106,6 +109,9 @@ type Config struct {
 	TrustedProxies []netip.Prefix
 	// QRPrefix leads the text of QR codes that a payer's phone opens, default "mianmi:".
 	QRPrefix string
+	// TerminalHost is where terminals find the server ("https://pay.example.com:8443"),
+	// for whoever hands out enrolment codes; empty: it is not known here.
+	TerminalHost string
 	// Metrics receives the counters; nil: they are kept nowhere.
 	Metrics prometheus.Registerer
 }
@@ -146,7 +152,7 @@ type Server struct {
 
 // New returns a Server, or an error that names what is missing.
 func New(d Deps, c Config) (*Server, error) {
-	if d.Payers == nil || d.Access == nil || d.Merchants == nil || d.Terminals == nil || d.Payments == nil || d.Once == nil ||
+	if d.Payers == nil || d.Access == nil || d.Merchants == nil || d.Terminals == nil || d.Enrol == nil || d.Payments == nil || d.Once == nil ||
 		d.Rules == nil || d.Webhooks == nil || d.Receipts == nil || d.Evidence == nil || d.AsOf == nil || d.Keys == nil || d.Clock == nil || d.Random == nil || d.Log == nil {
 		return nil, errors.New("api: a required part is missing")
 	}
@@ -184,6 +190,7 @@ func (s *Server) register() {
 	s.registerPayerPayments()
 	s.registerMerchants()
 	s.registerTerminals()
+	s.registerTerminalLife()
 	s.registerPolicies()
 	s.registerStops()
 	s.registerStaff()

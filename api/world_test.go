@@ -35,6 +35,7 @@ import (
 	"github.com/mianmi/mianmi/store"
 	"github.com/mianmi/mianmi/store/pgtest"
 	"github.com/mianmi/mianmi/terminal"
+	"github.com/mianmi/mianmi/terminal/protocol"
 )
 
 var engines = []string{"sqlite", "postgres"}
@@ -76,6 +77,8 @@ type world struct {
 	anyone   *client.Client
 	operator *client.Client
 	second   *client.Client // another operator
+
+	terminals string // where the caller is a terminal
 }
 
 // parts are what stands behind the server.
@@ -171,6 +174,7 @@ func newParts(t testing.TB, engine string, cfg api.Config, instead ...api.Paymen
 		Receipts: &receipt.Service{Log: p.log, Payments: payments, Merchants: p.merchants, Terminals: terminals, Keys: p.keys}, Evidence: p.log,
 		AsOf:   asof.New(asof.Parts{Log: p.db, Payments: payments, Terminals: terminals, Merchants: p.merchants, Clock: p.clock, Channel: "wallet"}),
 		Payers: payers, Access: p.access, Merchants: p.merchants, Terminals: terminals,
+		Enrol: &terminal.Enrol{Records: p.db, Keys: p.keys, Clock: p.clock, Random: rand.Reader}, CA: protocol.FingerprintOf([]byte("authority")),
 		Payments: p.payments, Once: &idempotency.Service{Store: p.db, Keys: p.keys, Clock: p.clock, Random: rand.Reader},
 		Rules: rulepacks.New(rulepacks.Parts{Records: p.db, Clock: p.clock, Random: rand.Reader}), Keys: p.keys, Clock: p.clock, Random: rand.Reader, Log: log,
 	}, cfg)

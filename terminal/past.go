@@ -45,11 +45,14 @@ type Status struct {
 	State    State
 	Enrolled bool
 	InForce  bool
-	Doubts   []Doubt      // why PIN-free is not open there, as far as it depends on the terminal
-	Words    []Words      // the same, in words
-	Newest   *Setting     // of Version; nil: it has not fetched it
-	Running  *Setting     // what it has proved to run; nil: nothing
-	Menu     []MenuChange // newest first
+	Stage    Stage         // with the newest tightening
+	Offline  bool          // no sign of life for longer than a lease
+	Lease    time.Duration // how long a report counts
+	Doubts   []Doubt       // why PIN-free is not open there, as far as it depends on the terminal
+	Words    []Words       // the same, in words
+	Newest   *Setting      // of Version; nil: it has not fetched it
+	Running  *Setting      // what it has proved to run; nil: nothing
+	Menu     []MenuChange  // newest first
 }
 
 // Words is a doubt as those read it whom it concerns.
@@ -70,6 +73,10 @@ func (s *Service) Status(ctx context.Context, actor mianmi.Actor, id mianmi.Term
 	if v.State.Attested > 0 {
 		st.Running = v.setting(v.State.Attested)
 	}
+	p := v.progress(now)
+	st.Lease = v.Policy.Terms.Lease()
+	st.Stage = p.Stage(v.Need.Tightened)
+	_, st.Offline = p.Offline(st.Lease, now)
 	if v.Model.Proof == ByAttestation {
 		st.InForce = v.State.InForce(v.Need, now)
 		st.Doubts = v.State.AppendDoubts(nil, v.Need, now)
@@ -88,6 +95,16 @@ func (s *Service) Status(ctx context.Context, actor mianmi.Actor, id mianmi.Term
 	}
 	st.Menu, err = s.records.MenuHistory(ctx, id, menuShown)
 	return st, err
+}
+
+// progress is what the visit knows of how far the terminal is.
+func (v *Visit) progress(now time.Time) Progress {
+	p := Progress{Proven: v.State.Proven, Proof: v.Model.Proof, Enrolled: v.enrolled(now), Delivered: v.State.Delivered, Saved: v.State.Saved,
+		Refused: v.State.Refused, SeenAt: v.State.SeenAt}
+	if s := v.setting(v.State.Delivered); s != nil {
+		p.Rebooted = !s.Rebooted.IsZero()
+	}
+	return p
 }
 
 // look reads a terminal that the actor may see.

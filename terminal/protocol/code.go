@@ -42,9 +42,12 @@ var codeText = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPaddin
 
 const codePrefix = "mm1-"
 
+// String is the fingerprint as it stands in a code.
+func (f Fingerprint) String() string { return codeText.EncodeToString(f[:]) }
+
 // String is the code as a person carries it.
 func (c EnrolCode) String() string {
-	return codePrefix + c.Secret + "-" + codeText.EncodeToString(c.CA[:])
+	return codePrefix + c.Secret + "-" + c.CA.String()
 }
 
 // ParseEnrolCode reads a code. Spaces around it and capitals are forgiven. The
