@@ -13,6 +13,7 @@ import (
 func newHandler(a *app, s *services, db *store.DB, t *tuning) (*api.Server, error) {
 	return api.New(api.Deps{
 		Payers: s.payers, Access: s.access, Merchants: s.merchants, Terminals: s.terminals, Payments: s.payments,
+		Enrol: s.enrol, CA: s.ca.Fingerprint(),
 		Once:     &idempotency.Service{Store: db, Keys: s.keys, Clock: a.clock, Random: a.random},
 		Receipts: s.receipts, Evidence: s.log, AsOf: a.asOf(db, s.payments, s.terminals, s.merchants),
 		Rules: s.rules, Webhooks: s.webhooks, Keys: s.keys, Clock: a.clock, Random: a.random, Log: a.log,

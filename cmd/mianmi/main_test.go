@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mianmi/mianmi"
 	"github.com/mianmi/mianmi/store/pgtest"
 )
 
@@ -20,6 +21,7 @@ type result struct {
 type world struct {
 	dir     string
 	environ []string
+	clock   mianmi.Clock // nil: the machine's
 }
 
 func newWorld(t *testing.T, environ ...string) world {
@@ -30,7 +32,11 @@ func newWorld(t *testing.T, environ ...string) world {
 
 func (w world) app() (*app, *bytes.Buffer, *bytes.Buffer) {
 	var stdout, stderr bytes.Buffer
-	return &app{clock: systemClock{}, random: systemRandom, stdout: &stdout, stderr: &stderr, environ: w.environ}, &stdout, &stderr
+	clock := w.clock
+	if clock == nil {
+		clock = systemClock{}
+	}
+	return &app{clock: clock, random: systemRandom, stdout: &stdout, stderr: &stderr, environ: w.environ}, &stdout, &stderr
 }
 
 func (w world) run(t *testing.T, args ...string) result {

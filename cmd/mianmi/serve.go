@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/net/netutil" // a bound on connections
 
+	"github.com/mianmi/mianmi/fleet"
 	"github.com/mianmi/mianmi/store"
 )
 
@@ -25,6 +26,7 @@ type serveCmd struct {
 	Migrate bool `help:"Migrate a PostgreSQL database at start, as mianmi migrate does; an SQLite file is always migrated." zh:"启动时升级 PostgreSQL 数据库结构（同 mianmi migrate）；SQLite 文件总会自动升级。"`
 
 	tuning
+	terminalFlags
 
 	TimeoutHeader time.Duration `placeholder:"TIME" default:"5s" help:"Longest time for a request's header." zh:"读取请求头的最长时间。"`
 	TimeoutRead   time.Duration `placeholder:"TIME" default:"15s" help:"Longest time for a whole request." zh:"读取整个请求的最长时间。"`
@@ -56,6 +58,9 @@ func (c *serveCmd) Validate() error {
 	if c.DrainTime < 0 || c.DrainTime > time.Hour {
 		return errors.New("--drain-time: want 0 to 1h")
 	}
+	if err := c.terminalFlags.check(); err != nil {
+		return err
+	}
 	return c.tuning.check()
 }
 
@@ -75,6 +80,7 @@ type node struct {
 	db          *store.DB
 	services    *services
 	listener    net.Listener
+	fleet       *fleet.Service // nil: no terminals
 	stopMetrics func() error
 }
 
@@ -95,6 +101,11 @@ func (c *serveCmd) open(ctx context.Context, a *app) (n *node, err error) {
 	n.listener = netutil.LimitListener(n.listener, c.ConnsMax)
 	if n.stopMetrics, err = c.serveMetrics(ctx, a, n.services.metrics); err != nil {
 		return nil, errors.Join(err, n.listener.Close(), n.close())
+	}
+	if c.Terminals != "" {
+		if n.fleet, err = c.terminalFlags.fleet(context.WithoutCancel(ctx), a, n.db, n.services); err != nil {
+			return nil, errors.Join(err, n.stopMetrics(), n.listener.Close(), n.close())
+		}
 	}
 	at := n.listener.Addr()
 	a.log.InfoContext(ctx, "serving", "address", at.String(), "database", publicAddress(a.shared.dsn()), "tls", c.TLSCert != "")
@@ -126,6 +137,9 @@ func (n *node) serve(ctx context.Context) error {
 
 // close ends the services, and the database after them.
 func (n *node) close() error {
+	if n.fleet != nil {
+		n.fleet.Stop()
+	}
 	n.services.stop()
 	return n.db.Close()
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/mianmi/mianmi/api"
 	"github.com/mianmi/mianmi/channel/wallet"
 	"github.com/mianmi/mianmi/evidence"
+	"github.com/mianmi/mianmi/fleet"
 	"github.com/mianmi/mianmi/merchant"
 	"github.com/mianmi/mianmi/notice"
 	"github.com/mianmi/mianmi/payer"
@@ -34,6 +35,8 @@ type services struct {
 	merchants *merchant.Service
 	terminals *terminal.Service
 	payments  *payment.Service
+	enrol     *terminal.Enrol
+	ca        *fleet.CA
 
 	keys     *secret.Keys
 	log      *evidence.Log
@@ -83,7 +86,9 @@ func newServices(ctx context.Context, a *app, db *store.DB, t *tuning) (*service
 		return nil, err
 	}
 	s.last = func() { s.guard.last(ctx) }
-	s.terminals = terminal.New(db, a.clock, a.random)
+	if err := s.withTerminals(a, db); err != nil {
+		return nil, err
+	}
 	ledger, err := db.Ledger(ctx)
 	if err != nil {
 		return nil, err
@@ -105,7 +110,7 @@ func newServices(ctx context.Context, a *app, db *store.DB, t *tuning) (*service
 		s.payments.Stop()
 		return nil, err
 	}
-	s.workers = startWorkers(ctx, a.log, tick, slices.Concat(sweeps(a.clock, s.payments, db), []worker{sequencer(s.log, figures), s.guard.worker(), sweepWebhooks(s.sender)}, witnesses(s.log))...)
+	s.workers = startWorkers(ctx, a.log, tick, slices.Concat(sweeps(a.clock, s, db), []worker{sequencer(s.log, figures), s.guard.worker(), sweepWebhooks(s.sender)}, witnesses(s.log))...)
 	return s, nil
 }
 

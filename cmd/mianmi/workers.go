@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/mianmi/mianmi"
-	"github.com/mianmi/mianmi/payment"
 	"github.com/mianmi/mianmi/store"
 )
 
@@ -33,10 +32,14 @@ const (
 )
 
 // sweeps are the workers of every node. Several nodes may sweep one database.
-func sweeps(clock mianmi.Clock, payments *payment.Service, db *store.DB) []worker {
+func sweeps(clock mianmi.Clock, s *services, db *store.DB) []worker {
 	return []worker{
 		{"expire step-ups", time.Second, func(ctx context.Context) (bool, error) {
-			n, err := payments.ExpireOverdue(ctx)
+			n, err := s.payments.ExpireOverdue(ctx)
+			return n > 0, err
+		}},
+		{"verify checks of terminals", 2 * time.Second, func(ctx context.Context) (bool, error) {
+			n, err := s.terminals.VerifyChecks(ctx)
 			return n > 0, err
 		}},
 		{"prune", 10 * time.Minute, func(ctx context.Context) (bool, error) {
