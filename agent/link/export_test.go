@@ -1,0 +1,4 @@
+package link
+
+// InterfaceKind is what the check reads of an interface.
+var InterfaceKind = interfaceKind

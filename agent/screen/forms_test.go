@@ -1,0 +1,150 @@
+package screen_test
+
+import (
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/mianmi/mianmi/agent"
+	"github.com/mianmi/mianmi/agent/agenttest"
+)
+
+// plain is a browser without scripts: it follows links and sends forms.
+type plain struct {
+	c    *counter
+	http *http.Client
+	csrf string
+}
+
+func newPlain(c *counter) *plain {
+	jar, err := cookiejar.New(nil)
+	c.must(err)
+	return &plain{c: c, http: &http.Client{Jar: jar}}
+}
+
+var csrfField = regexp.MustCompile(`name="csrf" value="([0-9a-f]+)"`)
+
+func (p *plain) read(res *http.Response, err error) string {
+	p.c.t.Helper()
+	p.c.must(err)
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	p.c.must(err)
+	if m := csrfField.FindSubmatch(b); m != nil {
+		p.csrf = string(m[1])
+	}
+	return string(b)
+}
+
+func (p *plain) get(path string) string {
+	p.c.t.Helper()
+	return p.read(p.http.Get(p.c.url + path))
+}
+
+func (p *plain) post(path string, pairs ...string) string {
+	p.c.t.Helper()
+	form := url.Values{"csrf": {p.csrf}}
+	for i := 0; i < len(pairs); i += 2 {
+		form.Set(pairs[i], pairs[i+1])
+	}
+	return p.read(p.http.PostForm(p.c.url+path, form))
+}
+
+// Everything works by links and forms: setting up, typing an amount key by
+// key, a payment with a PIN typed on the screen, and closing PIN-free.
+func TestWithoutScripts(t *testing.T) {
+	t.Parallel()
+	c := open(t, "android_smart")
+	p := newPlain(c)
+	p.get("/")
+	if page := p.post("/setup", "password", "12345678", "again", "12345678"); !strings.Contains(page, "太容易猜到") {
+		t.Error("a password that everybody chooses was taken")
+	}
+	p.post("/setup", "password", password, "again", password)
+	c.wait("on", func() bool { return c.Setting().PinFree })
+	if page := p.get("/?d=420&key=00"); !strings.Contains(page, "420.00") {
+		t.Errorf("no 420.00 on the screen after the key 00:\n%s", page)
+	}
+	if page := p.get("/?d=420&key=back"); !strings.Contains(page, "0.42") {
+		t.Errorf("no 0.42 on the screen after the key for deleting")
+	}
+	p.post("/pay/begin", "d", "42000")
+	p.post("/pay/choose", "method", "card_insert")
+	p.post("/pay/read", "text", string(agenttest.Card))
+	c.waitStage(agent.Waiting)
+	if page := p.get("/pay"); !strings.Contains(page, `http-equiv="refresh"`) {
+		t.Error("a page that waits does not ask again by itself")
+	}
+	for _, d := range agenttest.PIN {
+		p.post("/pay/digit", "digit", string(d))
+	}
+	if page := p.get("/pay"); strings.Contains(page, agenttest.PIN) || !strings.Contains(page, "••••••") {
+		t.Error("the PIN is on the page, or its dots are not")
+	}
+	p.post("/pay/pin")
+	c.waitStage(agent.Done)
+	if s := c.Till.Slips()[0]; s.State != "approved" || s.CVM != "online_pin" {
+		t.Errorf("%+v", s)
+	}
+	p.post("/pay/next")
+
+	p.post("/signin", "number", "7", "password", password)
+	if page := p.get("/menu/pin_free"); !strings.Contains(page, "关闭后会怎样") || !strings.Contains(page, "信用") {
+		t.Error("it is not said before what closing changes")
+	}
+	if page := p.post("/menu/pin_free"); !strings.Contains(page, "重启后正式生效") {
+		t.Error("it is not said that a restart is needed")
+	}
+	if page := p.post("/menu/pin_free", "enabled", "1"); !strings.Contains(page, "请先确认已了解风险") || c.Setting().PinFree {
+		t.Error("opened without the risk being accepted")
+	}
+}
+
+// The screen is for this machine's browser: other names, foreign forms and
+// whoever is not signed in get nothing.
+func TestScreenIsGuarded(t *testing.T) {
+	t.Parallel()
+	c := open(t, "qr_box")
+	p := newPlain(c)
+	if page := p.get("/"); !strings.Contains(page, "先设一个操作员密码") {
+		t.Error("it can be used before the password is set")
+	}
+	c.must(c.SetPassword("", password))
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, c.url+"/", nil)
+	c.must(err)
+	r.Host = "evil.example"
+	res, err := http.DefaultClient.Do(r)
+	c.must(err)
+	_ = res.Body.Close()
+	if res.StatusCode != http.StatusMisdirectedRequest {
+		t.Errorf("by another name: %s", res.Status)
+	}
+	for _, path := range []string{"/menu", "/menu/pin_free", "/menu/restart", "/menu/status"} {
+		if page := p.get(path); !strings.Contains(page, "操作员编号") {
+			t.Errorf("%s is shown to whoever is not signed in", path)
+		}
+	}
+	good := p.csrf
+	p.csrf = "0123456789abcdef0123456789abcdef"
+	p.post("/trouble", "kind", "other")
+	if c.TroublesWaiting() != 0 {
+		t.Error("a form from elsewhere was taken")
+	}
+	p.csrf = good
+	for range 5 {
+		p.post("/signin", "number", "1", "password", "00000000")
+	}
+	if page := p.post("/signin", "number", "1", "password", password); !strings.Contains(page, "输错次数过多") {
+		t.Error("guessing goes on without end")
+	}
+	res, err = http.Get(c.url + "/")
+	c.must(err)
+	_ = res.Body.Close()
+	if csp := res.Header.Get("Content-Security-Policy"); !strings.Contains(csp, "default-src 'none'") || strings.Contains(csp, "unsafe") {
+		t.Errorf("policy %q", csp)
+	}
+}
