@@ -326,7 +326,7 @@ func check(t *testing.T, n *storetest.Node, got *notice.Receiver, v notice.View,
 		if err != nil {
 			t.Fatal(err)
 		}
-		if s.FactAge == 0 && q.Waiting == 0 {
+		if s.Facts == 0 && q.Waiting == 0 {
 			break
 		}
 		select {

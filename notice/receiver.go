@@ -1,6 +1,7 @@
 package notice
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -37,12 +38,15 @@ type Receiver struct {
 	// Take answers a message with a status; nil: 204. It is called for repeats,
 	// too, and several times at once. A message counts when the status is a success.
 	Take func(Received) int
+	// Tolerance is how far a message's time may be from the receiver's; 0: 5 min.
+	Tolerance time.Duration
 
 	clock mianmi.Clock
 	keys  []*standardwebhooks.Webhook
 
 	mu       sync.Mutex
-	got      map[int64]bool   // sequences
+	all      int64            // up to this sequence everything came
+	got      map[int64]bool   // sequences above it
 	last     map[string]int64 // sequence of the newest message of a subject
 	versions map[string]bool  // "subject version", "entry"
 	report   Report
@@ -80,8 +84,8 @@ func NewReceiver(clock mianmi.Clock, secrets ...string) (*Receiver, error) {
 const (
 	// bodyMax bounds a message: those of mianmi are some kilobytes.
 	bodyMax = 1 << 20
-	// toleranceMax is how far a message's time may be from the receiver's.
-	toleranceMax = 5 * time.Minute
+	// toleranceDefault is what Standard Webhooks' libraries have.
+	toleranceDefault = 5 * time.Minute
 	// disorderedMax bounds what a report names.
 	disorderedMax = 20
 )
@@ -105,7 +109,7 @@ func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 	m.ID, m.Body = req.Header.Get(standardwebhooks.HeaderWebhookID), body
 	r.mu.Lock()
-	m.Repeat = r.got[m.Sequence]
+	m.Repeat = r.has(m.Sequence)
 	r.mu.Unlock()
 	status := http.StatusNoContent
 	if r.Take != nil {
@@ -122,7 +126,7 @@ func (r *Receiver) verify(req *http.Request, body []byte) error {
 	if err != nil {
 		return err
 	}
-	if off := r.clock.Now().Sub(time.Unix(sent, 0)).Abs(); off > toleranceMax {
+	if off := r.clock.Now().Sub(time.Unix(sent, 0)).Abs(); off > cmp.Or(r.Tolerance, toleranceDefault) {
 		return fmt.Errorf("the message's time is %v off", off)
 	}
 	for _, k := range r.keys {
@@ -136,11 +140,14 @@ func (r *Receiver) verify(req *http.Request, body []byte) error {
 func (r *Receiver) note(m *Received) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.got[m.Sequence] {
+	if r.has(m.Sequence) {
 		r.report.Repeats++
 		return
 	}
 	r.got[m.Sequence] = true
+	for ; r.got[r.all+1]; r.all++ {
+		delete(r.got, r.all+1)
+	}
 	r.report.Messages++
 	r.report.Last = max(r.report.Last, m.Sequence)
 	if m.Subject != "" {
@@ -155,6 +162,9 @@ func (r *Receiver) note(m *Received) {
 	}
 }
 
+// has is called with mu held.
+func (r *Receiver) has(sequence int64) bool { return sequence <= r.all || r.got[sequence] }
+
 func versionKey(subject string, version int64) string {
 	return subject + " " + strconv.FormatInt(version, 10)
 }
@@ -165,7 +175,7 @@ func (r *Receiver) Report() Report {
 	defer r.mu.Unlock()
 	out := r.report
 	out.Disordered = slices.Clone(out.Disordered)
-	out.Missing = out.Last - int64(len(r.got))
+	out.Missing = out.Last - r.all - int64(len(r.got))
 	return out
 }
 

@@ -27,7 +27,7 @@ type SenderParts struct {
 // SenderConfig tunes a Sender. Zero values mean the defaults.
 type SenderConfig struct {
 	Schedule
-	Lease time.Duration // of a queue, default 30 s: so long waits what a node that was killed had
+	Lease time.Duration // of a queue, default 10 s: so long waits what a node that was killed had
 	Poll  time.Duration // how often it looks for work, default 200 ms
 	Slice time.Duration // how long a queue is sent from in a row while others wait, default 10 s
 	Keep  time.Duration // how long deliveries are kept, default 14 days
@@ -42,7 +42,7 @@ func (c SenderConfig) withDefaults() SenderConfig {
 	for _, d := range []struct {
 		v    *time.Duration
 		then time.Duration
-	}{{&c.Lease, 30 * time.Second}, {&c.Poll, 200 * time.Millisecond}, {&c.Slice, 10 * time.Second}, {&c.Keep, 14 * 24 * time.Hour}} {
+	}{{&c.Lease, 10 * time.Second}, {&c.Poll, 200 * time.Millisecond}, {&c.Slice, 10 * time.Second}, {&c.Keep, 14 * 24 * time.Hour}} {
 		if *d.v <= 0 {
 			*d.v = d.then
 		}

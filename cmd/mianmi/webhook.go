@@ -59,7 +59,7 @@ type webhookMetrics struct {
 	db      *store.DB
 	tries   *prometheus.CounterVec
 	seconds prometheus.Histogram
-	stats   [5]*prometheus.Desc
+	stats   [6]*prometheus.Desc
 }
 
 func newWebhookMetrics(db *store.DB) *webhookMetrics {
@@ -69,6 +69,7 @@ func newWebhookMetrics(db *store.DB) *webhookMetrics {
 		seconds: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "mianmi_webhook_try_seconds", Help: "Time of a try.",
 			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 15, 30}}),
 		stats: [...]*prometheus.Desc{
+			gauge("mianmi_outbox_facts", "Facts that are not dispatched, at most 100000 counted."),
 			gauge("mianmi_outbox_age_seconds", "Age of the oldest fact that is not dispatched."),
 			gauge("mianmi_webhook_waiting_age_seconds", "Age of the longest waiting delivery."),
 			gauge("mianmi_webhook_waiting", "Deliveries that wait, at most 100000 counted."),
@@ -102,7 +103,7 @@ func (m *webhookMetrics) Collect(to chan<- prometheus.Metric) {
 	if err != nil {
 		return
 	}
-	for i, v := range [...]float64{s.FactAge.Seconds(), s.WaitingAge.Seconds(), float64(s.Waiting), float64(s.Dead), float64(s.Failing)} {
+	for i, v := range [...]float64{float64(s.Facts), s.FactAge.Seconds(), s.WaitingAge.Seconds(), float64(s.Waiting), float64(s.Dead), float64(s.Failing)} {
 		to <- prometheus.MustNewConstMetric(m.stats[i], prometheus.GaugeValue, v)
 	}
 }
