@@ -27,6 +27,7 @@ type Report struct {
 	CutOff                                             int64            // requests that ended without an answer
 	Problems                                           map[string]int64 // "503 unavailable" → how many
 	Slowest                                            time.Duration    // answer of a server that ran
+	Messages, Again                                    int64            // of the webhook; repeats
 	Took                                               time.Duration
 }
 
@@ -44,6 +45,7 @@ func (r *Report) With(more *Report) *Report {
 	out.Breaches, out.More = append(slices.Clone(r.Breaches), more.Breaches...), r.More+more.More
 	out.Payments, out.PinFree, out.StepUps = r.Payments+more.Payments, r.PinFree+more.PinFree, r.StepUps+more.StepUps
 	out.Refunds, out.Repeats, out.Offs, out.CutOff = r.Refunds+more.Refunds, r.Repeats+more.Repeats, r.Offs+more.Offs, r.CutOff+more.CutOff
+	out.Messages, out.Again = r.Messages+more.Messages, r.Again+more.Again
 	out.Slowest, out.Took = max(r.Slowest, more.Slowest), r.Took+more.Took
 	return &out
 }
@@ -89,6 +91,9 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 	}
 	if err == nil {
 		err = s.checkLog(context.WithoutCancel(ctx)) // before its servers stop
+	}
+	if err == nil && !v.failed() {
+		err = s.checkTold(context.WithoutCancel(ctx)) // they send
 	}
 	if err == nil {
 		s.end()
@@ -157,7 +162,7 @@ func report(s *stage, took time.Duration) *Report {
 	v, t := s.verdict, s.tally
 	out := &Report{Seed: s.cfg.Seed, Rounds: s.rounds, Faults: s.faults, Checked: map[Promise]int64{}, Breaches: v.breaches, More: v.more,
 		Payments: t.payments.Load(), PinFree: t.pinFree.Load(), StepUps: t.stepUps.Load(), Refunds: t.refunds.Load(), Repeats: t.repeats.Load(),
-		Offs: t.offs.Load(), CutOff: t.cutOff.Load(), Problems: t.problems, Slowest: time.Duration(t.slowest.Load()), Took: took}
+		Offs: t.offs.Load(), CutOff: t.cutOff.Load(), Problems: t.problems, Slowest: time.Duration(t.slowest.Load()), Took: took, Messages: t.messages, Again: t.again}
 	for p := range promises {
 		out.Checked[p] = v.checked[p]
 	}

@@ -38,18 +38,19 @@ type Config struct {
 // stage is a database with its servers and a scene, and the journal of what
 // was acknowledged there.
 type stage struct {
-	cfg     Config
-	target  *Target
-	nodes   []*node
-	scene   *scene
-	begun   time.Time
-	ctx     context.Context //nolint:containedctx // of the whole run, for those who ask whether it has ended
-	bounds  bounds
-	answers atomic.Int64
-	verdict *verdict
-	tally   *tally
-	faults  map[Fault]int
-	rounds  int
+	cfg      Config
+	target   *Target
+	nodes    []*node
+	scene    *scene
+	listener *listener
+	begun    time.Time
+	ctx      context.Context //nolint:containedctx // of the whole run, for those who ask whether it has ended
+	bounds   bounds
+	answers  atomic.Int64
+	verdict  *verdict
+	tally    *tally
+	faults   map[Fault]int
+	rounds   int
 
 	mu    sync.Mutex
 	state switches // as acknowledged; exact between rounds
@@ -80,7 +81,11 @@ func newStage(ctx context.Context, cfg Config, v *verdict, t *tally) (*stage, er
 		}
 	}
 	api, _ := s.nodes[0].now()
-	if err := s.build(ctx, api); err != nil {
+	err := s.build(ctx, api)
+	if err == nil {
+		s.listener, err = listen(ctx, s.scene.first.as(api))
+	}
+	if err != nil {
 		s.close()
 		return nil, err
 	}
@@ -92,6 +97,7 @@ func (s *stage) close() {
 	for _, n := range s.nodes {
 		n.kill()
 	}
+	s.listener.close()
 	s.target.stop()
 }
 
@@ -102,6 +108,7 @@ func (s *stage) end() {
 			s.verdict.broken(Recovers, "at the end: %v", err)
 		}
 	}
+	s.listener.close()
 	s.target.stop()
 }
 

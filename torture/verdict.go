@@ -24,6 +24,7 @@ const (
 	Stands                  // an acknowledged change stands
 	Log                     // the transparency log verifies
 	Receipts                // every acknowledged change and payment is in the log
+	Told                    // everything is told, at least once and in order
 	Answers                 // errors are clear and come in time
 	Recovers                // the service comes back by itself
 	promises
@@ -39,6 +40,7 @@ var promiseTexts = [promises]mianmi.Text{
 	Stands:   {ZH: "已确认的开关状态没有被改回", EN: "acknowledged switches stand as they were set"},
 	Log:      {ZH: "存证日志完整、可验证", EN: "the transparency log verifies"},
 	Receipts: {ZH: "每次已确认的变更和付款都已存证", EN: "acknowledged changes and payments are in the log"},
+	Told:     {ZH: "每件事都已通知，至少一次，同一对象的先后不乱", EN: "everything is told, at least once and in order for each subject"},
 	Answers:  {ZH: "出错时应答明确，且不超时", EN: "errors are clear and come in time"},
 	Recovers: {ZH: "故障过后服务自行恢复", EN: "the service comes back by itself"},
 }
@@ -103,6 +105,7 @@ type tally struct {
 	cutOff                                             atomic.Int64 // connections that ended without an answer
 	payments, pinFree, stepUps, refunds, repeats, offs atomic.Int64
 	slowest                                            atomic.Int64 // answer of a node that ran, in nanoseconds
+	messages, again                                    int64        // that the listener got; repeats
 
 	mu       sync.Mutex
 	problems map[string]int64 // by code

@@ -254,7 +254,7 @@ func (a *app) tortureServer(o torture.NodeOrder) *exec.Cmd {
 		args = []string{"torture-node", "--clock-offset=" + o.Clock.String(), fmt.Sprintf("--file-bytes-max=%d", o.FileBytesMax)}
 	}
 	args = append(args, "--listen=127.0.0.1:0", "--log-format=json", "--log-level=info", "--lang=en", "--cooling-off=1s", "--step-up-life=10s",
-		"--logins-max=100000", "--db-conns=8", "--db-write-limit=5s")
+		"--logins-max=100000", "--webhook-allow=127.0.0.0/8", "--db-conns=8", "--db-write-limit=5s")
 	cmd := exec.Command(self, args...) //nolint:gosec // this very program
 	// A password of the database is not for the list of processes.
 	cmd.Env = append(foreign(a.environ), "MIANMI_DB="+o.DB, "MIANMI_DATA="+o.Data)

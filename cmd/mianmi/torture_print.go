@@ -31,6 +31,7 @@ func (c *tortureCmd) print(a *app, r *torture.Report) {
 		{r.StepUps, mianmi.Text{ZH: "其中要求验证密码", EN: "of them asked for a password"}}, {r.Repeats, mianmi.Text{ZH: "重复或同时发送的订单号", EN: "order numbers sent again, or twice at once"}},
 		{r.Refunds, mianmi.Text{ZH: "退款", EN: "refunds"}}, {r.Offs, mianmi.Text{ZH: "关闭开关或紧急停用", EN: "switches thrown off, stops placed"}},
 		{r.CutOff, mianmi.Text{ZH: "请求中断，未得到应答", EN: "requests that ended without an answer"}},
+		{r.Messages, mianmi.Text{ZH: "收到的事件通知", EN: "messages of the webhook"}}, {r.Again, mianmi.Text{ZH: "其中重复收到", EN: "of them again"}},
 	} {
 		did.add(strconv.FormatInt(row.n, 10), row.what.In(a.lang))
 	}
