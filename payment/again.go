@@ -39,7 +39,7 @@ func (g Again) Layers() []pinfree.Layer {
 	if l, ok := agreementLayer(g.facts(account), &g.Site); ok {
 		out = append(out, l)
 	}
-	return g.Site.AppendLayers(out, settings.Asked{Channel: g.Decided.Channel, Method: g.Decided.Method, Now: g.Decided.At})
+	return g.Site.AppendLayers(out, settings.Asked{Channel: g.Decided.Channel, Method: g.Decided.Method, Now: g.Decided.At, Recorded: g.proved()})
 }
 
 func (g Again) account() *Account {
@@ -49,7 +49,24 @@ func (g Again) account() *Account {
 }
 
 func (g Again) facts(a *Account) *Facts {
-	return &Facts{Account: a, Instrument: g.Instrument, Agreement: g.Agreement}
+	return &Facts{Account: a, Instrument: g.Instrument, Agreement: g.Agreement, recorded: g.proved()}
+}
+
+// proved is what the terminal had proved, as the payment's own record has it: it
+// is no setting, and of the reports that it follows from the log tells only
+// those that changed something.
+func (g Again) proved() []pinfree.Layer {
+	var doubts []pinfree.Layer
+	for _, w := range g.Decided.Reasons {
+		if w.Layer == pinfree.LayerPosture && w.Reason != pinfree.HostAlone {
+			doubts = append(doubts, pinfree.Layer{Kind: w.Layer, ID: w.ID, Version: w.Version, State: pinfree.Off, Because: w.Reason,
+				Rule: w.Rule, At: w.At, Limits: pinfree.NoLimits()})
+		}
+	}
+	if doubts != nil {
+		return doubts
+	}
+	return []pinfree.Layer{{Kind: pinfree.LayerPosture, ID: string(g.Decided.Terminal), State: pinfree.On, Limits: pinfree.NoLimits()}}
 }
 
 // PayerLayer is what a payer's settings say at an instant.

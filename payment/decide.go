@@ -23,7 +23,7 @@ func (j *judge) decide(now time.Time, req *Request, f *Facts, site *settings.Sit
 	if l, ok := agreementLayer(f, site); ok {
 		j.layers = append(j.layers, l)
 	}
-	j.layers = site.AppendLayers(j.layers, settings.Asked{Channel: j.channel, Method: req.Method, Now: now, Proven: f.Proven})
+	j.layers = site.AppendLayers(j.layers, settings.Asked{Channel: j.channel, Method: req.Method, Now: now, Proven: f.Proven, Recorded: f.recorded})
 	in.Layers, in.Facts = j.layers, j.gather(now, req, f, site)
 	d := pinfree.Decide(in)
 	if d.Outcome != pinfree.StepUp || !allows(now, a, req, site) {

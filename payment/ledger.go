@@ -9,6 +9,7 @@ import (
 	"github.com/mianmi/mianmi/evidence"
 	"github.com/mianmi/mianmi/money"
 	"github.com/mianmi/mianmi/payer"
+	"github.com/mianmi/mianmi/pinfree"
 	"github.com/mianmi/mianmi/settings"
 	"github.com/mianmi/mianmi/terminal"
 )
@@ -65,6 +66,8 @@ type Facts struct {
 	Agreement  *payer.Agreement // of this payer with this merchant; nil: none
 	// Proven is what the terminal has proved, of one that has to; nil: nothing.
 	Proven *terminal.Proven
+	// recorded is what a record says of it, when a decision is made again.
+	recorded []pinfree.Layer
 }
 
 // Account is a payer as a batch sees it. Decisions of the batch change it one

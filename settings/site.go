@@ -62,6 +62,9 @@ type Asked struct {
 	Now     time.Time // decides which stops are live
 	// Proven is what the terminal has proved, read with the payment; nil: nothing.
 	Proven *terminal.Proven
+	// Recorded is what a record says of the terminal's proof, in place of Proven;
+	// nil: there is none.
+	Recorded []pinfree.Layer
 	// SettingsAlone leaves out what the terminal itself has proved: what is asked
 	// is what people have set.
 	SettingsAlone bool
@@ -109,6 +112,9 @@ func (s *Site) appendProof(dst []pinfree.Layer, ask *Asked) []pinfree.Layer {
 	if s.Model.Proof == terminal.ByHost {
 		layer.Because = pinfree.HostAlone
 		return append(dst, layer)
+	}
+	if ask.Recorded != nil {
+		return append(dst, ask.Recorded...)
 	}
 	channels := ask.Channels
 	if channels == nil {
