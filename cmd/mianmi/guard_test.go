@@ -1,11 +1,13 @@
 package main
 
 import (
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/mianmi/mianmi/api/client"
 	"github.com/mianmi/mianmi/evidence"
@@ -25,10 +27,13 @@ func copyFile(t *testing.T, from, to string) {
 	}
 }
 
-// tool runs one of PostgreSQL's programs.
+// tool runs one of PostgreSQL's programs. What takes minutes waits for something
+// that does not come.
 func tool(t *testing.T, name string, args ...string) {
 	t.Helper()
-	if out, err := exec.CommandContext(t.Context(), pgtest.Program(t, name), args...).CombinedOutput(); err != nil { //nolint:gosec // a program of PostgreSQL
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	if out, err := exec.CommandContext(ctx, pgtest.Program(t, name), args...).CombinedOutput(); err != nil { //nolint:gosec // a program of PostgreSQL
 		t.Fatalf("%s: %v\n%s", name, err, out)
 	}
 }

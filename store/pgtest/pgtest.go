@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	"os/exec"
@@ -62,6 +63,7 @@ type Options struct {
 	Durable bool     // fsync on; off by default, for tests that end no machine
 	Set     []string // further settings, "name=value"
 	Dir     string   // folder to make its own in; empty: that for temporary files
+	Base    string   // folder of a base backup to begin with, in the place of a new cluster
 }
 
 // Cluster is a running PostgreSQL.
@@ -98,17 +100,53 @@ func Start(o Options) (*Cluster, error) {
 		return nil, err
 	}
 	data := filepath.Join(dir, "data")
-	initdb := exec.Command(filepath.Join(bin, "initdb"), "-D", data, "-U", "mianmi", "-A", "trust", "-E", "UTF8", "--no-locale", "-N")
-	initdb.SysProcAttr = &syscall.SysProcAttr{Credential: cred}
-	initdb.Dir = dir
-	if out, err := initdb.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("initdb: %w: %s", err, out)
+	if o.Base != "" {
+		err = copyBase(o.Base, data, cred)
+	} else {
+		err = initialise(bin, data, cred)
+	}
+	if err != nil {
+		return nil, err
 	}
 	c := &Cluster{port: port, dir: dir}
 	if err := c.run(bin, data, cred, o); err != nil {
 		return nil, err
 	}
 	return c, c.wait()
+}
+
+func initialise(bin, data string, cred *syscall.Credential) error {
+	initdb := exec.Command(filepath.Join(bin, "initdb"), "-D", data, "-U", "mianmi", "-A", "trust", "-E", "UTF8", "--no-locale", "-N")
+	initdb.SysProcAttr = &syscall.SysProcAttr{Credential: cred}
+	initdb.Dir = filepath.Dir(data)
+	if out, err := initdb.CombinedOutput(); err != nil {
+		return fmt.Errorf("initdb: %w: %s", err, out)
+	}
+	return nil
+}
+
+// copyBase copies a base backup to where it will be a cluster, which takes the
+// write-ahead log that it lacks from restore_command.
+func copyBase(base, data string, cred *syscall.Credential) error {
+	if err := os.CopyFS(data, os.DirFS(base)); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(data, "recovery.signal"), nil, 0o600); err != nil {
+		return err
+	}
+	return filepath.WalkDir(data, func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		mode := fs.FileMode(0o600)
+		if d.IsDir() {
+			mode = 0o700
+		}
+		if err := os.Chmod(name, mode); err != nil || cred == nil {
+			return err
+		}
+		return os.Chown(name, int(cred.Uid), int(cred.Gid))
+	})
 }
 
 // shell runs the server until its input ends, by Stop or by this process
