@@ -89,6 +89,14 @@ createTerminal            store_manager merchant_admin operator +manage
 issueEnrolmentCode        store_manager merchant_admin operator +manage
 revokeTerminal            @own store_manager merchant_admin +manage +tighten
 terminalStatus            @staff +manage +pay +read +tighten
+terminalSettings          @staff +manage +pay +read +tighten
+terminalInForce           @staff +manage +pay +read +tighten
+terminalChecks            @staff +manage +pay +read +tighten
+refusedReports            @staff +manage +pay +read +tighten
+terminalAlarms            @staff +manage +pay +read +tighten
+switchOff                 @staff +manage +pay +read +tighten
+switchOffs                @staff +manage +pay +read +tighten
+outstanding               @staff +manage +pay +read +tighten
 merchantTerminals         @staff +manage +pay +read +tighten
 model                     @staff +any
 models                    @staff +any
@@ -241,7 +249,7 @@ var bodies = map[string]string{
 }
 
 var queries = map[string]string{"approvals": "?merchant={merchant}", "stops": "?scope=terminal:{terminal}", "apiKeys": "?merchant={merchant}", "webhooks": "?merchant={merchant}",
-	"staff": "?merchant={merchant}"}
+	"staff": "?merchant={merchant}", "terminalAlarms": "?terminal={terminal}", "terminalInForce": "?at=2026-07-03T02:00:00Z", "switchOffs": "?store={store}"}
 
 // Each role may do what the table says, and nothing else: at the first gate and
 // at the services behind it, for things that are the caller's own.

@@ -191,6 +191,8 @@ func (s *Server) register() {
 	s.registerMerchants()
 	s.registerTerminals()
 	s.registerTerminalLife()
+	s.registerTerminalPast()
+	s.registerSwitchOffs()
 	s.registerPolicies()
 	s.registerStops()
 	s.registerStaff()

@@ -62,6 +62,8 @@ var facets = map[string]facet{
 	"terminal.report.refused":            nothing,
 	"terminal.check.reported":            nothing,
 	"terminal.check.judged":              nothing,
+	"terminal.off.in_force":              nothing,
+	"terminal.off.late":                  nothing,
 	"webhook.created":                    nothing,
 	"webhook.changed":                    nothing,
 	"webhook.paused":                     nothing,

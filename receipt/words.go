@@ -77,6 +77,8 @@ var sentences = map[string]mianmi.Text{
 	"terminal.report.refused":    {ZH: "{what}的一份报告被拒收", EN: "a report of {what} was refused"},
 	"terminal.check.reported":    {ZH: "{what}报告了一项检查", EN: "{what} told of a check"},
 	"terminal.check.judged":      {ZH: "{what}的一项检查已核实", EN: "a check of {what} was judged"},
+	"terminal.off.in_force":      {ZH: "{what}已在范围内全部终端生效", EN: "{what} came in force on every terminal in its scope"},
+	"terminal.off.late":          {ZH: "{what}逾期仍未在全部终端生效", EN: "{what} was not in force on every terminal by its deadline"},
 	"terminal.keys.revoked":      {ZH: "{who}吊销了{what}的全部密钥", EN: "{who} revoked every key of {what}"},
 
 	"staff.created":          {ZH: "{who}创建了{what}的账户", EN: "{who} created the account of {what}"},
@@ -142,6 +144,7 @@ var subjects = []struct {
 	{"sf", mianmi.Text{ZH: "员工 {id} ", EN: "staff member {id}"}},
 	{"ak", mianmi.Text{ZH: "接口密钥 {id} ", EN: "API key {id}"}},
 	{"wh", mianmi.Text{ZH: "通知地址 {id} ", EN: "webhook {id}"}},
+	{"off:", mianmi.Text{ZH: "免密关闭（变更 {id}）", EN: "the OFF of change {id}"}},
 	{"rule_pack:", mianmi.Text{ZH: "规则包 {id} ", EN: "rule pack {id}"}},
 	{"log:", mianmi.Text{ZH: "日志 {id} ", EN: "log {id}"}},
 }

@@ -100,6 +100,7 @@ func readHeld(ctx context.Context, tx *sql.Tx, s merchant.Scope) (h merchant.Hel
 
 // ChangeScope writes what decide makes of a scope.
 func (db *DB) ChangeScope(ctx context.Context, s merchant.Scope, decide func(merchant.Held) (merchant.Outcome, error)) error {
+	deadline := db.offDeadline(ctx)
 	return db.changeSettings(ctx, func(ctx context.Context, tx *sql.Tx, epoch int64) error {
 		held, err := readHeld(ctx, tx, s)
 		if err != nil {
@@ -115,6 +116,9 @@ func (db *DB) ChangeScope(ctx context.Context, s merchant.Scope, decide func(mer
 		}
 		if out.Policy == nil && out.Stop == nil && out.Merchant == nil { // proposals concern no terminal yet
 			return nil
+		}
+		if err := watchOff(ctx, tx, &offChange{held: &held, out: &out, epoch: epoch, deadline: deadline}); err != nil {
+			return err
 		}
 		return markScope(ctx, tx, epoch, s, out.At, out.Tightening)
 	})

@@ -115,4 +115,5 @@ const (
 	AlarmPosture  = "unsafe"
 	AlarmReport   = "report_refused"
 	AlarmCheck    = "check_failed"
+	AlarmOverdue  = "overdue" // an OFF is not in force there after its deadline
 )

@@ -180,6 +180,9 @@ func (w *work) proved(s *Setting, r *protocol.Report, signed []byte) {
 		return
 	}
 	w.alarm(AlarmFellBack, "")
+	if s.Version >= w.Need.Tightened {
+		w.alarm(AlarmOverdue, "")
+	}
 	for _, t := range []*time.Time{&s.Saved, &s.Attested} {
 		if t.IsZero() {
 			*t = w.now

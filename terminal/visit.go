@@ -24,8 +24,11 @@ type Visits interface {
 	Look(ctx context.Context, ask VisitAsk) (*Visit, error)
 	// Seen notes signs of life; of one that is older than known it notes nothing.
 	Seen(ctx context.Context, ids []mianmi.TerminalID, at time.Time) error
+	// Lease is how long a report counts by the policy in force.
+	Lease(ctx context.Context) (time.Duration, error)
 	KeyRecords
 	Past
+	Offs
 }
 
 // VisitAsk names a terminal and the versions of its settings that are wanted

@@ -3,6 +3,8 @@ package client
 import (
 	"context"
 	"net/http"
+	"net/url"
+	"strconv"
 	"time"
 
 	"github.com/mianmi/mianmi"
@@ -130,4 +132,155 @@ type MenuChange struct {
 // TerminalStatus shows what a terminal runs.
 func (c *Client) TerminalStatus(ctx context.Context, id mianmi.TerminalID) (TerminalStatus, error) {
 	return call[TerminalStatus](ctx, c, http.MethodGet, "/v1/terminals/"+seg(id)+"/status", nil)
+}
+
+// TerminalSettings lists the settings that a terminal has fetched, newest first.
+func (c *Client) TerminalSettings(ctx context.Context, id mianmi.TerminalID, p Page) (List[SettingLife], error) {
+	return call[List[SettingLife]](ctx, c, http.MethodGet, "/v1/terminals/"+seg(id)+"/settings"+p.query(), nil)
+}
+
+// InForce is what was in force at a terminal at an instant.
+type InForce struct {
+	At      time.Time    `json:"at"`
+	InForce bool         `json:"in_force"`
+	Version int64        `json:"version"`
+	PinFree bool         `json:"pin_free"`
+	From    time.Time    `json:"from"`
+	Until   time.Time    `json:"until"`
+	Boot    int64        `json:"boot"`
+	Setting *SettingLife `json:"setting"`
+}
+
+// TerminalInForce shows what was in force at a terminal at an instant.
+func (c *Client) TerminalInForce(ctx context.Context, id mianmi.TerminalID, at time.Time) (InForce, error) {
+	q := url.Values{"at": {at.UTC().Format(time.RFC3339Nano)}}
+	return call[InForce](ctx, c, http.MethodGet, "/v1/terminals/"+seg(id)+"/in-force?"+q.Encode(), nil)
+}
+
+// Check is a test that a terminal ran after a change.
+type Check struct {
+	ID         string           `json:"id"`
+	Kind       string           `json:"kind"`
+	Method     string           `json:"method"`
+	Version    int64            `json:"version"`
+	Payment    mianmi.PaymentID `json:"payment"`
+	Claimed    bool             `json:"claimed"`
+	Detail     string           `json:"detail"`
+	Verdict    string           `json:"verdict"`
+	Because    string           `json:"because"`
+	At         time.Time        `json:"at"`
+	ReceivedAt time.Time        `json:"received_at"`
+}
+
+// TerminalChecks lists the newest checks of a terminal.
+func (c *Client) TerminalChecks(ctx context.Context, id mianmi.TerminalID) ([]Check, error) {
+	l, err := call[List[Check]](ctx, c, http.MethodGet, "/v1/terminals/"+seg(id)+"/checks", nil)
+	return l.Items, err
+}
+
+// RefusedReport is a report that was not taken.
+type RefusedReport struct {
+	ID     string    `json:"id"`
+	At     time.Time `json:"at"`
+	Reason string    `json:"reason"`
+	Key    string    `json:"key"`
+	Boot   int64     `json:"boot"`
+	Number int64     `json:"number"`
+	Digest string    `json:"digest"`
+}
+
+// RefusedReports lists the reports of a terminal that were not taken, newest first.
+func (c *Client) RefusedReports(ctx context.Context, id mianmi.TerminalID, p Page) (List[RefusedReport], error) {
+	return call[List[RefusedReport]](ctx, c, http.MethodGet, "/v1/terminals/"+seg(id)+"/refused-reports"+p.query(), nil)
+}
+
+// TerminalAlarm is something about a terminal that somebody has to look at.
+type TerminalAlarm struct {
+	ID       string            `json:"id"`
+	Terminal mianmi.TerminalID `json:"terminal"`
+	Kind     string            `json:"kind"`
+	Detail   string            `json:"detail"`
+	OpenedAt time.Time         `json:"opened_at"`
+	ClosedAt time.Time         `json:"closed_at"`
+}
+
+// TerminalQuery narrows a list about terminals; all fields may be empty.
+type TerminalQuery struct {
+	Merchant mianmi.MerchantID
+	Store    mianmi.StoreID
+	Terminal mianmi.TerminalID
+	Scope    Scope // of OFFs alone
+	Open     bool  // what is open or watched alone
+	Page
+}
+
+func (w TerminalQuery) query(open string) string {
+	q := url.Values{}
+	for name, v := range map[string]string{"merchant": string(w.Merchant), "store": string(w.Store), "terminal": string(w.Terminal), "scope": string(w.Scope),
+		"after": w.After} {
+		if v != "" {
+			q.Set(name, v)
+		}
+	}
+	if w.Open {
+		q.Set(open, "true")
+	}
+	if w.Limit > 0 {
+		q.Set("limit", strconv.Itoa(w.Limit))
+	}
+	if len(q) == 0 {
+		return ""
+	}
+	return "?" + q.Encode()
+}
+
+// TerminalAlarms lists alarms about terminals, newest first.
+func (c *Client) TerminalAlarms(ctx context.Context, w TerminalQuery) (List[TerminalAlarm], error) {
+	return call[List[TerminalAlarm]](ctx, c, http.MethodGet, "/v1/terminal-alarms"+w.query("open"), nil)
+}
+
+// SwitchOff is an OFF and how far the terminals in its scope are with it.
+type SwitchOff struct {
+	ID          string        `json:"id"`
+	Scope       Scope         `json:"scope"`
+	Stop        mianmi.StopID `json:"stop"`
+	Actor       string        `json:"actor"`
+	At          time.Time     `json:"at"`
+	Until       time.Time     `json:"until"`
+	Total       int           `json:"total"`
+	InForce     int           `json:"in_force"`
+	HostAlone   int           `json:"host_alone"`
+	Outstanding int           `json:"outstanding"`
+	Deadline    time.Time     `json:"deadline"`
+	Late        bool          `json:"late"`
+	EscalatedAt time.Time     `json:"escalated_at"`
+	State       string        `json:"state"`
+	ClosedAt    time.Time     `json:"closed_at"`
+	Sentence    mianmi.Text   `json:"sentence"`
+}
+
+// SwitchOffs lists OFFs with their live counts, newest first.
+func (c *Client) SwitchOffs(ctx context.Context, w TerminalQuery) (List[SwitchOff], error) {
+	return call[List[SwitchOff]](ctx, c, http.MethodGet, "/v1/switch-offs"+w.query("watched"), nil)
+}
+
+// SwitchOff shows an OFF with its live count.
+func (c *Client) SwitchOff(ctx context.Context, id string) (SwitchOff, error) {
+	return call[SwitchOff](ctx, c, http.MethodGet, "/v1/switch-offs/"+seg(id), nil)
+}
+
+// OutstandingTerminal is a terminal that an OFF waits for.
+type OutstandingTerminal struct {
+	Terminal mianmi.TerminalID `json:"terminal"`
+	Name     string            `json:"name"`
+	Store    mianmi.StoreID    `json:"store"`
+	Stage    string            `json:"stage"`
+	Because  mianmi.Text       `json:"because"`
+	Offline  bool              `json:"offline"`
+	SeenAt   time.Time         `json:"seen_at"`
+}
+
+// Outstanding lists the terminals that an OFF waits for.
+func (c *Client) Outstanding(ctx context.Context, id string, p Page) (List[OutstandingTerminal], error) {
+	return call[List[OutstandingTerminal]](ctx, c, http.MethodGet, "/v1/switch-offs/"+seg(id)+"/outstanding"+p.query(), nil)
 }

@@ -44,6 +44,9 @@ func Terminals(t *testing.T, nodes func(*testing.T) Nodes) {
 		"a name that changes is a new version and no tightening":  renamedIsDelivered,
 		"a host model is delivered to and needs no proof":         hostModelNeedsNone,
 		"a lifted stop is a tightening that has to be passed yet": liftedStopCounts,
+		"an OFF is watched until every terminal has proved it":    offIsWatched,
+		"an OFF that is late is escalated":                        lateOffIsEscalated,
+		"an OFF that is taken back is watched no longer":          offIsTakenBack,
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -490,6 +490,27 @@ CREATE TABLE scope_change (
   PRIMARY KEY (scope, subject)
 );
 
+-- OFFs that are watched until every terminal in scope has proved them; outcome
+-- '' is one that is watched now.
+CREATE TABLE off_watch (
+  epoch     bigint NOT NULL PRIMARY KEY,
+  scope     smallint NOT NULL,
+  subject   text COLLATE "C" NOT NULL,
+  merchant  text COLLATE "C" NOT NULL,
+  store     text COLLATE "C" NOT NULL,
+  stop      text COLLATE "C" NOT NULL,
+  actor     text COLLATE "C" NOT NULL,
+  at        bigint NOT NULL,
+  until     bigint,
+  deadline  bigint NOT NULL,
+  late_at   bigint,
+  late_to   text COLLATE "C" NOT NULL,
+  closed_at bigint,
+  outcome   text COLLATE "C" NOT NULL
+);
+CREATE INDEX off_watch_open ON off_watch (epoch) WHERE outcome = '';
+CREATE INDEX off_watch_merchant ON off_watch (merchant, epoch);
+
 CREATE TABLE approval (
   id          text COLLATE "C" NOT NULL PRIMARY KEY,
   scope       smallint NOT NULL,

@@ -479,6 +479,27 @@ CREATE TABLE scope_change (
   PRIMARY KEY (scope, subject)
 ) WITHOUT ROWID;
 
+-- OFFs that are watched until every terminal in scope has proved them; outcome
+-- '' is one that is watched now.
+CREATE TABLE off_watch (
+  epoch     integer NOT NULL PRIMARY KEY,
+  scope     integer NOT NULL,
+  subject   text NOT NULL,
+  merchant  text NOT NULL,
+  store     text NOT NULL,
+  stop      text NOT NULL,
+  actor     text NOT NULL,
+  at        integer NOT NULL,
+  until     integer,
+  deadline  integer NOT NULL,
+  late_at   integer,
+  late_to   text NOT NULL,
+  closed_at integer,
+  outcome   text NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX off_watch_open ON off_watch (epoch) WHERE outcome = '';
+CREATE INDEX off_watch_merchant ON off_watch (merchant, epoch);
+
 CREATE TABLE approval (
   id          text     NOT NULL PRIMARY KEY,
   scope       integer  NOT NULL,
