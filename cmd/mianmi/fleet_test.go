@@ -156,23 +156,7 @@ func TestTerminalsOfARunningServer(t *testing.T) {
 		t.Errorf("the same report again: %d %s", status, code)
 	}
 
-	broker := w.connect(f.at["serving MQTT"])
-	before := w.device.Running.Version
-	done[client.PolicyResult](t)(f.operator.CloseScope(t.Context(), client.OfStore(f.store.ID)))
-	f.asks(w, "B1", "store_closed")
-	if h := broker.hint(); h.Version <= before {
-		t.Errorf("a hint at version %d, after %d ran", h.Version, before)
-	}
-	if st := f.status(w); st.InForce || st.Stage != "wanted" {
-		t.Errorf("after the OFF: %s, in force %v", st.Stage, st.InForce)
-	}
-	broker.fetch()
-	if r := broker.report(); !r.InForce || r.PinFree {
-		t.Errorf("the receipt of the OFF's proof: %+v", r)
-	}
-	if st := f.status(w); !st.InForce || st.Stage != "attested" || st.Running == nil || st.Running.PinFree || st.Running.AttestedAt.IsZero() {
-		t.Errorf("after the OFF's proof: %s, %+v", st.Stage, st.Running)
-	}
+	broker := f.closed(w)
 	f.open(client.OfStore(f.store.ID))
 	f.asks(w, "B2", "terminal_closed_itself")
 	w.fetch()
@@ -192,8 +176,53 @@ func TestTerminalsOfARunningServer(t *testing.T) {
 	if st := f.status(w); len(st.Menu) != 1 || st.Menu[0].State != "in_force" || st.Menu[0].Author != "cashier 2" {
 		t.Errorf("what became of the menu's OFF: %+v", st.Menu)
 	}
-
 	f.revoked(w, broker)
+}
+
+// closed switches PIN-free off at the store and sees the OFF through: a payment
+// right after it, the hint, the proof, the live count.
+func (f *fleetShop) closed(w *wire) *brokered {
+	t := f.t
+	t.Helper()
+	broker := w.connect(f.at["serving MQTT"])
+	before := w.device.Running.Version
+	done[client.PolicyResult](t)(f.operator.CloseScope(t.Context(), client.OfStore(f.store.ID)))
+	f.asks(w, "B1", "store_closed")
+	if h := broker.hint(); h.Version <= before {
+		t.Errorf("a hint at version %d, after %d ran", h.Version, before)
+	}
+	if st := f.status(w); st.InForce || st.Stage != "wanted" {
+		t.Errorf("after the OFF: %s, in force %v", st.Stage, st.InForce)
+	}
+	o := f.off()
+	left := done[client.List[client.OutstandingTerminal]](t)(f.operator.Outstanding(t.Context(), o.ID, client.Page{}))
+	if o.State != "watched" || o.Total != 1 || o.Outstanding != 1 || len(left.Items) != 1 || left.Items[0].Terminal != w.device.ID {
+		t.Errorf("the count after the OFF: %+v, %+v", o, left.Items)
+	}
+	if got := f.world.run(t, "fleet", "off", o.ID); got.code != exitOK || !strings.Contains(got.stdout, "0 of 1") || !strings.Contains(got.stdout, string(w.device.ID)) {
+		t.Errorf("%+v", got)
+	}
+	broker.fetch()
+	if r := broker.report(); !r.InForce || r.PinFree {
+		t.Errorf("the receipt of the OFF's proof: %+v", r)
+	}
+	if st := f.status(w); !st.InForce || st.Stage != "attested" || st.Running == nil || st.Running.PinFree || st.Running.AttestedAt.IsZero() {
+		t.Errorf("after the OFF's proof: %s, %+v", st.Stage, st.Running)
+	}
+	if o := f.off(); o.InForce != 1 || o.Outstanding != 0 {
+		t.Errorf("the count after the proof: %+v", o)
+	}
+	return broker
+}
+
+// off is the newest OFF of the store.
+func (f *fleetShop) off() client.SwitchOff {
+	f.t.Helper()
+	list := done[client.List[client.SwitchOff]](f.t)(f.operator.SwitchOffs(f.t.Context(), client.TerminalQuery{Scope: client.OfStore(f.store.ID)}))
+	if len(list.Items) == 0 {
+		f.t.Fatal("no OFF of the store is known")
+	}
+	return list.Items[0]
 }
 
 // revoked takes the certificates back by the command line, and sees the end.

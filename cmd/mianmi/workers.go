@@ -42,6 +42,7 @@ func sweeps(clock mianmi.Clock, s *services, db *store.DB) []worker {
 			n, err := s.terminals.VerifyChecks(ctx)
 			return n > 0, err
 		}},
+		{"watch OFFs", 2 * time.Second, s.terminals.WatchOffs},
 		{"prune", 10 * time.Minute, func(ctx context.Context) (bool, error) {
 			n, err := db.Prune(ctx, clock.Now(), pruneMax)
 			return n >= pruneMax, err
