@@ -19,6 +19,7 @@
 //	terminal/   models and terminals with their settings
 //	  protocol/ what host and terminal say to each other: configs, signed reports
 //	fleet/      settings out and reports in: certificates, MQTT, the listener for terminals
+//	update/     programs for terminals: signed repositories (TUF), their client
 //	channel/    the contract with a payment system; wallet/ is the built-in one
 //	payment/    the life of one payment; batching of authorizations
 //	asof/       what was in force at a moment, rebuilt from the log alone

@@ -360,4 +360,3 @@ func (c *Client) piece(ctx context.Context, o *Offer, into Store) (done bool, er
 	}
 	return false, nil
 }
-

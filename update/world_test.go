@@ -150,4 +150,3 @@ func must(t testing.TB, err error) {
 		t.Fatal(err)
 	}
 }
-

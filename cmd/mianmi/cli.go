@@ -54,6 +54,7 @@ type cli struct {
 	Receipt  receiptCmd  `cmd:"" help:"Receipts: fetch them, verify them offline." zh:"凭证：取得与离线核对。"`
 	Evidence evidenceCmd `cmd:"" help:"The transparency log: check it." zh:"透明日志：核对。"`
 	Webhook  webhookCmd  `cmd:"" help:"Webhooks: how they stand, and a receiver for trying out." zh:"webhook：查看投递情况，调试接收。"`
+	Update   updateCmd   `cmd:"" help:"Programs for terminals: sign them, offer them, renew what expires." zh:"终端程序：签发、提供与续签。"`
 	Bench    benchCmd    `cmd:"" help:"Measure payments on a database made for it." zh:"在专用数据库上测量支付性能。"`
 	Backup   backupCmd   `cmd:"" help:"Write a consistent, checked copy of an SQLite database to a file, also while the server runs." zh:"把 SQLite 数据库写成一份一致且经过核对的备份文件，服务运行时也可以。"`
 	Restore  restoreCmd  `cmd:"" help:"Put a backup in the place of an SQLite database; names what would be lost, and refuses to lose it unless told so." zh:"用备份替换 SQLite 数据库；先说明会丢失什么，未经明示不予执行。"`

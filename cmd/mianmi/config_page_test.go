@@ -14,7 +14,7 @@ import (
 	"github.com/mianmi/mianmi"
 )
 
-var update = flag.Bool("update", false, "write the tables of docs/configuration.md")
+var rewrite = flag.Bool("update", false, "write the tables of docs/configuration.md")
 
 const (
 	configPage  = "../../docs/configuration.md"
@@ -36,7 +36,7 @@ func TestConfigurationPage(t *testing.T) {
 		t.Fatalf("%s has lost the marks of its tables", configPage)
 	}
 	want := tables(t)
-	if *update {
+	if *rewrite {
 		if err := os.WriteFile(configPage, []byte(before+tablesBegin+want+tablesEnd+after), 0o644); err != nil {
 			t.Fatal(err)
 		}

@@ -156,7 +156,7 @@ func TestPrecedence(t *testing.T) {
 // the other, and help is no failure.
 func TestHelpInBothLanguages(t *testing.T) {
 	t.Parallel()
-	for _, cmd := range []string{"", "serve", "migrate", "doctor", "staff", "staff create", "demo", "rules", "rules list", "rules explain", "rules diff", "version"} {
+	for _, cmd := range []string{"", "serve", "migrate", "doctor", "staff", "staff create", "demo", "rules", "rules list", "rules explain", "rules diff", "update", "update publish", "version"} {
 		w := newWorld(t)
 		args := append(strings.Fields(cmd), "--help")
 		en, zh := w.run(t, append(args, "--lang=en")...), w.run(t, append(args, "--lang=zh")...)

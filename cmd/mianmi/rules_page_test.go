@@ -76,14 +76,14 @@ func TestRulesPageTables(t *testing.T) {
 			if !ok1 || !ok2 {
 				t.Fatalf("%s has lost the marks of its table of %s", file, name)
 			}
-			if page = before + begin + want + "<!-- " + name + ": end -->\n" + after; *update {
+			if page = before + begin + want + "<!-- " + name + ": end -->\n" + after; *rewrite {
 				continue
 			}
 			if d := gocmp.Diff(want, have); d != "" {
 				t.Errorf("%s: %s are not those of the language; run with -update\n%s", file, name, d)
 			}
 		}
-		if *update {
+		if *rewrite {
 			if err := os.WriteFile(file, []byte(page), 0o644); err != nil {
 				t.Fatal(err)
 			}
