@@ -1,4 +1,6 @@
 -- +goose Up
+-- +goose StatementBegin
+-- One text for all: looking for the ends of statements takes longer than running them.
 -- Rows that belong to a payer carry bucket, a fixed hash of the payer (0 to
 -- 255), as the first part of their key, so that they can be spread over
 -- database nodes. Text is compared byte by byte, as in Go and SQLite: keys and
@@ -751,7 +753,10 @@ CREATE INDEX rule_pack_pack ON rule_pack (pack, version);
 -- One version of a pack is in force.
 CREATE UNIQUE INDEX rule_pack_live ON rule_pack (pack) WHERE from_epoch IS NOT NULL AND until_epoch IS NULL AND withdraws = 0;
 
+-- +goose StatementEnd
+
 -- +goose Down
+-- +goose StatementBegin
 DROP TABLE webhook;
 DROP TABLE api_key;
 DROP TABLE staff;
@@ -801,3 +806,4 @@ DROP TABLE payer_password;
 DROP TABLE payer_login;
 DROP TABLE payer_person;
 DROP TABLE payer;
+-- +goose StatementEnd
