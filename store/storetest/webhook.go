@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -71,6 +72,8 @@ func newHookWorld(t *testing.T, e Engine) *hookWorld {
 	return w
 }
 
+func (w *hookWorld) sqlite() bool { return strings.HasPrefix(w.engine.DSN, "sqlite:") }
+
 // aShop makes a shop, and lets what that told of be forgotten.
 func (w *hookWorld) aShop(t *testing.T) Shop {
 	t.Helper()
@@ -102,7 +105,7 @@ func send(t *testing.T, n *Node, c notice.SenderConfig) *notice.Sender {
 func startSender(t *testing.T, outbox notice.Outbox, n *Node, c notice.SenderConfig) *notice.Sender {
 	t.Helper()
 	if c.Poll == 0 {
-		c.Poll = 10 * time.Millisecond
+		c.Poll = 40 * time.Millisecond // more would be most of what a test does under the race detector
 	}
 	if len(c.Waits) == 0 {
 		c.Schedule = quick
@@ -142,18 +145,22 @@ func (w *hookWorld) newHook(t *testing.T, m mianmi.MerchantID, url string, topic
 	return v, key
 }
 
+// awaitMax is how long something may take where SQLite is thirty times slower,
+// under the race detector on a machine that is busy.
+const awaitMax = 3 * time.Minute
+
 // await waits for what must happen.
 func await(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	tick := time.NewTicker(5 * time.Millisecond)
+	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	end := time.NewTimer(time.Minute)
+	end := time.NewTimer(awaitMax)
 	defer end.Stop()
 	for !ok() {
 		select {
 		case <-tick.C:
 		case <-end.C:
-			t.Fatalf("waited a minute: %s", what)
+			t.Fatalf("waited %v: %s", awaitMax, what)
 		}
 	}
 }
