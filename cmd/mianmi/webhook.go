@@ -132,14 +132,14 @@ func checkOutbox(s store.OutboxStats) []finding {
 	}
 	findings := []finding{good(check, "事件已及时分发", "facts are dispatched in time")}
 	if s.WaitingAge > waitingAgeMax || s.Failing > 0 {
-		findings = append(findings, but(warn, "webhooks.backlog", "%d 条消息等待投递，最早的已等待 %v；%d 个 webhook 持续失败", "%d messages wait, the longest for %v; %d webhooks fail",
+		findings = append(findings, but(warn, "webhooks.backlog", "%d 条消息等待投递，最早的已等待 %v；%d 个 webhook 持续失败", "messages that wait: %d, the longest for %v; webhooks that fail: %d",
 			s.Waiting, s.WaitingAge.Round(time.Second), s.Failing).
-			then("用 mianmi webhook list 查看是哪些，请其接收方恢复服务；暂停的 webhook 会积压消息", "see which with mianmi webhook list and ask their receivers; one that is paused piles messages up"))
+			then("用 mianmi webhook list 查看是哪些，请其接收方恢复服务；暂停的 webhook 会积压消息", "see which with mianmi webhook list, and ask those who run the receivers; a webhook that is paused piles messages up"))
 	} else {
-		findings = append(findings, good("webhooks.backlog", "%d 条消息等待投递", "%d messages wait", s.Waiting))
+		findings = append(findings, good("webhooks.backlog", "%d 条消息等待投递", "messages that wait: %d", s.Waiting))
 	}
 	if s.Dead > 0 {
-		return append(findings, but(warn, "webhooks.dead", "已放弃 %d 条消息", "%d messages were given up", s.Dead).
+		return append(findings, but(warn, "webhooks.dead", "已放弃 %d 条消息", "messages that were given up: %d", s.Dead).
 			then("接收方恢复后，用 POST /v1/webhooks/{webhook}/replay 重新投递（dead_only）", "when the receiver works again, send them by POST /v1/webhooks/{webhook}/replay with dead_only"))
 	}
 	return append(findings, good("webhooks.dead", "没有放弃的消息", "no message was given up"))
