@@ -122,16 +122,18 @@ func (db *DB) SkipEpochs(ctx context.Context, least int64) error {
 }
 
 // EndEverySession ends all sessions and voids all payment codes: in a copy of
-// the database those are live that were ended since.
+// the database those are live that were ended since. Some buckets at a time, so
+// that no transaction is long.
 func (db *DB) EndEverySession(ctx context.Context) error {
-	return db.tx(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		for _, q := range []string{`DELETE FROM session`, `DELETE FROM payment_code`} {
-			if _, err := tx.ExecContext(ctx, q); err != nil {
-				return wrapDriver("end every session", err)
+	const step = mianmi.Buckets / 16
+	for b := int64(0); b < mianmi.Buckets; b += step {
+		for _, q := range []string{`DELETE FROM session WHERE bucket >= $1 AND bucket < $2`, `DELETE FROM payment_code WHERE bucket >= $1 AND bucket < $2`} {
+			if _, err := db.execRows(ctx, "end every session", q, b, b+step); err != nil {
+				return err
 			}
 		}
-		return nil
-	})
+	}
+	return nil
 }
 
 // Epoch is the number of the newest change of settings.

@@ -74,7 +74,7 @@ func TestBackupWhileOthersWrite(t *testing.T) {
 	if no := w.run(t, "close-all"); no.code != exitFailed {
 		t.Errorf("close-all without --yes: %+v", no)
 	}
-	if all := w.run(t, "close-all", "--yes"); all.code != exitOK {
+	if all := w.run(t, "close-all", "--yes", "--sessions"); all.code != exitOK {
 		t.Errorf("close-all: %+v", all)
 	}
 	if p, err := db.Policy(t.Context(), merchant.OfMerchant(m.ID)); err != nil || p.Terms.PinFree {

@@ -12,6 +12,8 @@ import (
 )
 
 type closeAllCmd struct {
+	Sessions bool `help:"Also end every session and void every payment code: in a copy of the database those are live that were ended since." zh:"同时结束全部会话并作废全部付款码：在数据库副本中，此后结束的会话仍然有效。"`
+
 	Yes bool `help:"Do it. Everybody has to open PIN-free payment again: two persons for everything and for each merchant, each payer for the own account." zh:"确认执行。之后须重新开启：全局和各商户由两人复核，付款人各自重新开通。"`
 }
 
@@ -37,6 +39,11 @@ func (c *closeAllCmd) Run(ctx context.Context, a *app) (err error) {
 	}
 	if err := all.switches(ctx); err != nil {
 		return err
+	}
+	if c.Sessions {
+		if err := db.EndEverySession(ctx); err != nil {
+			return err
+		}
 	}
 	text := say("免密已全部关闭：策略 %d 项，付款人 %d 位，签约 %d 项（此前已关闭的不计）\n",
 		"PIN-free payment is closed everywhere: %d policies, %d payers, %d agreements, besides those that were closed before\n", all.scopes, all.closed.payers, all.agreements)

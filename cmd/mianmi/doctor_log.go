@@ -36,7 +36,7 @@ func (a *app) examineLog(ctx context.Context, db *store.DB) []finding {
 	if listErr != nil || stateErr != nil {
 		return []finding{but(fail, "log.sequenced", "无法读取透明日志", "the transparency log cannot be read").then("检查数据库", "check the database")}
 	}
-	findings := []finding{checkLogKey(list, err), checkLag(s, a.clock.Now())}
+	findings := []finding{checkLogKey(list, err), checkLag(s, a.clock.Now()), a.examineMemory(ctx, db, log)}
 	if cosigned, err := log.Cosigned(ctx); err == nil && len(log.Witnesses()) > 0 {
 		findings = append(findings, checkWitnesses(log.Witnesses(), cosigned, s.Newest, a.clock.Now()))
 	}
@@ -45,6 +45,37 @@ func (a *app) examineLog(ctx context.Context, db *store.DB) []finding {
 	}
 	got, err := log.Check(ctx, evidence.Check{From: max(0, s.Newest.Size-tailEntries)})
 	return append(findings, checkTail(got, err))
+}
+
+func (a *app) examineMemory(ctx context.Context, db *store.DB, log *evidence.Log) finding {
+	v, err := (&guard{memory: memory{a.shared.seenFile()}, log: log, db: db}).compare(ctx)
+	if err == nil && v.known != nil && v.stands != evidence.Grown {
+		list, err := setBacks(ctx, db, log)
+		return checkMemory(v, acknowledged(list, v.known), err)
+	}
+	return checkMemory(v, false, err)
+}
+
+// checkMemory judges whether the database has all that this node has seen; said
+// is that the log itself says that it has not.
+func checkMemory(v view, said bool, err error) finding {
+	const check = "log.memory"
+	switch {
+	case err != nil:
+		return but(fail, check, "无法与本节点记下的检查点对照：%v", "what this node noted of the log cannot be compared: %v", err).
+			then("不要启动服务；见 docs/backup.md", "start no server; see docs/backup.md")
+	case v.known == nil:
+		return good(check, "本节点没有记下这份日志的检查点", "this node has noted no checkpoint of this log")
+	case v.stands == evidence.Grown:
+		return good(check, "日志包含本节点记下的检查点（%d 条存证）", "the log has the checkpoint that this node noted, of %d entries", v.known.Size)
+	}
+	if said {
+		return good(check, "日志已载明它曾经倒退", "the log says itself that it went back")
+	}
+	m := v.missing()
+	bad := but(fail, check, "", "")
+	bad.found = mianmi.Text{ZH: "数据库倒退了：" + m.ZH, EN: "the database went back: " + m.EN}
+	return bad.then("按 docs/backup.md 处理；服务启动时会对所有付款关闭免密", "do what docs/backup.md says; a server that starts closes PIN-free payment for everything")
 }
 
 // tailEntries is how much of the log's end the doctor looks at: some tenths of

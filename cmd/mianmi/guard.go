@@ -10,6 +10,8 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/mod/sumdb/tlog"
+
 	"github.com/mianmi/mianmi"
 	"github.com/mianmi/mianmi/asof"
 	"github.com/mianmi/mianmi/evidence"
@@ -99,25 +101,8 @@ func (g *guard) end(err error) {
 }
 
 // check compares the log with what this node remembers of it, and remembers.
-// What is remembered is read first: it is of a moment before the log is read.
 func (g *guard) check(ctx context.Context) (back bool, err error) {
-	if _, err := g.memory.load(); err != nil {
-		return false, err
-	}
-	first, begun, err := g.log.First(ctx)
-	if err != nil {
-		return false, err
-	}
-	var known *seenLog
-	if begun {
-		known, err = g.memory.of(first)
-	} else {
-		known, err = g.withoutLog(ctx)
-	}
-	if err != nil || known == nil && !begun {
-		return false, err
-	}
-	v, err := g.look(ctx, known)
+	v, err := g.compare(ctx)
 	if err != nil {
 		return false, err
 	}
@@ -126,26 +111,54 @@ func (g *guard) check(ctx context.Context) (back bool, err error) {
 		return false, err
 	}
 	back = v.stands != evidence.Grown
-	if back && !acknowledged(list, known) {
-		if err := g.close(ctx, known, v); err != nil {
+	if back && !acknowledged(list, v.known) {
+		if err := g.close(ctx, v); err != nil {
 			return true, err
 		}
 		list = append(list, evidence.SetBack{})
 	}
-	if !begun || known != nil && (known.checkpoint() == v.head || !back && v.head.Size < known.Size) {
+	if !v.begun || v.known != nil && (v.known.checkpoint() == v.head || !back && v.head.Size < v.known.Size) {
 		return back, nil // nothing new, or what is known waits to be sequenced again
 	}
-	return back, g.remember(ctx, seenLog{First: first, SetBacks: len(list)}, v.head)
+	return back, g.remember(ctx, seenLog{First: v.first, SetBacks: len(list)}, v.head)
+}
+
+// view is how the log stands to what is known.
+type view struct {
+	known   *seenLog // nil: nothing
+	first   tlog.Hash
+	begun   bool
+	head    evidence.Checkpoint
+	stands  evidence.Standing
+	waiting int64 // entries behind the head that were looked at
+}
+
+// compare holds the log to what this node remembers, which is read first: it is
+// of a moment before the log is read.
+func (g *guard) compare(ctx context.Context) (v view, err error) {
+	list, err := g.memory.load()
+	if err != nil {
+		return v, err
+	}
+	if v.first, v.begun, err = g.log.First(ctx); err != nil {
+		return v, err
+	}
+	if v.begun {
+		v.known = of(list, v.first)
+	} else if v.known, err = g.withoutLog(ctx, list); err != nil {
+		return v, err
+	}
+	return v, g.look(ctx, &v)
 }
 
 // withoutLog is what is known of a database without a log, which is none when
 // it is new. One with entries that are in no log has lost its log.
-func (g *guard) withoutLog(ctx context.Context) (*seenLog, error) {
+func (g *guard) withoutLog(ctx context.Context, list []seenLog) (*seenLog, error) {
 	strays, err := g.db.Strays(ctx, 1)
 	if err != nil || len(strays) == 0 {
 		return nil, err
 	}
-	return g.memory.largest(g.log.Name())
+	return largest(list, g.log.Name()), nil
 }
 
 // remember notes the head of a log. A disk that is full is no reason to serve
@@ -162,41 +175,33 @@ func (g *guard) remember(ctx context.Context, s seenLog, head evidence.Checkpoin
 	return nil
 }
 
-// view is how the log stands to what is known.
-type view struct {
-	head    evidence.Checkpoint
-	stands  evidence.Standing
-	waiting int64 // entries behind the head that were looked at
-}
-
 // looksMax bounds how often the log is looked at again because it grew meanwhile.
 const looksMax = 20
 
-func (g *guard) look(ctx context.Context, known *seenLog) (view, error) {
+func (g *guard) look(ctx context.Context, v *view) (err error) {
 	for range looksMax {
-		head, err := g.log.Head(ctx)
-		if err != nil {
-			return view{}, err
+		if v.head, err = g.log.Head(ctx); err != nil {
+			return err
 		}
-		v := view{head: head, stands: evidence.Grown}
-		if known == nil || known.checkpoint() == head {
-			return v, nil
+		v.stands = evidence.Grown
+		if v.known == nil || v.known.checkpoint() == v.head {
+			return nil
 		}
 		// Entries that wait are there, if not in the log: they will come in this order.
-		more, err := g.db.WaitingLeaves(ctx, -1, int(max(0, min(known.Size-head.Size, evidence.WaitingMax))))
+		more, err := g.db.WaitingLeaves(ctx, -1, int(max(0, min(v.known.Size-v.head.Size, evidence.WaitingMax))))
 		if err != nil {
-			return v, err
+			return err
 		}
 		v.waiting = int64(len(more))
-		if v.stands, err = g.log.Stands(ctx, known.checkpoint(), bytesOf(more)...); err != nil || v.stands == evidence.Grown {
-			return v, err
+		if v.stands, err = g.log.Stands(ctx, v.known.checkpoint(), bytesOf(more)...); err != nil || v.stands == evidence.Grown {
+			return err
 		}
 		// Was it moving while we looked?
-		if again, err := g.log.Head(ctx); err != nil || again == head {
-			return v, err
+		if again, err := g.log.Head(ctx); err != nil || again == v.head {
+			return err
 		}
 	}
-	return view{}, &mianmi.Error{Kind: mianmi.Unavailable, Msg: "the log grows too fast to be compared with what this node has seen of it"}
+	return &mianmi.Error{Kind: mianmi.Unavailable, Msg: "the log grows too fast to be compared with what this node has seen of it"}
 }
 
 func bytesOf(list []store.WaitingLeaf) [][]byte {
@@ -253,7 +258,8 @@ const epochsUnseen = 10_000
 
 // close closes PIN-free for everything and says so in the log. The epoch goes
 // beyond all that other nodes have in memory first, so that they see it.
-func (g *guard) close(ctx context.Context, known *seenLog, v view) error {
+func (g *guard) close(ctx context.Context, v view) error {
+	known := v.known
 	if err := g.db.SkipEpochs(ctx, known.Epoch+epochsUnseen); err != nil {
 		return err
 	}
@@ -269,12 +275,17 @@ func (g *guard) close(ctx context.Context, known *seenLog, v view) error {
 	if err != nil {
 		return err
 	}
-	what := fmt.Sprintf("the log has %d entries, and this node has seen %d: at least %d are missing", v.head.Size+v.waiting, known.Size, b.Lost)
-	if b.Forked {
-		what = fmt.Sprintf("the log has %d entries, and those that this node has seen, %d, are others", v.head.Size, known.Size)
-	}
-	g.out.ErrorContext(ctx, "the database went back to an older copy: "+what+". What was switched off meanwhile is on again in it, "+
+	g.out.ErrorContext(ctx, "the database went back to an older copy: "+v.missing().EN+". What was switched off meanwhile is on again in it, "+
 		"so PIN-free payment is closed for everything until two persons open it; docs/backup.md says what they do first",
 		"seen", known.Size, "seen_at", known.At, "have", v.head.Size, "waiting", v.waiting, "forked", b.Forked)
 	return nil
+}
+
+// missing says how a log that went back stands to what is known.
+func (v *view) missing() mianmi.Text {
+	if v.stands == evidence.Forked {
+		return say("日志有 %d 条存证，与本节点见过的 %d 条不是同一份", "the log has %d entries, and those that this node has seen, %d, are others", v.head.Size, v.known.Size)
+	}
+	have := v.head.Size + v.waiting
+	return say("日志有 %d 条存证，本节点见过 %d 条，至少缺少 %d 条", "the log has %d entries, and this node has seen %d: at least %d are missing", have, v.known.Size, v.known.Size-have)
 }

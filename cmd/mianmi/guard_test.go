@@ -80,6 +80,9 @@ func TestGuardClosesWhenTheDatabaseWentBack(t *testing.T) {
 			copyFile(t, seen, older) // what another node remembers
 
 			k.putBack(t)
+			if statuses, code := s.doctor(t); code != exitFailed || statuses["log.memory"] != "fail" {
+				t.Errorf("the doctor: %v", statuses)
+			}
 			s.noticed(t)
 			copyFile(t, older, seen)
 			srv = s.serve(t)

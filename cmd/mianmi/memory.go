@@ -61,26 +61,23 @@ func (m memory) load() ([]seenLog, error) {
 	return list, nil
 }
 
-// of returns what was seen of a log; nil for one that was never seen.
-func (m memory) of(first tlog.Hash) (*seenLog, error) {
-	list, err := m.load()
-	i := slices.IndexFunc(list, func(s seenLog) bool { return s.First == first })
-	if err != nil || i < 0 {
-		return nil, err
+// of is what was seen of a log; nil for one that was never seen.
+func of(list []seenLog, first tlog.Hash) *seenLog {
+	if i := slices.IndexFunc(list, func(s seenLog) bool { return s.First == first }); i >= 0 {
+		return &list[i]
 	}
-	return &list[i], nil
+	return nil
 }
 
-// largest returns the longest log of the name that was seen; nil: there is none.
-func (m memory) largest(origin string) (*seenLog, error) {
-	list, err := m.load()
+// largest is the longest log of the name that was seen; nil: there is none.
+func largest(list []seenLog, origin string) *seenLog {
 	var most *seenLog
 	for i := range list {
 		if list[i].Origin == origin && (most == nil || list[i].Size > most.Size) {
 			most = &list[i]
 		}
 	}
-	return most, err
+	return most
 }
 
 // keep replaces what is remembered of a log.

@@ -94,11 +94,11 @@ func (r *restoration) points(ctx context.Context, backup *store.DB, log *evidenc
 		return nil, err
 	}
 	if begun {
-		seen, err := (memory{r.app.shared.seenFile()}).of(first)
+		list, err := (memory{r.app.shared.seenFile()}).load()
 		if err != nil {
 			return nil, err
 		}
-		if seen != nil {
+		if seen := of(list, first); seen != nil {
 			r.loss.epoch = seen.Epoch
 			out = append(out, point{seen.checkpoint(), say("本节点 %s 记下的检查点", "what this node noted at %s", seen.At.Format(time.RFC3339))})
 		}

@@ -271,3 +271,39 @@ func TestRestoreOfWhatIsNoBackup(t *testing.T) {
 		t.Errorf("something was changed: %v %+v", s.left(t), got)
 	}
 }
+
+// A new machine has the keys and a backup alone. Nobody knows what was lost, but
+// for whoever has kept a checkpoint; a database that a server has made meanwhile
+// tells nothing. Every switch is closed.
+func TestRestoreOnANewMachine(t *testing.T) {
+	t.Parallel()
+	old, backup := backedUp(t)
+	for _, served := range []bool{false, true} {
+		s := *old
+		s.world = newWorld(t)
+		if err := os.Mkdir(filepath.Join(s.dir, "data"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		copyFile(t, filepath.Join(old.dir, "data", "keys.json"), filepath.Join(s.dir, "data", "keys.json"))
+		if served {
+			s.serve(t).stop()
+		}
+		if n := loseOf(t, s.run(t, "restore", "--from", backup)); (n == "0") == served {
+			t.Errorf("served %v: %s entries are lost for certain", served, n)
+		}
+		args := []string{"restore", "--from", backup, "--checkpoint", filepath.Join(old.dir, "newest.checkpoint")}
+		n := loseOf(t, s.run(t, args...))
+		if got := s.run(t, append(args, "--lose", n)...); n == "0" || got.code != exitOK {
+			t.Fatalf("served %v: %s entries, %+v", served, n, got)
+		}
+		if off := s.offs(t); !off[0] || !off[1] || !off[2] {
+			t.Errorf("served %v: off %v", served, off)
+		}
+		s.inside(t, func(a *app, db *store.DB) {
+			list := must(setBacks(t.Context(), db, must(a.logOf(t.Context(), db))(t)))(t)
+			if len(list) != 1 || !list[0].AtLeast || list[0].KeptSwitches || list[0].Known.Size <= list[0].Left.Size {
+				t.Errorf("served %v: the record: %+v", served, list)
+			}
+		})
+	}
+}
