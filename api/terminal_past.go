@@ -16,7 +16,7 @@ func (s *Server) registerTerminalPast() {
 	add(s, route{method: "GET", path: "/v1/terminals/{terminal}/in-force", name: "terminalInForce", tag: "terminals", may: sees,
 		summary: "Show what was in force at a terminal at an instant", about: "By the proofs of that time: what the terminal had proved to run, and whether the proof held."}, s.terminalInForce)
 	add(s, route{method: "GET", path: "/v1/terminals/{terminal}/checks", name: "terminalChecks", tag: "terminals", may: sees,
-		summary: "List the checks that a terminal ran after changes", about: "Newest first: test payments, which the host looks up in its own books, and one check for each other method."}, s.terminalChecks)
+		summary: "List the checks that a terminal ran after changes", about: "Newest first: test payments, which the host looks up in its own books, one check for each other method, and what people at the terminal say is wrong (trouble)."}, s.terminalChecks)
 	add(s, route{method: "GET", path: "/v1/terminals/{terminal}/refused-reports", name: "refusedReports", tag: "terminals", may: sees,
 		summary: "List the reports of a terminal that were not taken", about: "Newest first, the last 200: repeated, older, unsigned, by a key that does not count."}, s.refusedReports)
 	add(s, route{method: "GET", path: "/v1/terminal-alarms", name: "terminalAlarms", tag: "terminals", may: sees,
@@ -72,8 +72,8 @@ func (s *Server) terminalInForce(ctx context.Context, a mianmi.Actor, in *struct
 // Check is a test that a terminal ran after a change.
 type Check struct {
 	ID         string    `json:"id"`
-	Kind       string    `json:"kind" doc:"test_payment or method"`
-	Method     string    `json:"method,omitzero"`
+	Kind       string    `json:"kind" doc:"test_payment, method or trouble"`
+	Method     string    `json:"method,omitzero" doc:"Of a trouble: what is wrong (not_me, no_pin_asked, wrong_amount, device, other)"`
 	Version    int64     `json:"version" doc:"Of the setting that ran"`
 	Payment    string    `json:"payment,omitzero"`
 	Claimed    bool      `json:"claimed" doc:"Passed, as the terminal says"`
@@ -129,7 +129,7 @@ func (s *Server) refusedReports(ctx context.Context, a mianmi.Actor, in *struct 
 type TerminalAlarm struct {
 	ID       string     `json:"id"`
 	Terminal string     `json:"terminal"`
-	Kind     string     `json:"kind" enum:"drift,fell_back,setting_refused,unsafe,report_refused,check_failed,overdue"`
+	Kind     string     `json:"kind" enum:"drift,fell_back,setting_refused,unsafe,report_refused,check_failed,trouble,overdue"`
 	Detail   string     `json:"detail,omitzero"`
 	OpenedAt time.Time  `json:"opened_at"`
 	ClosedAt *time.Time `json:"closed_at,omitzero"`

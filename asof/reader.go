@@ -62,6 +62,7 @@ var facets = map[string]facet{
 	"terminal.report.refused":            nothing,
 	"terminal.check.reported":            nothing,
 	"terminal.check.judged":              nothing,
+	"terminal.trouble.reported":          nothing,
 	"terminal.off.in_force":              nothing,
 	"terminal.off.late":                  nothing,
 	"webhook.created":                    nothing,

@@ -77,6 +77,7 @@ var sentences = map[string]mianmi.Text{
 	"terminal.report.refused":    {ZH: "{what}的一份报告被拒收", EN: "a report of {what} was refused"},
 	"terminal.check.reported":    {ZH: "{what}报告了一项检查", EN: "{what} told of a check"},
 	"terminal.check.judged":      {ZH: "{what}的一项检查已核实", EN: "a check of {what} was judged"},
+	"terminal.trouble.reported":  {ZH: "有人在{what}上报告异常", EN: "somebody at {what} said that something is wrong"},
 	"terminal.off.in_force":      {ZH: "{what}已在范围内全部终端生效", EN: "{what} came in force on every terminal in its scope"},
 	"terminal.off.late":          {ZH: "{what}逾期仍未在全部终端生效", EN: "{what} was not in force on every terminal by its deadline"},
 	"terminal.keys.revoked":      {ZH: "{who}吊销了{what}的全部密钥", EN: "{who} revoked every key of {what}"},

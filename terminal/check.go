@@ -42,6 +42,7 @@ const (
 const (
 	CheckTestPayment = "test_payment"
 	CheckMethod      = "method"
+	CheckTrouble     = "trouble" // what a person at the terminal says is wrong
 )
 
 // checkID names a check by what it is, so that a report that is repeated brings

@@ -79,7 +79,7 @@ func ReadEntry(e evidence.Entry) (Recorded, error) {
 		return Recorded{Runs: &Runs{Terminal: mianmi.TerminalID(e.Subject)}}, nil
 	case "terminal.setting.refused", "terminal.setting.proposed", "terminal.drift.ended", "terminal.posture.changed",
 		"terminal.report.refused", "terminal.key.replaced", "terminal.check.reported", "terminal.check.judged",
-		"terminal.off.in_force", "terminal.off.late":
+		"terminal.trouble.reported", "terminal.off.in_force", "terminal.off.late":
 		return Recorded{}, nil
 	}
 	return Recorded{}, fmt.Errorf("entry %s is of type %s, which this program does not know", e.ID, e.Type)

@@ -179,6 +179,9 @@ func (o *opened) wants(a *VisitAsk) {
 	for _, c := range r.Checks {
 		a.Checks = append(a.Checks, checkID(a.Terminal, c))
 	}
+	for _, t := range r.Troubles {
+		a.Checks = append(a.Checks, troubleID(a.Terminal, t))
+	}
 }
 
 // hear takes one report, or refuses it.

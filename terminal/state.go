@@ -35,6 +35,9 @@ type Said struct {
 	Tightening int64           `json:"tightening,omitempty"`
 	Local      *protocol.Local `json:"local,omitempty"`
 	Pending    *protocol.Local `json:"pending,omitempty"`
+	// TroubleAt is when somebody there last said that something is wrong, by the
+	// host's clock.
+	TroubleAt time.Time `json:"trouble_at,omitzero"`
 }
 
 // Setting is a config that a terminal has fetched, with the time of each state
@@ -115,5 +118,6 @@ const (
 	AlarmPosture  = "unsafe"
 	AlarmReport   = "report_refused"
 	AlarmCheck    = "check_failed"
+	AlarmTrouble  = "trouble" // a person there says that something is wrong
 	AlarmOverdue  = "overdue" // an OFF is not in force there after its deadline
 )

@@ -23,7 +23,7 @@ func (w *work) take(r *protocol.Report, signed []byte) {
 		st.Running = *r.Running
 	}
 	st.Said = Said{Facts: posture.Facts{Device: r.Device, Network: r.Network, ClockOff: r.At.Sub(w.now)}, At: r.At, Decided: r.Decided,
-		Tightening: r.Tightening, Local: r.Local, Pending: r.Pending}
+		Tightening: r.Tightening, Local: r.Local, Pending: r.Pending, TroubleAt: st.Said.TroubleAt}
 	w.saved(r)
 	w.refused(r)
 	if booted {
@@ -38,6 +38,7 @@ func (w *work) take(r *protocol.Report, signed []byte) {
 	w.judge()
 	w.alarm(AlarmReport, "")
 	w.checked(r)
+	w.troubled(r)
 }
 
 // saved notes what lies on the terminal's disk and runs after the next boot.

@@ -45,6 +45,7 @@ func Terminals(t *testing.T, nodes func(*testing.T) Nodes) {
 		"a host model is delivered to and needs no proof":         hostModelNeedsNone,
 		"a lifted stop is a tightening that has to be passed yet": liftedStopCounts,
 		"an OFF is watched until every terminal has proved it":    offIsWatched,
+		"what people at a terminal say is wrong is taken once":    troubleIsTaken,
 		"an OFF that is late is escalated":                        lateOffIsEscalated,
 		"an OFF that is taken back is watched no longer":          offIsTakenBack,
 	}
