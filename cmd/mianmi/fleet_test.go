@@ -2,6 +2,8 @@ package main
 
 import (
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -255,6 +257,15 @@ func TestTerminalsKeepToThemselves(t *testing.T) {
 	if status, code := other.post(protocol.PathReport, signed, nil); status != http.StatusForbidden || code != "report_unknown_key" {
 		t.Errorf("a report of another terminal: %d %s", status, code)
 	}
+	updates := filepath.Join(f.world.dir, "data", "updates")
+	if err := os.MkdirAll(updates, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"timestamp.json", "private.json"} {
+		if err := os.WriteFile(filepath.Join(updates, name), []byte("{}"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for path, want := range map[string]int{
 		"/v1/merchants/" + string(f.merchant.ID) + "/orders/A1": http.StatusNotFound,
 		"/v1/terminals/" + string(mine.device.ID) + "/status":   http.StatusForbidden,
@@ -264,6 +275,8 @@ func TestTerminalsKeepToThemselves(t *testing.T) {
 		"/openapi.json":                                         http.StatusNotFound,
 		"/healthz":                                              http.StatusNotFound,
 		"/v1/host-key":                                          http.StatusOK,
+		protocol.PathUpdate + "/timestamp.json":                 http.StatusOK,
+		protocol.PathUpdate + "/private.json":                   http.StatusNotFound,
 	} {
 		if status, code := other.get(path); status != want {
 			t.Errorf("%s: %d %s, want %d", path, status, code, want)

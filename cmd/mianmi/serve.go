@@ -92,6 +92,7 @@ func (c *serveCmd) open(ctx context.Context, a *app) (n *node, err error) {
 		return nil, err
 	}
 	// What has begun outlives the signal, up to TimeoutStop.
+	c.terminalHost = c.terminalFlags.host()
 	if n.services, err = newServices(context.WithoutCancel(ctx), a, n.db, &c.tuning); err != nil {
 		return nil, errors.Join(err, n.db.Close())
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/mianmi/mianmi/fleet"
 	"github.com/mianmi/mianmi/store"
 	"github.com/mianmi/mianmi/terminal"
+	"github.com/mianmi/mianmi/update"
 )
 
 // terminalFlags are how terminals find the server. Without Terminals there is
@@ -22,6 +24,8 @@ type terminalFlags struct {
 	TerminalConnsMax int      `placeholder:"N" default:"20000" help:"Most MQTT connections of terminals at once." zh:"终端 MQTT 同时连接数上限。"`
 	MQTT             string   `name:"mqtt" placeholder:"HOST:PORT" help:"Address of the built-in MQTT broker for terminals (TLS); none by default: terminals then ask by long polling." zh:"内置 MQTT 服务（TLS）供终端连接的监听地址；默认不开启，终端改用长轮询。"`
 	MQTTPublic       string   `name:"mqtt-public" placeholder:"HOST:PORT" help:"Where terminals reach MQTT; by default the first of terminal-names and the port of mqtt." zh:"终端访问 MQTT 的地址；默认为 terminal-names 的第一个名称加 mqtt 的端口。"`
+
+	Updates string `placeholder:"DIR" help:"Folder of the update repository that terminals take programs from; default is updates in the data folder." zh:"供终端下载程序的更新库目录；默认为数据目录下的 updates。"`
 
 	NATS        string `name:"nats" placeholder:"URL,…" help:"NATS cluster that carries the messages in the place of the built-in broker, as the user of the account that terminals live in; see docs/terminal-protocol.md." zh:"以外部 NATS 集群代替内置 MQTT 服务：终端所在账户的用户连接地址；见 docs/terminal-protocol.zh-CN.md。"`
 	NATSAuth    string `name:"nats-auth" placeholder:"URL,…" help:"The same servers, as the user of the auth callout's account." zh:"同一集群，以鉴权回调（auth callout）账户的用户连接。"`
@@ -55,6 +59,16 @@ func (f *terminalFlags) check() error {
 	return nil
 }
 
+// host is where terminals find the server, as people type it; empty: that is
+// not known.
+func (f *terminalFlags) host() string {
+	_, port, err := net.SplitHostPort(f.Terminals)
+	if err != nil || port == "" || port == "0" || len(f.TerminalNames) == 0 {
+		return ""
+	}
+	return "https://" + net.JoinHostPort(f.TerminalNames[0], port)
+}
+
 // withTerminals makes what is needed of terminals with and without a listener
 // for them: another node may have it.
 func (s *services) withTerminals(a *app, db *store.DB) (err error) {
@@ -71,8 +85,10 @@ func (f *terminalFlags) fleet(ctx context.Context, a *app, db *store.DB, s *serv
 	if f.NATS != "" {
 		cfg.External = &fleet.External{URL: f.NATS, AuthURL: f.NATSAuth, SystemURL: f.NATSSystem, Account: f.NATSAccount, Issuer: f.NATSIssuer}
 	}
+	updates := update.Handler(a.updatesDir(f.Updates))
 	n, err := fleet.New(ctx, fleet.Deps{Terminals: s.terminals, Versions: versions(db), Enroller: s.enrol, Payments: payments(db, s),
-		CA: s.ca, Clock: a.clock, Random: a.random, Log: a.log}, cfg)
+		Updates: func(fleet.Peer) http.Handler { return updates },
+		CA:      s.ca, Clock: a.clock, Random: a.random, Log: a.log}, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("terminals: %w", err)
 	}

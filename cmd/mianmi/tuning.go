@@ -20,6 +20,8 @@ type tuning struct {
 
 	webhookTuning
 
+	terminalHost string // for whoever hands out enrolment codes
+
 	TrustedProxies []netip.Prefix `placeholder:"CIDR,…" help:"Addresses of proxies whose X-Forwarded-For is believed; none by default." zh:"可信代理的地址段，采信其 X-Forwarded-For；默认没有。"`
 }
 
