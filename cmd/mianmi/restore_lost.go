@@ -29,14 +29,14 @@ type lostSum struct {
 
 // lines are the first of many things to say.
 type lines struct {
-	first []string
+	first []mianmi.Text
 	all   int64
 }
 
 // linesMax bounds what is shown: the rest is counted.
 const linesMax = 20
 
-func (l *lines) add(text string) {
+func (l *lines) add(text mianmi.Text) {
 	if l.all++; len(l.first) < linesMax {
 		l.first = append(l.first, text)
 	}
@@ -44,7 +44,7 @@ func (l *lines) add(text string) {
 
 func (l *lines) write(page *strings.Builder, lang mianmi.Lang) {
 	for _, text := range l.first {
-		writeWrapped(page, "  ", "    ", text)
+		writeWrapped(page, "  ", "    ", text.In(lang))
 	}
 	if rest := l.all - int64(len(l.first)); rest > 0 {
 		writeWrapped(page, "  ", "    ", say("……另有 %d 项", "… and %d more", rest).In(lang))
@@ -56,12 +56,16 @@ type effect uint8
 
 const (
 	closes  effect = iota // also of a type that this program does not know
+	concern               // what it is about may have been closed by it, or by another that is lost
 	byHand                // is lost, and nobody can do it again but a person
 	nothing               // nothing that was closed is open again
 )
 
-// effects are the types that close nothing.
+// effects are the types that do not simply close.
 var effects = map[string]effect{
+	"payer.pin_free.reopened": concern, "payer.settings.in_force": concern, "payer.allowance.granted": concern, "payer.loss.lifted": concern,
+	"payer.agreement.opened": concern, "merchant.stop.lifted": concern, "terminal.moved": concern,
+	"merchant.policy.loosened": nothing, "merchant.facts.loosened": nothing,
 	"payer.created": nothing, "payer.instrument.added": nothing, "payer.password.set": nothing, "payer.password.failed": nothing,
 	"payer.password.verified": nothing, "payer.password.unlocked": nothing, "payer.password.reset_issued": nothing,
 	"payer.password.locked": byHand, "payer.password.changed": byHand, "payer.password.reset": byHand,
@@ -112,15 +116,14 @@ func (s *lostSum) add(l *evidence.Leaf) error {
 	return nil
 }
 
-// lineOf says what an entry records. It is told in English, as all that stands
-// in the log's own words.
-func lineOf(e *evidence.Entry) string {
+// lineOf says what an entry records.
+func lineOf(e *evidence.Entry) mianmi.Text {
 	t, known := receipt.Sentence(e.Type, e.Subject, e.Actor)
-	text := t.EN
 	if !known {
-		text = e.Type + " " + e.Subject
+		t = say("%s %s", "%s %s", e.Type, e.Subject)
 	}
-	return e.At.Format(time.RFC3339) + "  " + text
+	at := e.At.Format(time.RFC3339) + "  "
+	return mianmi.Text{ZH: at + t.ZH, EN: at + t.EN}
 }
 
 // batch counts the payments of a batch.

@@ -12,6 +12,7 @@ import (
 	"github.com/mianmi/mianmi/evidence"
 	"github.com/mianmi/mianmi/merchant"
 	"github.com/mianmi/mianmi/payer"
+	"github.com/mianmi/mianmi/receipt"
 	"github.com/mianmi/mianmi/store"
 	"github.com/mianmi/mianmi/terminal"
 )
@@ -146,7 +147,7 @@ func (r *restoration) again(ctx context.Context, c *closer) (err error) {
 		if err != nil {
 			return err
 		}
-		if e.Type == evidence.BatchType || effects[e.Type] != closes {
+		if what := effects[e.Type]; e.Type == evidence.BatchType || what != closes && what != concern {
 			return nil
 		}
 		return do.skip(lineOf(&e), do.entry(ctx, e))
@@ -172,18 +173,18 @@ var errUnknownEntry = mianmi.Conflicts("unknown_entry", "this program does not k
 
 // skip notes what could not be done again. What does not exist in the backup
 // needs no closing.
-func (d *redo) skip(what string, err error) error {
+func (d *redo) skip(what mianmi.Text, err error) error {
 	switch {
 	case err == nil, errors.Is(err, mianmi.NotFound):
 		return nil
 	case errors.Is(err, mianmi.Conflict), errors.Is(err, mianmi.Denied), errors.Is(err, mianmi.Invalid):
-		d.done.skipped.add(what + " " + err.Error())
+		d.done.skipped.add(mianmi.Text{ZH: what.ZH + " " + err.Error(), EN: what.EN + " " + err.Error()})
 		return nil
 	}
-	return fmt.Errorf("%s: %w", what, err)
+	return fmt.Errorf("%s: %w", what.EN, err)
 }
 
-// entry takes one lost entry that closed something.
+// entry takes one lost entry that closed something, or may have.
 func (d *redo) entry(ctx context.Context, e evidence.Entry) error {
 	family, _, _ := strings.Cut(e.Type, ".")
 	switch family {
@@ -262,7 +263,7 @@ func (d *redo) end(ctx context.Context) error {
 			_, err = d.closer.payers.ReportLoss(ctx, d.actor, id, payer.Basis{})
 			d.count(&d.done.losses, err)
 		}
-		if err := d.skip("payer "+string(id), err); err != nil {
+		if err := d.skip(receipt.Subject(string(id)), err); err != nil {
 			return err
 		}
 	}
@@ -273,7 +274,7 @@ func (d *redo) end(ctx context.Context) error {
 		}
 		_, err := d.merchants.Place(ctx, d.actor, merchant.StopOrder{Scope: s.Scope, Reason: "restored: " + string(s.ID), For: min(left, merchant.StopLifeMax)})
 		d.count(&d.done.stops, err)
-		if err := d.skip("emergency stop "+string(s.ID), err); err != nil {
+		if err := d.skip(say("紧急停用 %s", "emergency stop %s", s.ID), err); err != nil {
 			return err
 		}
 	}
