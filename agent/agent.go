@@ -89,13 +89,14 @@ type Terminal struct {
 	changed chan struct{} // closed and replaced when there is something to see
 	report  chan struct{} // there is something to report
 	fetch   chan struct{} // there may be a newer config
+	look    chan struct{} // the network may be another one
 	sending chan struct{} // held by whoever sends reports
 }
 
 // Start loads the terminal's state, enrols when it has no identity, and counts
 // the boot. Run makes it live.
 func Start(ctx context.Context, p Parts, j Join) (*Terminal, error) {
-	t := &Terminal{Parts: p, relink: make(chan struct{}), changed: make(chan struct{}), report: make(chan struct{}, 1), fetch: make(chan struct{}, 1), sending: make(chan struct{}, 1)}
+	t := &Terminal{Parts: p, relink: make(chan struct{}), changed: make(chan struct{}), report: make(chan struct{}, 1), fetch: make(chan struct{}, 1), look: make(chan struct{}, 1), sending: make(chan struct{}, 1)}
 	t.Device.Model, t.Device.Keypad = p.Model.Family, p.Model.Keypad == model.Physical
 	fresh, err := t.enrol(ctx, j)
 	if err != nil {

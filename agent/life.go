@@ -17,6 +17,7 @@ const (
 	retryMin    = 2 * time.Second
 	retryMax    = time.Minute
 	checkEvery  = 5 * time.Minute // of the network
+	lookAgain   = time.Second     // when it was unsafe and the host answers
 	tickEvery   = 15 * time.Second
 )
 
@@ -171,7 +172,19 @@ func (t *Terminal) runTicks(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
+		case <-t.look:
+			pause(ctx, lookAgain)
+			checked = t.Up() - checkEvery
 		}
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
 	}
 }
 

@@ -166,6 +166,9 @@ func (t *Terminal) receive(r protocol.Receipt, about protocol.Signed, began time
 	if r.Version > t.have() {
 		kick(t.fetch)
 	}
+	if !t.finding.At.IsZero() && !t.finding.Verdict.Safe() {
+		kick(t.look) // it cannot be as bad as it was: the host has answered
+	}
 	return nil
 }
 

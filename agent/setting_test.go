@@ -124,6 +124,21 @@ func TestCutOff(t *testing.T) {
 	m.wait("nothing left to report", func() bool { return m.Setting().Waiting == 0 && m.TroublesWaiting() == 0 })
 }
 
+// A terminal that was switched on without a network says so in its first
+// reports, and looks again as soon as the host answers.
+func TestNetworkComesBack(t *testing.T) {
+	t.Parallel()
+	host := agenttest.New(t, agenttest.Options{})
+	m := on(t, host, "pinpad_ecr")
+	m.waitHolds("PIN-free on, proved")
+	host.Cut(true)
+	m.reboot()
+	m.wait("the check", func() bool { return !m.Network().At.IsZero() && !m.Network().Verdict.Safe() })
+	host.Cut(false)
+	host.WaitReport("the network as it is", func(r protocol.Report) bool { return r.Boot.Count == 2 && r.Network.TLS && r.Network.DNS })
+	m.waitHolds("PIN-free on again, proved")
+}
+
 // A receipt of an old setting gives no lease; a config that is not understood,
 // another terminal's or older than what runs closes PIN-free and is reported.
 func TestRefusedConfig(t *testing.T) {
