@@ -61,6 +61,27 @@ var merchants = []merchantCast{
 	}},
 }
 
+// annex is the store whose terminals are programs of their own, which prove
+// what they run.
+var annex = storeCast{"巷口咖啡安福路店", "上海市徐汇区安福路 255 号", 31_215_600, 121_441_900,
+	[]terminalCast{{name: "1 号智能 POS"}, {name: "2 号台式 POS", model: 1}, {name: "3 号密码键盘", model: 2}}}
+
+// spareName is the terminal that the user may start.
+const spareName = "9 号备用台式 POS"
+
+// machineCast is a model whose terminals prove what they run.
+type machineCast struct {
+	modelCast
+	family string
+	reboot bool
+}
+
+var machines = []machineCast{
+	{modelCast{"海棠 A7 安卓 POS", false, true, []string{"payment_code", "dynamic_qr", "card_tap", "card_insert", "card_swipe"}}, "android_smart", true},
+	{modelCast{"银杏 D3 台式 POS", true, true, []string{"payment_code", "dynamic_qr", "card_tap", "card_insert", "card_swipe"}}, "linux_countertop", true},
+	{modelCast{"云杉 E2 密码键盘", true, true, []string{"payment_code", "dynamic_qr", "card_tap", "card_insert", "card_swipe"}}, "pinpad_ecr", false},
+}
+
 // password is the payment password of everybody in this world.
 const password = "283746"
 

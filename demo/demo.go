@@ -14,6 +14,7 @@ type Demo struct {
 	*loader
 	*teller
 	guest *person // whose tokens the user gets
+	tills []till  // terminals that run
 	run   string  // leads this run's numbers of orders and refunds
 }
 
@@ -47,7 +48,7 @@ func Open(ctx context.Context, st Stage) (*Demo, error) {
 // may be about to go back.
 func (d *Demo) fits(ctx context.Context) bool {
 	w := d.world
-	if w == nil || !w.Whole || w.Database != d.Database {
+	if w == nil || !w.Whole || w.Database != d.Database || w.Merchants[0].Spare == nil {
 		return false
 	}
 	for _, key := range []string{w.WalletKey, w.Merchants[0].POS, w.Merchants[0].Office} {
@@ -123,11 +124,12 @@ func (d *Demo) invite(ctx context.Context) error {
 func (d *Demo) Tell(ctx context.Context) ([]int, error) {
 	coffee := &d.world.Merchants[0]
 	s := &story{loader: d.loader, teller: d.teller, pos: d.api.As(coffee.POS), office: d.api.As(coffee.Office),
-		yuyuan: &coffee.Stores[0], yongkang: &coffee.Stores[1], run: d.run}
+		yuyuan: &coffee.Stores[0], yongkang: &coffee.Stores[1], annex: coffee.Annex, run: d.run}
 	if err := s.prepare(ctx); err != nil {
 		return nil, fmt.Errorf("prepare the story: %w", err)
 	}
 	err := s.tell(ctx)
+	d.tills = s.tills
 	switch {
 	case err == nil && len(d.failed) == 0:
 		d.say(tf("\n故事讲完：%d 步全部符合预期。", "\nThe story is over: all %d steps as expected.", d.number))

@@ -35,9 +35,27 @@ type Books struct {
 	Payers, Payments, Faults int64
 }
 
+// MachineStart says which terminal's program to start, on an empty folder.
+type MachineStart struct {
+	Name   string // of its folder
+	Family string // of its model, as package agent/model has them
+	Code   string // that enrols it
+}
+
+// Machine is the program of a terminal, running.
+type Machine interface {
+	Screen() string // address of its own screen
+	// Cut takes away its way to the host, Mend gives it back.
+	Cut()
+	Mend()
+	// PullPlug ends it as the loss of power does, and starts it again.
+	PullPlug(ctx context.Context) error
+}
+
 // Stage is what the demo stands on. All parts are required.
 type Stage struct {
 	URL    string // of the API
+	Host   string // for terminals: https://…
 	Clock  Clock
 	Random io.Reader
 	// Operator makes an account for whoever runs this mianmi: the first one
@@ -45,6 +63,8 @@ type Stage struct {
 	Operator func(context.Context) (Operator, error)
 	// Books checks every account of the database.
 	Books func(context.Context) (Books, error)
+	// Machine starts the program of a terminal as a process of its own.
+	Machine func(context.Context, MachineStart) (Machine, error)
 	// Dir is where the world's identifiers and tokens are kept; Database names
 	// the database that they belong to.
 	Dir, Database string

@@ -96,5 +96,13 @@ func (s *story) prepare(ctx context.Context) error {
 	if err := openPinFree(ctx, s.office, s.approver, client.OfStore(s.yuyuan.ID)); err != nil {
 		return err
 	}
-	return openPinFree(ctx, s.office, s.approver, client.OfTerminal(s.yongkang.Terminals[0].ID))
+	if err := openPinFree(ctx, s.office, s.approver, client.OfStore(s.annex.ID)); err != nil {
+		return err
+	}
+	for _, tm := range append(slices.Clone(s.annex.Terminals), s.yongkang.Terminals[0]) {
+		if err := openPinFree(ctx, s.office, s.approver, client.OfTerminal(tm.ID)); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -23,6 +23,7 @@ func (d *Demo) WriteEnv() (string, error) {
 		{"MIANMI_URL", d.URL},
 		{"PAYER_ID", string(d.guest.ID)}, {"PAYER_TOKEN", d.guest.token}, {"PAYER_PHONE", d.guest.Phone}, {"PAYER_PASSWORD", password},
 		{"MERCHANT_ID", string(coffee.ID)}, {"STORE_ID", string(store.ID)}, {"TERMINAL_ID", string(store.Terminals[0].ID)},
+		{"TILL_ID", string(coffee.Spare.ID)}, {"TERMINALS_URL", d.Host},
 		{"POS_KEY", coffee.POS}, {"OFFICE_KEY", coffee.Office}, {"WALLET_KEY", d.world.WalletKey},
 		{"OPERATOR_TOKEN", d.session}, {"RISK_VERSION", d.texts.Risk.Version},
 	} {
@@ -56,6 +57,12 @@ func (d *Demo) Guide(env string) {
 		say("  # "+c.zh, "  # "+c.en)
 		for line := range strings.SplitSeq(c.text, "\n") {
 			_, _ = fmt.Fprintln(d.out, "  "+line)
+		}
+	}
+	if len(d.tills) > 0 {
+		say("\n终端的屏幕（在浏览器中打开；操作员密码 "+operatorPassword+"）：", "\nThe terminals' screens, for a browser (operator password "+operatorPassword+"):")
+		for i := range d.tills {
+			_, _ = fmt.Fprintf(d.out, "  %s  %s\n", d.tills[i].Screen(), d.tills[i].at.Name)
 		}
 	}
 	say("\n接口文档："+d.URL+"/openapi.json\n停止：Ctrl-C", "\nThe API is described at "+d.URL+"/openapi.json\nStop it with Ctrl-C.")

@@ -84,6 +84,9 @@ func (l *loader) load(ctx context.Context) error {
 			return fmt.Errorf("merchant %s: %w", merchants[i].name, err)
 		}
 	}
+	if err := l.annex(ctx); err != nil {
+		return fmt.Errorf("store %s: %w", annex.name, err)
+	}
 	for i := range payers {
 		if err := l.payer(ctx, &payers[i]); err != nil {
 			return fmt.Errorf("payer %s: %w", payers[i].name.EN, err)
@@ -117,6 +120,28 @@ func (l *loader) merchant(ctx context.Context, cast *merchantCast) error {
 	}
 	l.world.Merchants = append(l.world.Merchants, out)
 	return openPinFree(ctx, office, l.approver, client.OfMerchant(m.ID))
+}
+
+// annex makes the store whose terminals are programs of their own.
+func (l *loader) annex(ctx context.Context) error {
+	l.models = l.models[:0]
+	for _, m := range machines {
+		got, err := l.operator.CreateModel(ctx, client.NewModel{Name: m.name, Keypad: m.keypad, Display: m.display, Reboot: m.reboot, Methods: m.methods})
+		if err != nil {
+			return fmt.Errorf("model %s: %w", m.name, err)
+		}
+		l.models = append(l.models, got.ID)
+	}
+	m := &l.world.Merchants[0]
+	office := l.api.As(m.Office)
+	s, err := l.store(ctx, office, m.ID, &annex)
+	if err != nil {
+		return err
+	}
+	m.Annex = &s
+	spare, err := office.CreateTerminal(ctx, m.Stores[1].ID, client.NewTerminal{Name: spareName, Model: l.models[1]})
+	m.Spare = &Terminal{ID: spare.ID, Name: spare.Name, Keypad: machines[1].keypad}
+	return err
 }
 
 func (l *loader) key(ctx context.Context, merchant mianmi.MerchantID, name string, scopes ...string) (string, error) {

@@ -26,6 +26,8 @@ type story struct {
 	office    *client.Client
 	yuyuan    *Store // its stores
 	yongkang  *Store
+	annex     *Store // whose terminals prove what they run
+	tills     []till // of it
 	run       string // leads this run's order numbers
 	orders    int
 	paid      client.Payment // Lin's latest PIN-free payment
@@ -64,6 +66,7 @@ func (s *story) tell(ctx context.Context) error {
 		{t("三、手机丢失", "Three: the phone is lost"), []step{s.reportLoss, s.frozenAsks, s.reset, s.lift}},
 		{t("四、重新开启", "Four: opening again"), []step{s.reopenRefused, s.reopen, s.coolingAsks, s.wait, s.freeAgain}},
 		{t("五、退款、试算与对账", "Five: refund, dry run, books"), []step{s.refund, s.dryRun, s.books}},
+		{t("六、终端自己也要证明", "Six: terminals prove it themselves"), []step{s.enrol, s.tillFree, s.cutOff, s.mend, s.menuOff, s.menuAsks, s.restart, s.annexOff, s.annexProved}},
 	}
 	for _, c := range chapters {
 		s.chapter(c.title)

@@ -32,6 +32,10 @@ type Merchant struct {
 	POS    string            `json:"pos_key"`    // takes payments, refunds
 	Office string            `json:"office_key"` // settings
 	Stores []Store           `json:"stores"`
+	// Annex is the store whose terminals are programs of their own; nil: none.
+	Annex *Store `json:"annex,omitempty"`
+	// Spare is a terminal that proves what it runs and that nobody has started.
+	Spare *Terminal `json:"spare,omitempty"`
 }
 
 // Store is a store with its terminals.

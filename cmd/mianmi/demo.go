@@ -54,7 +54,9 @@ func (c *demoCmd) Run(ctx context.Context, a *app) error {
 	defer stop()
 	served := make(chan error, 1)
 	go func() { served <- n.serve(serving) }()
-	err = c.play(serving, &inner, n, clock)
+	machines := &demoMachines{dir: filepath.Join(shared.Data, "terminals"), host: n.fleet.Address().String(), lang: c.lang(a), log: shared.LogLevel, env: a.environ}
+	defer machines.stop()
+	err = c.play(serving, &inner, demoPlay{n, clock, machines})
 	if err == nil && !c.Once {
 		select {
 		case <-ctx.Done():
@@ -77,6 +79,7 @@ func (c *demoCmd) open(ctx context.Context, a *app) (*node, error) {
 		return nil, err
 	}
 	s.Migrate, s.CoolingOff, s.Listen = true, demoCoolingOff, c.Listen
+	s.Terminals, s.TerminalNames = "127.0.0.1:0", []string{"127.0.0.1"}
 	if c.Listen == "" {
 		s.Listen = demoListen
 	}
@@ -114,12 +117,19 @@ func (c *demoCmd) safe(ctx context.Context, a *app) error {
 	return err
 }
 
+// demoPlay is what the story is told on.
+type demoPlay struct {
+	*node
+	clock    *shiftedClock
+	machines *demoMachines
+}
+
 // play loads the world, tells the story and says what to try.
-func (c *demoCmd) play(ctx context.Context, a *app, n *node, clock *shiftedClock) error {
+func (c *demoCmd) play(ctx context.Context, a *app, n demoPlay) error {
 	d, err := demo.Open(ctx, demo.Stage{
-		URL: "http://" + n.listener.Addr().(*net.TCPAddr).String(), Clock: clock, Random: a.random,
+		URL: "http://" + n.listener.Addr().(*net.TCPAddr).String(), Host: "https://" + n.fleet.Address().String(), Clock: n.clock, Random: a.random, Machine: n.machines.start,
 		Operator: func(ctx context.Context) (demo.Operator, error) {
-			return demoOperator(ctx, n.services.access, clock.machine.Now())
+			return demoOperator(ctx, n.services.access, n.clock.machine.Now())
 		},
 		Books: func(ctx context.Context) (demo.Books, error) { return demoBooks(ctx, n.db) },
 		Dir:   a.shared.Data, Database: publicAddress(a.shared.dsn()), Out: a.stdout, Lang: c.lang(a),

@@ -27,7 +27,7 @@ type world struct {
 func newWorld(t *testing.T, environ ...string) world {
 	t.Helper()
 	dir := t.TempDir()
-	return world{dir: dir, environ: append([]string{"LANG=en_US.UTF-8", "MIANMI_DATA=" + filepath.Join(dir, "data")}, environ...)}
+	return world{dir: dir, environ: append([]string{"LANG=en_US.UTF-8", asProgram + "=1", "MIANMI_DATA=" + filepath.Join(dir, "data")}, environ...)}
 }
 
 func (w world) app() (*app, *bytes.Buffer, *bytes.Buffer) {
