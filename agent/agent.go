@@ -82,6 +82,7 @@ type Terminal struct {
 	receipt   protocol.Receipt
 	receiptAt time.Time
 	online    bool
+	begun     bool // it has reported
 	finding   link.Finding
 	decided   time.Time // the host's last answer to a payment
 	lastUsed  time.Time
@@ -90,13 +91,14 @@ type Terminal struct {
 	report  chan struct{} // there is something to report
 	fetch   chan struct{} // there may be a newer config
 	look    chan struct{} // the network may be another one
+	looked  chan struct{} // closed once it has been looked at
 	sending chan struct{} // held by whoever sends reports
 }
 
 // Start loads the terminal's state, enrols when it has no identity, and counts
 // the boot. Run makes it live.
 func Start(ctx context.Context, p Parts, j Join) (*Terminal, error) {
-	t := &Terminal{Parts: p, relink: make(chan struct{}), changed: make(chan struct{}), report: make(chan struct{}, 1), fetch: make(chan struct{}, 1), look: make(chan struct{}, 1), sending: make(chan struct{}, 1)}
+	t := &Terminal{Parts: p, relink: make(chan struct{}), changed: make(chan struct{}), report: make(chan struct{}, 1), fetch: make(chan struct{}, 1), look: make(chan struct{}, 1), looked: make(chan struct{}), sending: make(chan struct{}, 1)}
 	t.Device.Model, t.Device.Keypad = p.Model.Family, p.Model.Keypad == model.Physical
 	fresh, err := t.enrol(ctx, j)
 	if err != nil {

@@ -17,6 +17,7 @@ const (
 	retryMin    = 2 * time.Second
 	retryMax    = time.Minute
 	checkEvery  = 5 * time.Minute // of the network
+	firstLook   = 3 * time.Second // how long the first report waits for it
 	lookAgain   = time.Second     // when it was unsafe and the host answers
 	tickEvery   = 15 * time.Second
 )
@@ -115,6 +116,18 @@ func (t *Terminal) fetchConfig(ctx context.Context, l *link.Link, wait time.Dura
 // runReports reports at once after each start and change, and by itself, with
 // jitter, as often as the host wants.
 func (t *Terminal) runReports(ctx context.Context) {
+	// The first report says how the network is, or that it cannot be told: else
+	// each start would look unsafe to the host for a moment.
+	timer := time.NewTimer(firstLook)
+	select {
+	case <-t.looked:
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	timer.Stop()
+	t.mu.Lock()
+	t.begun = true
+	t.mu.Unlock()
 	if err := t.event(); err != nil {
 		t.Log.ErrorContext(ctx, "the first report could not be kept", "error", err)
 	}
@@ -192,7 +205,10 @@ func pause(ctx context.Context, d time.Duration) {
 func (t *Terminal) CheckNetwork(ctx context.Context) link.Finding {
 	f := t.current().Check(ctx)
 	t.mu.Lock()
-	other := f.Verdict != t.finding.Verdict
+	other := t.begun && f.Verdict != t.finding.Verdict
+	if t.finding.At.IsZero() {
+		close(t.looked)
+	}
 	t.finding = f
 	t.tellLocked()
 	t.mu.Unlock()
