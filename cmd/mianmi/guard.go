@@ -32,6 +32,9 @@ type guard struct {
 	random    io.Reader
 	out       *slog.Logger
 	ended     chan error // takes one error, with which the server is to end
+
+	here   *seenLog // what this process has seen, when the file cannot be written
+	warned bool     // that it cannot
 }
 
 // rememberEvery is how often a node notes how far the log is. What a crash
@@ -148,6 +151,9 @@ func (g *guard) compare(ctx context.Context) (v view, err error) {
 	} else if v.known, err = g.withoutLog(ctx, list); err != nil {
 		return v, err
 	}
+	if h := g.here; v.begun && h != nil && h.First == v.first && (v.known == nil || h.Size > v.known.Size) {
+		v.known = h
+	}
 	return v, g.look(ctx, &v)
 }
 
@@ -161,17 +167,22 @@ func (g *guard) withoutLog(ctx context.Context, list []seenLog) (*seenLog, error
 	return largest(list, g.log.Name()), nil
 }
 
-// remember notes the head of a log. A disk that is full is no reason to serve
-// nobody: the next look tries again.
+// remember notes the head of a log. A folder that cannot be written is no reason
+// to serve nobody: this process remembers, and the next look tries again.
 func (g *guard) remember(ctx context.Context, s seenLog, head evidence.Checkpoint) error {
 	var err error
 	if s.Epoch, err = g.db.Epoch(ctx); err != nil {
 		return err
 	}
 	s.Origin, s.Size, s.Root, s.At = head.Origin, head.Size, head.Root, g.clock.Now().UTC()
+	g.here = nil
 	if err := g.memory.keep(s); err != nil {
-		g.out.WarnContext(ctx, "this node cannot note how far the log is, and would not notice that the database went back", "error", err)
+		if g.here = &s; !g.warned {
+			g.out.WarnContext(ctx, "this node cannot note how far the log is, and when it is started again it would not notice that the database went back",
+				"error", err)
+		}
 	}
+	g.warned = g.here != nil
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"os"
 	"os/exec"
@@ -9,8 +10,11 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/mod/sumdb/tlog"
+
 	"github.com/mianmi/mianmi/api/client"
 	"github.com/mianmi/mianmi/evidence"
+	"github.com/mianmi/mianmi/merchant"
 	"github.com/mianmi/mianmi/store"
 	"github.com/mianmi/mianmi/store/pgtest"
 )
@@ -182,6 +186,34 @@ func TestGuardWithoutMemory(t *testing.T) {
 	if got := w.run(t, "serve", "--listen=127.0.0.1:0"); got.code != exitFailed || !strings.Contains(got.stderr, "checkpoint.json") {
 		t.Errorf("%+v", got)
 	}
+}
+
+// A node whose folder cannot be written says so once, serves, and remembers in
+// its process: there it notices as well.
+func TestGuardOfAFolderThatCannotBeWritten(t *testing.T) {
+	t.Parallel()
+	s := &shop{world: logged(t)}
+	s.inside(t, func(a *app, db *store.DB) {
+		var said bytes.Buffer
+		log := must(a.logOf(t.Context(), db))(t)
+		g := &guard{memory: memory{filepath.Join(s.dir, "nowhere", "checkpoint.json")}, log: log, db: db, merchants: merchant.New(db, a.clock, a.random),
+			clock: a.clock, random: a.random, out: newLog(&said, "info", "text"), ended: make(chan error, 1)}
+		for range 3 {
+			if back := must(g.check(t.Context()))(t); back {
+				t.Fatalf("went back: %s", said.String())
+			}
+		}
+		if g.here == nil || strings.Count(said.String(), "cannot note") != 1 {
+			t.Fatalf("%+v %s", g.here, said.String())
+		}
+		g.here.Size, g.here.Root = g.here.Size+5, tlog.Hash{}
+		if back := must(g.check(t.Context()))(t); !back || !strings.Contains(said.String(), "at least 5 are missing") {
+			t.Errorf("it did not notice: %s", said.String())
+		}
+		if p := must(db.Policy(t.Context(), merchant.Everything()))(t); p.Terms.PinFree {
+			t.Error("everything is open")
+		}
+	})
 }
 
 // An acknowledgment counts when it came after the node has looked, and covers

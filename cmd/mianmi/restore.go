@@ -41,6 +41,9 @@ func (c *restoreCmd) Run(ctx context.Context, a *app) (err error) {
 	if err != nil {
 		return err
 	}
+	if real, err := filepath.EvalSymlinks(to); err == nil { // the link stays, and leads to the new one
+		to = real
+	}
 	if err := c.checkFrom(to); err != nil {
 		return err
 	}
