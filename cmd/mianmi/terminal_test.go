@@ -101,8 +101,8 @@ func (p *pos) page(path, want string) string {
 	}
 }
 
-// post sends a form of the page at from, and returns where it leads.
-func (p *pos) post(from, path string, form url.Values) *http.Response {
+// post sends a form of the page at from, and returns the cookies that it sets.
+func (p *pos) post(from, path string, form url.Values) []*http.Cookie {
 	p.t.Helper()
 	m := csrfField.FindStringSubmatch(p.page(from, `name="csrf"`))
 	form.Set("csrf", m[1])
@@ -119,14 +119,13 @@ func (p *pos) post(from, path string, form url.Values) *http.Response {
 	if res.StatusCode >= 400 {
 		p.t.Fatalf("%s: %s", path, res.Status)
 	}
-	return res
+	return res.Cookies()
 }
 
 // signIn keeps the operator's cookie for what follows.
 func (p *pos) signIn() {
 	p.t.Helper()
-	res := p.post("/signin", "/signin", url.Values{"number": {"7"}, "password": {"40517263"}})
-	for _, c := range res.Cookies() {
+	for _, c := range p.post("/signin", "/signin", url.Values{"number": {"7"}, "password": {"40517263"}}) {
 		p.http.Transport = withCookie{c}
 	}
 }

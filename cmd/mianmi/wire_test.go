@@ -100,7 +100,10 @@ func (w *wire) do(method, path string, body []byte, into any) (int, string) {
 	w.t.Helper()
 	r := done[*http.Request](w.t)(http.NewRequestWithContext(w.t.Context(), method, w.base+path, bytes.NewReader(body)))
 	r.Header.Set("Content-Type", "application/json")
-	res := done[*http.Response](w.t)(w.http.Do(r))
+	res, err := w.http.Do(r)
+	if err != nil {
+		w.t.Fatal(err)
+	}
 	defer res.Body.Close() //nolint:errcheck // read whole
 	b := done[[]byte](w.t)(io.ReadAll(res.Body))
 	if res.StatusCode >= http.StatusBadRequest {
