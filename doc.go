@@ -31,7 +31,8 @@
 //	web/check/  the page at which anybody verifies a receipt
 //	torture/    real servers, killed and worse, held to the promises
 //	agent/      the program in a POS terminal: settings, proof, payments, its screen
-//	  disk/     files that survive the loss of power; link/ the way to the host
+//	  disk/     files that survive the loss of power; disktest/ cuts it; slot/ which program runs
+//	  link/     the way to the host
 //	  model/    families of terminals as data; screen/ pages; agenttest/ a small host
 //	web/        ui/ what all pages share; static/ their files, named by their hash
 //	cmd/mianmi/ flags, configuration, wiring

@@ -55,8 +55,10 @@ var mayImport = map[string][]string{
 	"store/storetest":      append([]string{"store", "store/pgtest", "channel", "channel/wallet", "pinfree/packs", "pinfree/compare"}, domain...),
 	"torture":              {"*"}, // drives whole servers and looks into their databases; run by cmd
 	"fleet":                {"mianmi", "money", "secret", "evidence", "terminal", "terminal/protocol", "payment", "update"},
-	"agent":                {"mianmi", "money", "terminal/protocol", "api/client", "update", "agent/disk", "agent/link", "agent/model"}, // payments are the API's, so is their client
-	"agent/disk":           {},                                                                                                          // files that survive the loss of power
+	"agent":                {"mianmi", "money", "terminal/protocol", "api/client", "update", "agent/disk", "agent/link", "agent/model", "agent/slot"}, // payments are the API's, so is their client
+	"agent/disk":           {},                                                                                                                        // files that survive the loss of power
+	"agent/disk/disktest":  {"agent/disk"},
+	"agent/slot":           {"agent/disk", "update"}, // which program runs
 	"agent/model":          {"mianmi"},
 	"agent/link":           {"mianmi", "terminal/protocol", "api/client"}, // the way to the host and its check
 	"agent/screen":         {"mianmi", "money", "terminal/protocol", "api/client", "agent", "agent/link", "agent/model", "web/ui", "web/static"},

@@ -120,7 +120,8 @@ func (b *Blobs) read(name string) (sum string, length int64, err error) {
 	return hex.EncodeToString(h.Sum(nil)), n, errors.Join(err, f.Close())
 }
 
-// Keep removes all files but those named, unfinished ones included.
+// Keep removes all files but those named, unfinished ones included, and nothing
+// that is none of ours.
 func (b *Blobs) Keep(sums ...string) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -129,7 +130,7 @@ func (b *Blobs) Keep(sums ...string) error {
 		return err
 	}
 	for _, name := range names {
-		if !slices.Contains(sums, strings.TrimSuffix(name, partEnd)) {
+		if sum := strings.TrimSuffix(name, partEnd); checkSum(sum) == nil && !slices.Contains(sums, sum) {
 			err = errors.Join(err, b.fs.Remove(name))
 		}
 	}

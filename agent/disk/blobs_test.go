@@ -5,48 +5,12 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"io"
-	"io/fs"
 	"os"
 	"testing"
 
 	"github.com/mianmi/mianmi/agent/disk"
+	"github.com/mianmi/mianmi/agent/disk/disktest"
 )
-
-func (p *power) Append(name string) (disk.File, int64, error) {
-	if err := p.step(); err != nil {
-		return nil, 0, err
-	}
-	n := p.names[name]
-	if n == nil {
-		n = &inode{}
-		p.names[name] = n
-	}
-	return &open{p, n}, int64(len(n.written)), nil
-}
-
-func (p *power) Open(name string) (io.ReadCloser, error) {
-	if n := p.names[name]; n != nil {
-		return io.NopCloser(bytes.NewReader(n.written)), nil
-	}
-	return nil, fs.ErrNotExist
-}
-
-func (p *power) Seal(name string) error {
-	if err := p.step(); err != nil {
-		return err
-	}
-	p.names[name].synced = bytes.Clone(p.names[name].written)
-	return nil
-}
-
-func (p *power) Names() ([]string, error) {
-	var names []string
-	for name := range p.names {
-		names = append(names, name)
-	}
-	return names, nil
-}
 
 func sumOf(b []byte) string {
 	sum := sha256.Sum256(b)
@@ -87,11 +51,12 @@ func TestBlobsPowerLossAtEveryCall(t *testing.T) {
 	content := bytes.Repeat([]byte("program"), 50)
 	sum := sumOf(content)
 	for stop := 1; ; stop++ {
-		p := &power{names: map[string]*inode{}, durable: map[string]*inode{}, stopAt: stop}
+		p := disktest.New()
+		p.StopAt = stop
 		err := fill(disk.NewBlobs(p, ""), content)
-		for how, found := range p.after() {
+		for how, found := range p.After() {
 			b := disk.NewBlobs(found, "")
-			if found.names[sum] != nil && !b.Whole(sum) {
+			if found.Has(sum) && !b.Whole(sum) {
 				t.Errorf("stopped before call %d (%s): it has its name and is not whole", stop, how)
 			}
 			if err == nil && !b.Whole(sum) {
