@@ -26,7 +26,7 @@ import (
 	"github.com/mianmi/mianmi/terminal/protocol"
 )
 
-// Parts are what a terminal is made of. All but Updates are required.
+// Parts are what a terminal is made of. All but Programs are required.
 type Parts struct {
 	Folder *disk.Folder
 	Model  model.Model
@@ -39,22 +39,8 @@ type Parts struct {
 	Device  protocol.Device // firmware, OS and program; the rest is the model's
 	Link    link.Options
 	Restart func() error // replaces the process; returns only when that failed
-	Updates Updates
-}
-
-// Updates is where programs come from. nil: nothing is updated from here.
-type Updates interface {
-	// Check looks whether there is another version for this model.
-	Check(ctx context.Context) (Update, error)
-	// Install fetches, verifies and readies the version that Check found; it
-	// runs after the next restart.
-	Install(ctx context.Context) error
-}
-
-// Update is what there is to install.
-type Update struct {
-	Version string // empty: nothing newer
-	Ready   bool   // installed, runs after the next restart
+	// Programs is where the terminal's programs come from; nil: from elsewhere.
+	Programs *Programs
 }
 
 // Join is how a terminal without an identity gets one.
@@ -87,6 +73,10 @@ type Terminal struct {
 	decided   time.Time // the host's last answer to a payment
 	lastUsed  time.Time
 
+	updating updating
+	told     *protocol.Update // what the host was told of updates last
+	seek     chan struct{}    // updates are to be looked for
+
 	changed chan struct{} // closed and replaced when there is something to see
 	report  chan struct{} // there is something to report
 	fetch   chan struct{} // there may be a newer config
@@ -98,7 +88,7 @@ type Terminal struct {
 // Start loads the terminal's state, enrols when it has no identity, and counts
 // the boot. Run makes it live.
 func Start(ctx context.Context, p Parts, j Join) (*Terminal, error) {
-	t := &Terminal{Parts: p, relink: make(chan struct{}), changed: make(chan struct{}), report: make(chan struct{}, 1), fetch: make(chan struct{}, 1), look: make(chan struct{}, 1), looked: make(chan struct{}), sending: make(chan struct{}, 1)}
+	t := &Terminal{Parts: p, relink: make(chan struct{}), changed: make(chan struct{}), report: make(chan struct{}, 1), fetch: make(chan struct{}, 1), look: make(chan struct{}, 1), looked: make(chan struct{}), sending: make(chan struct{}, 1), seek: make(chan struct{}, 1)}
 	t.Device.Model, t.Device.Keypad = p.Model.Family, p.Model.Keypad == model.Physical
 	fresh, err := t.enrol(ctx, j)
 	if err != nil {

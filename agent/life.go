@@ -26,7 +26,7 @@ const (
 // renewal, restarts and payments that were left open.
 func (t *Terminal) Run(ctx context.Context) error {
 	var all sync.WaitGroup
-	for _, part := range []func(context.Context){t.runLink, t.runConfigs, t.runReports, t.runTicks, t.Till.run} {
+	for _, part := range []func(context.Context){t.runLink, t.runConfigs, t.runReports, t.runTicks, t.runUpdates, t.watchTrial, t.Till.run} {
 		all.Go(func() { part(ctx) })
 	}
 	all.Wait()
@@ -83,6 +83,9 @@ func (t *Terminal) hinted(ctx context.Context, l *link.Link) bool {
 	defer timer.Stop()
 	select {
 	case h := <-l.Hints():
+		if h.Update {
+			kick(t.seek)
+		}
 		t.mu.Lock()
 		defer t.mu.Unlock()
 		return h.Version == 0 || h.Version > t.have()
@@ -292,17 +295,19 @@ func (t *Terminal) Used() {
 }
 
 // restartIdle restarts a terminal that nobody uses, where its model says so
-// and something waits for it. Without any config it restarts for the first one.
+// and a setting or a program waits for it. Without any config it restarts for
+// the first one.
 func (t *Terminal) restartIdle() {
 	s := t.Setting()
-	if !s.RestartNeeded() || t.Till.Busy() {
+	setting := s.RestartNeeded()
+	if !setting && !t.updateWaits() || t.Till.Busy() {
 		return
 	}
 	t.mu.Lock()
 	idle := t.Clock.Now().Sub(t.lastUsed)
 	t.mu.Unlock()
 	after := time.Duration(t.Model.Restart.IdleMinutes) * time.Minute
-	if s.Running != nil && (after == 0 || idle < after) {
+	if (s.Running != nil || !setting) && (after == 0 || idle < after) {
 		return
 	}
 	if err := t.Reboot(); err != nil {

@@ -47,6 +47,8 @@ func (t *Terminal) signLocked() ([]byte, error) {
 	if t.running.Form != 0 {
 		r.Running = &protocol.Setting{Version: t.running.Version, Hash: protocol.HashOf(s.Running)}
 	}
+	r.Update = t.updateReport()
+	t.told = r.Update
 	if t.saved != nil {
 		r.Saved = &protocol.Setting{Version: t.saved.Version, Hash: protocol.HashOf(s.Saved)}
 	}
@@ -145,6 +147,9 @@ func (t *Terminal) receive(r protocol.Receipt, about protocol.Signed, began time
 	sent, err := about.Open(&t.identity.Key.PublicKey)
 	if err != nil {
 		return err
+	}
+	if err := t.attested(sent); err != nil {
+		t.Log.Error("that this program is confirmed could not be kept", "error", err)
 	}
 	if err := t.changeLocked(func(s *state) error {
 		s.Checks = slices.DeleteFunc(slices.Clone(s.Checks), func(c protocol.Check) bool {

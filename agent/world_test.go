@@ -49,6 +49,9 @@ type machine struct {
 	model string
 	clock *clock // of leases
 	stop  func()
+
+	version string                           // of the program, when a test changes it
+	change  func(*agent.Parts, *disk.Folder) // what a test has otherwise; nil: nothing
 }
 
 func on(t *testing.T, host *agenttest.Host, family string) *machine {
@@ -79,7 +82,11 @@ func (m *machine) start() {
 	if err != nil {
 		m.t.Fatal(err)
 	}
-	m.Terminal, err = agent.Start(m.t.Context(), m.parts(folder), agent.Join{Host: m.host.URL, Code: m.host.Code})
+	parts := m.parts(folder)
+	if m.change != nil {
+		m.change(&parts, folder)
+	}
+	m.Terminal, err = agent.Start(m.t.Context(), parts, agent.Join{Host: m.host.URL, Code: m.host.Code})
 	if err != nil {
 		m.t.Fatal(errors.Join(err, lock.Close()))
 	}

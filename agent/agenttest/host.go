@@ -47,11 +47,13 @@ type Host struct {
 	refusals  []string
 	shop      shop
 	lease     time.Duration
+	deaf      string // reports of this program are not taken
 }
 
 // Options of a host.
 type Options struct {
 	MQTT    bool
+	Updates http.Handler // serves programs, below protocol.PathUpdate
 	Payment http.Handler // takes the API's routes in the place of the built-in shop
 }
 
@@ -79,6 +81,9 @@ func New(t testing.TB, o Options) *Host {
 	mux.HandleFunc("GET "+protocol.PathEcho, h.known(func(w http.ResponseWriter, r *http.Request) {
 		write(w, map[string]string{"terminal": string(Terminal), "nonce": r.FormValue("nonce")})
 	}))
+	if o.Updates != nil {
+		mux.HandleFunc(protocol.PathUpdate+"/", h.known(http.StripPrefix(protocol.PathUpdate, o.Updates).ServeHTTP))
+	}
 	if o.Payment == nil {
 		h.routes(mux)
 	} else {
@@ -317,6 +322,8 @@ func (h *Host) judge(b []byte) (int, protocol.Receipt) {
 	case err != nil:
 		h.refusals = append(h.refusals, err.Error())
 		return http.StatusUnprocessableEntity, protocol.Receipt{}
+	case h.deaf != "" && r.Device.App == h.deaf:
+		return http.StatusServiceUnavailable, protocol.Receipt{}
 	case !r.Newer(h.boot, h.num):
 		h.refusals = append(h.refusals, "not newer")
 		return http.StatusConflict, protocol.Receipt{}

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/mianmi/mianmi/agent"
 	"github.com/mianmi/mianmi/agent/model"
 	"github.com/mianmi/mianmi/terminal/protocol"
 )
@@ -188,6 +187,7 @@ func (s *Server) showStatus(q *request) {
 	}
 	add(q.T("证实的有效期", "Proof counts for"), left)
 	add(q.T("待送达的报告", "Reports on their way"), strconv.Itoa(set.Waiting))
+	p.Facts = append(p.Facts, q.versions(s.Terminal.Updates())...)
 	add(q.T("开机次数", "Boots"), strconv.FormatInt(set.Boot.Count, 10)+" · "+q.when(set.Boot.At))
 	q.draw(http.StatusOK, statusPage(p))
 }
@@ -327,54 +327,4 @@ func (s *Server) checkNetwork(q *request) {
 	defer cancel()
 	s.Terminal.CheckNetwork(ctx)
 	q.to("/menu/network")
-}
-
-// UpdatePage shows versions.
-type UpdatePage struct {
-	Frame
-	Facts []fact
-	Old   bool
-	Have  bool // updates come from here
-	Next  string
-	Ready bool
-	Fault string
-}
-
-func (s *Server) update(q *request) {
-	t := s.Terminal
-	p := UpdatePage{Frame: q.frame(q.T("版本与更新", "Versions and updates")), Have: t.Updates != nil}
-	for _, h := range q.set.Holds {
-		p.Old = p.Old || h == agent.AppTooOld
-	}
-	tone := ""
-	if p.Old {
-		tone = "wait"
-	}
-	p.Facts = []fact{{q.T("程序", "Program"), t.Device.App, tone}, {q.T("免密要求的最低版本", "Least for PIN-free"), orNone(q.set.Effective.AppMin, q.T("不限", "any")), ""},
-		{q.T("机型", "Model"), t.Model.Name.In(q.lang), ""}, {q.T("系统", "System"), t.Device.OS, ""}, {q.T("固件", "Firmware"), orNone(t.Device.Firmware, q.T("未知", "not known")), ""},
-		{q.T("终端编号", "Terminal"), string(t.ID()), ""}, {q.T("证书有效至", "Certificate until"), t.Until().In(q.zone).Format("2006-01-02"), ""}}
-	if t.Updates != nil {
-		u, err := t.Updates.Check(q.r.Context())
-		if err != nil {
-			p.Fault = q.T("查不到更新，请检查网络", "Updates could not be looked up; check the network")
-		}
-		p.Next, p.Ready = u.Version, u.Ready
-	}
-	q.draw(http.StatusOK, updatePage(p))
-}
-
-func orNone(s, none string) string {
-	if s == "" {
-		return none
-	}
-	return s
-}
-
-func (s *Server) install(q *request) {
-	if s.Terminal.Updates != nil {
-		if err := s.Terminal.Updates.Install(q.r.Context()); err != nil {
-			s.Log.Error("an update was not installed", "error", err)
-		}
-	}
-	q.to("/menu/update")
 }

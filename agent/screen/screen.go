@@ -87,7 +87,7 @@ func (s *Server) routes() {
 		"GET /signin": s.signIn, "POST /signin": s.doSignIn, "POST /signout": s.signOut, "GET /offline": s.idle,
 		"GET /menu": s.menu, "GET /menu/pin_free": s.pinFree, "POST /menu/pin_free": s.savePinFree, "GET /menu/status": s.showStatus,
 		"GET /menu/methods": s.methods, "GET /menu/test": s.test, "POST /menu/test": s.doTest, "POST /menu/check": s.check,
-		"GET /menu/network": s.network, "POST /menu/network": s.checkNetwork, "GET /menu/update": s.update, "POST /menu/update": s.install,
+		"GET /menu/network": s.network, "POST /menu/network": s.checkNetwork, "GET /menu/update": s.update, "POST /menu/update": s.look,
 		"GET /menu/slips": s.slips, "GET /menu/restart": s.restart, "POST /menu/restart": s.doRestart,
 		"GET /menu/password": s.password, "POST /menu/password": s.setPassword,
 	} {

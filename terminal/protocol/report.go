@@ -38,6 +38,7 @@ type Report struct {
 	Tightening int64    `json:"tightening"` // Config.Tightened of the newest config that it has seen
 
 	Device    Device    `json:"device"`
+	Update    *Update   `json:"update,omitempty"` // nil: nothing to say
 	Network   Network   `json:"network"`
 	Decided   time.Time `json:"decided,omitzero"` // the last answer to a payment that came from the host
 	Proposals []Local   `json:"proposals,omitempty"`
@@ -76,6 +77,13 @@ type Device struct {
 	App      string `json:"app"`
 	Keypad   bool   `json:"keypad"`            // a physical one
 	Battery  *int   `json:"battery,omitempty"` // percent; nil: on the mains
+}
+
+// Update says how a terminal stands with a program that is not simply running.
+type Update struct {
+	State   string `json:"state"`             // "waiting" for a restart, "trial": runs and is not confirmed yet, "refused"
+	Version string `json:"version,omitempty"` // of the program; empty: of all that the host offers
+	Reason  string `json:"reason,omitempty"`  // of a refusal: "unsigned", "expired", "frozen", "wrong_hash", "not_attested", …
 }
 
 // Network is the verdict of the terminal's own link checks. What it means for
@@ -221,6 +229,9 @@ func (r Report) check() error {
 		if len(text) > textMax {
 			return mianmi.InvalidField("device", "texts have at most 200 bytes")
 		}
+	}
+	if u := r.Update; u != nil && (len(u.State) > textMax || len(u.Version) > textMax || len(u.Reason) > textMax) {
+		return mianmi.InvalidField("update", "texts have at most 200 bytes")
 	}
 	for _, l := range r.Proposals {
 		if len(l.ID) < 16 || len(l.ID) > 64 || len(l.Author) > textMax || l.Version < 1 {
