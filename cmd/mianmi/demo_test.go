@@ -23,6 +23,7 @@ const asProgram = "MIANMI_TEST_AS_PROGRAM"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
+		release = releaseOfSelf()
 		main()
 	}
 	os.Exit(m.Run())

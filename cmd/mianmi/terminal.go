@@ -17,16 +17,19 @@ import (
 	"github.com/mianmi/mianmi/agent/link"
 	"github.com/mianmi/mianmi/agent/model"
 	"github.com/mianmi/mianmi/agent/screen"
+	"github.com/mianmi/mianmi/agent/slot"
 	"github.com/mianmi/mianmi/terminal/protocol"
 )
 
 type terminalCmd struct {
-	Host     string `placeholder:"URL" help:"Address of the host for terminals (https://…); for the first start." zh:"主机的终端地址（https://…）；首次启动时需要。"`
-	Code     string `placeholder:"CODE" help:"One-time enrolment code from the console (mm1-…); for the first start." zh:"后台给出的一次性登记码（mm1-…）；首次启动时需要。"`
-	Model    string `placeholder:"FAMILY" default:"linux_countertop" help:"Family of the model: android_smart, linux_countertop, pinpad_ecr or qr_box." zh:"机型类别：android_smart、linux_countertop、pinpad_ecr 或 qr_box。"`
-	Screen   string `name:"screen" aliases:"listen" placeholder:"HOST:PORT" default:"127.0.0.1:8090" help:"Address of the terminal's own screen, for a browser on the same machine; --listen means the same." zh:"终端自己的屏幕地址，供本机浏览器访问；也可写作 --listen。"`
-	Firmware string `placeholder:"VERSION" help:"Version of the machine's firmware, as reports tell it." zh:"设备固件版本，随报告上报。"`
-	NoMQTT   bool   `name:"no-mqtt" help:"Ask over HTTPS alone, for networks that block MQTT." zh:"只用 HTTPS 询问主机，适用于屏蔽 MQTT 的网络。"`
+	Host       string `placeholder:"URL" help:"Address of the host for terminals (https://…); for the first start." zh:"主机的终端地址（https://…）；首次启动时需要。"`
+	Code       string `placeholder:"CODE" help:"One-time enrolment code from the console (mm1-…); for the first start." zh:"后台给出的一次性登记码（mm1-…）；首次启动时需要。"`
+	Model      string `placeholder:"FAMILY" default:"linux_countertop" help:"Family of the model: android_smart, linux_countertop, pinpad_ecr or qr_box." zh:"机型类别：android_smart、linux_countertop、pinpad_ecr 或 qr_box。"`
+	Screen     string `name:"screen" aliases:"listen" placeholder:"HOST:PORT" default:"127.0.0.1:8090" help:"Address of the terminal's own screen, for a browser on the same machine; --listen means the same." zh:"终端自己的屏幕地址，供本机浏览器访问；也可写作 --listen。"`
+	Firmware   string `placeholder:"VERSION" help:"Version of the machine's firmware, as reports tell it." zh:"设备固件版本，随报告上报。"`
+	NoUpdates  bool   `help:"Take no programs from the host: somebody else looks after them." zh:"不从主机获取程序更新，由其他方式维护。"`
+	UpdateRoot string `placeholder:"FILE" help:"Root of the update repository (root.json) that this terminal trusts first; default is the host's first root, taken once." zh:"本终端最初信任的更新库根文件（root.json）；默认为主机的第一个根文件，只取一次。"`
+	NoMQTT     bool   `name:"no-mqtt" help:"Ask over HTTPS alone, for networks that block MQTT." zh:"只用 HTTPS 询问主机，适用于屏蔽 MQTT 的网络。"`
 }
 
 // Validate is called by kong once every flag is set.
@@ -69,12 +72,17 @@ func (c *terminalCmd) Run(ctx context.Context, a *app) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, lock.Close()) }()
+	v, _ := version()
+	slots, err := c.slots(a, folder, slot.Self{Path: self, Version: v})
+	if err != nil {
+		return err
+	}
 	// Before the host is asked: a port that is taken must not cost a code.
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", c.Screen)
 	if err != nil {
 		return fmt.Errorf("the screen: %w", err)
 	}
-	parts, join, err := c.parts(a, folder, self)
+	parts, join, err := c.parts(a, folder, programs{self, slots})
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -116,7 +124,7 @@ func (c *terminalCmd) serve(ctx context.Context, t *agent.Terminal, s *http.Serv
 	return errors.Join(err, <-lived)
 }
 
-func (c *terminalCmd) parts(a *app, folder *disk.Folder, self string) (agent.Parts, agent.Join, error) {
+func (c *terminalCmd) parts(a *app, folder *disk.Folder, p programs) (agent.Parts, agent.Join, error) {
 	kind, err := model.Load(c.Model)
 	if err != nil {
 		return agent.Parts{}, agent.Join{}, err
@@ -128,10 +136,14 @@ func (c *terminalCmd) parts(a *app, folder *disk.Folder, self string) (agent.Par
 		}
 	}
 	v, _ := version()
+	from, err := c.programs(p)
+	if err != nil {
+		return agent.Parts{}, agent.Join{}, err
+	}
 	return agent.Parts{Folder: folder, Model: kind, Clock: a.clock, Up: uptime(), Random: a.random, Log: a.log,
 		Device:  protocol.Device{OS: system(), Firmware: c.Firmware, App: v},
 		Link:    link.Options{Clock: a.clock, Random: a.random, Log: a.log, NoMQTT: c.NoMQTT},
-		Restart: func() error { return replaceProcess(self, os.Args, os.Environ()) }}, join, nil
+		Restart: p.restart, Programs: from}, join, nil
 }
 
 // system is the operating system's name and version.

@@ -15,8 +15,17 @@ func (versionCmd) Run(a *app) error {
 	return err
 }
 
+// release is the version of a build that has no module version, such as a
+// maker's own: go build -ldflags "-X main.release=1.4.0".
+var release string
+
 // version is that of the module, as the build recorded it.
 func version() (v, commit string) {
+	defer func() {
+		if release != "" {
+			v = release
+		}
+	}()
 	v, commit = "unreleased", "unknown commit"
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
