@@ -168,9 +168,11 @@ func (t *Terminal) update(ctx context.Context) error {
 	case before.Next != nil && before.Next.Sum == offer.Sum:
 		return nil
 	}
-	if err := t.fetchUpdate(ctx, c, offer); err != nil {
-		t.tellHost()
-		return err
+	if !slots.Blobs().Whole(offer.Sum) { // after a failure it may still be here
+		if err := t.fetchUpdate(ctx, c, offer); err != nil {
+			t.tellHost()
+			return err
+		}
 	}
 	err = slots.Ready(slot.Program{Version: offer.Version, Sum: offer.Sum, AttestSeconds: offer.AttestSeconds})
 	t.Log.InfoContext(ctx, "a program waits for the restart", "version", offer.Version)
