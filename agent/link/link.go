@@ -91,7 +91,7 @@ func New(id Identity, o Options) (*Link, error) {
 	l := &Link{id: id, host: host, o: o, hints: make(chan protocol.Hint, 1)}
 	l.tls = &tls.Config{MinVersion: tls.VersionTLS13, RootCAs: roots, ServerName: host.Hostname(), Time: o.Clock.Now,
 		Certificates: []tls.Certificate{{Certificate: id.Certificates, PrivateKey: id.Key}}}
-	l.http = httpClient(l.tls)
+	l.http = httpClient(l.tls.Clone()) // a Transport writes into its own
 	l.mqtt.waiting = map[int64]chan protocol.Answer{}
 	return l, nil
 }
