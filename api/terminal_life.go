@@ -192,7 +192,8 @@ func statusSentence(st *terminal.Status) Text {
 	case !st.Stage.Done():
 		t = Text{ZH: "设置尚未生效：" + words.ZH, EN: "Not yet in force: " + words.EN}
 	case len(st.Words) > 0:
-		t = Text{ZH: "设置已生效；" + st.Words[0].Support.ZH, EN: "In force; " + st.Words[0].Support.EN}
+		w := st.Words[0].Support
+		t = Text{ZH: "设置已生效；" + strings.TrimSuffix(w.ZH, "。"), EN: "In force. " + w.EN}
 	}
 	if st.Offline && st.Enrolled {
 		at := payer.Local(st.State.SeenAt)
