@@ -101,24 +101,34 @@ func (s *Sender) Stop() {
 	s.runners.Wait()
 }
 
+// restMax is how long a loop rests at most while its turns fail: a database that
+// is away for an hour is told of every 5 s, and found within 5 s.
+const restMax = 5 * time.Second
+
 // loop runs turn until ctx ends: at once again while it says that there is
-// more, else after Poll or when it is woken. A failure is logged and does not end it.
+// more, else after Poll or when it is woken. A failure is logged and does not
+// end it; the rest after it is twice as long each time.
 func (s *Sender) loop(ctx context.Context, name string, wake <-chan struct{}, turn func(context.Context) (more bool, err error)) {
-	tick := time.NewTicker(s.cfg.Poll)
-	defer tick.Stop()
+	rest := s.cfg.Poll
 	for ctx.Err() == nil {
 		more, err := safely(ctx, turn)
-		if err != nil && ctx.Err() == nil {
-			s.log.ErrorContext(ctx, "webhooks: a turn failed; it is tried again", "turn", name, "error", err)
-		}
-		if more && err == nil {
+		woken := wake
+		switch {
+		case err == nil && more:
 			continue
+		case err == nil:
+			rest = s.cfg.Poll
+		case ctx.Err() == nil:
+			rest, woken = max(min(2*rest, restMax), s.cfg.Poll), nil
+			s.log.ErrorContext(ctx, "webhooks: a turn failed; it is tried again", "turn", name, "after", rest.String(), "error", err)
 		}
+		t := time.NewTimer(rest)
 		select {
 		case <-ctx.Done():
-		case <-tick.C:
-		case <-wake:
+		case <-t.C:
+		case <-woken:
 		}
+		t.Stop()
 	}
 }
 
