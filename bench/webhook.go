@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -35,6 +36,7 @@ func (d Delivered) String() string {
 
 // WebhookFigures is what a run of Webhooks measured.
 type WebhookFigures struct {
+	Idle    Idle      `json:"webhooks_of_others"`
 	Quiet   Figures   `json:"nobody_listens"`
 	Written Figures   `json:"facts_written"`
 	Sent    Figures   `json:"facts_written_and_sent"`
@@ -83,19 +85,27 @@ type hookBench struct {
 	hooks *notice.Service
 	guard *notice.Guard
 
+	url string // of the receiver that works
+
 	took atomic.Int64 // messages that the receiver that works has taken
 	told int64        // facts that were written for it
 }
 
 func (b *hookBench) run(ctx context.Context) (f WebhookFigures, err error) {
-	if f.Quiet, err = b.pay(ctx, "nobody listens", false); err != nil {
-		return f, err
-	}
 	stop, err := b.listen(ctx)
 	if err != nil {
 		return f, err
 	}
 	defer stop()
+	if f.Idle, err = b.idle(ctx); err != nil {
+		return f, err
+	}
+	if f.Quiet, err = b.pay(ctx, "nobody listens", false); err != nil {
+		return f, err
+	}
+	if err := b.hook(ctx, b.url, "payment.*"); err != nil {
+		return f, err
+	}
 	if f.Written, err = b.pay(ctx, "facts are written", true); err != nil {
 		return f, err
 	}
@@ -149,6 +159,50 @@ func (b *hookBench) payments(ctx context.Context) (int64, error) {
 	return books.Captured, err
 }
 
+// Idle is what payments that nobody listens to cost while there is a webhook of
+// something else and a sender that looks for work, over what they cost without:
+// medians of pairs that alternate, so that what else the machine does meets both.
+type Idle struct {
+	PerSec float64 `json:"payments_per_second_ratio"`
+	CPU    float64 `json:"cpu_ratio"`
+	Pairs  int     `json:"pairs"`
+}
+
+// String is one line for people.
+func (i Idle) String() string {
+	return fmt.Sprintf("%-40s payments/s x %.3f, CPU x %.3f (medians of %d pairs)", "a webhook of something else", i.PerSec, i.CPU, i.Pairs)
+}
+
+// idlePairs is how many pairs Idle is measured with.
+const idlePairs = 5
+
+func (b *hookBench) idle(ctx context.Context) (Idle, error) {
+	if err := b.hook(ctx, b.url, "rules.*"); err != nil {
+		return Idle{}, err
+	}
+	var speed, cpu []float64
+	for range idlePairs {
+		without, err := b.pay(ctx, "", false)
+		if err != nil {
+			return Idle{}, err
+		}
+		s, err := b.start(ctx)
+		if err != nil {
+			return Idle{}, err
+		}
+		with, err := b.pay(ctx, "", false)
+		s.Stop()
+		if err != nil {
+			return Idle{}, err
+		}
+		speed = append(speed, with.PerSec/without.PerSec)
+		cpu = append(cpu, (with.ServiceCPU+with.DatabaseCPU)/(without.ServiceCPU+without.DatabaseCPU))
+	}
+	slices.Sort(speed)
+	slices.Sort(cpu)
+	return Idle{PerSec: speed[idlePairs/2], CPU: cpu[idlePairs/2], Pairs: idlePairs}, nil
+}
+
 // serve answers on a free port of the loopback address.
 func serve(ctx context.Context, h http.Handler) (url string, stop func(), err error) {
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
@@ -160,35 +214,33 @@ func serve(ctx context.Context, h http.Handler) (url string, stop func(), err er
 	return "http://" + l.Addr().String() + "/", func() { _ = s.Close() }, nil
 }
 
-// listen makes a webhook of all payments, whose receiver answers at once.
+// listen starts a receiver that answers at once.
 func (b *hookBench) listen(ctx context.Context) (stop func(), err error) {
 	b.guard = notice.NewGuard([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")})
 	if b.hooks, err = notice.New(notice.Parts{Records: b.parts.db, Keys: b.parts.keys, Clock: b.o.Clock, Random: b.o.Random, Log: b.o.Log, Guard: b.guard}); err != nil {
 		return nil, err
 	}
-	url, stop, err := serve(ctx, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	b.url, stop, err = serve(ctx, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		b.took.Add(1)
 		w.WriteHeader(http.StatusNoContent)
 	}))
-	if err != nil {
-		return nil, err
-	}
-	return stop, b.hook(ctx, url)
+	return stop, err
 }
 
-func (b *hookBench) hook(ctx context.Context, url string) error {
-	operator := mianmi.Actor{Role: mianmi.RoleOperator, ID: operatorOfBench}
-	_, _, err := b.hooks.Create(ctx, operator, notice.NewWebhook{URL: url, Topics: []string{"payment.*"}, Parallel: 64})
+func (b *hookBench) hook(ctx context.Context, url, topic string) error {
+	_, _, err := b.hooks.Create(ctx, benchOperator, notice.NewWebhook{URL: url, Topics: []string{topic}, Parallel: 64})
 	return err
 }
+
+var benchOperator = mianmi.Actor{Role: mianmi.RoleOperator, ID: operatorOfBench}
 
 // hang makes webhooks whose receivers never answer. They end with the process.
 func (b *hookBench) hang(ctx context.Context) error {
 	url, _, err := serve(ctx, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
 	for range hanging {
 		if err == nil {
-			err = b.hook(ctx, url)
+			err = b.hook(ctx, url, "payment.*")
 		}
 	}
 	return err

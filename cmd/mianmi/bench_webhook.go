@@ -32,6 +32,6 @@ func (c *benchWebhooksCmd) Run(ctx context.Context, a *app) (err error) {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(a.stdout, "%v\n%v\n%v\n%v\n%v\n%s\n", f.Quiet, f.Written, f.Sent, f.Alone, f.Beside, text)
+	_, err = fmt.Fprintf(a.stdout, "%v\n%v\n%v\n%v\n%v\n%v\n%s\n", f.Idle, f.Quiet, f.Written, f.Sent, f.Alone, f.Beside, text)
 	return err
 }
