@@ -100,7 +100,7 @@ func readHeld(ctx context.Context, tx *sql.Tx, s merchant.Scope) (h merchant.Hel
 
 // ChangeScope writes what decide makes of a scope.
 func (db *DB) ChangeScope(ctx context.Context, s merchant.Scope, decide func(merchant.Held) (merchant.Outcome, error)) error {
-	deadline := db.offDeadline(ctx)
+	deadline := db.offDeadline()
 	return db.changeSettings(ctx, func(ctx context.Context, tx *sql.Tx, epoch int64) error {
 		held, err := readHeld(ctx, tx, s)
 		if err != nil {

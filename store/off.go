@@ -14,11 +14,11 @@ import (
 	"github.com/mianmi/mianmi/terminal/posture"
 )
 
-// offDeadline is how long terminals have to prove an OFF. An OFF does not wait
-// for the policy to be readable: the shipped one says it then.
-func (db *DB) offDeadline(ctx context.Context) time.Duration {
+// offDeadline is how long terminals have to prove an OFF, by the settings that
+// this process has read last: an OFF waits for no reading.
+func (db *DB) offDeadline() time.Duration {
 	set := posture.ShippedSet()
-	if snap, err := db.Settings(ctx); err == nil {
+	if snap := db.settings.current.Load(); snap != nil {
 		set = snap.Posture()
 	}
 	return time.Duration(set.Terms.DeadlineSeconds) * time.Second
