@@ -31,7 +31,7 @@ var csrfField = regexp.MustCompile(`name="csrf" value="([0-9a-f]+)"`)
 func (p *plain) read(res *http.Response, err error) string {
 	p.c.t.Helper()
 	p.c.must(err)
-	defer res.Body.Close()
+	defer res.Body.Close() //nolint:errcheck // read to its end
 	b, err := io.ReadAll(res.Body)
 	p.c.must(err)
 	if m := csrfField.FindSubmatch(b); m != nil {
