@@ -44,6 +44,10 @@ func OpenBlobs(dir string) (*Blobs, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("open the folder of programs: %w", err)
 	}
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("open the folder of programs: %w", err)
+	}
 	return NewBlobs(osBlobFS{osFS{dir}}, dir), nil
 }
 

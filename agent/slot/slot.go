@@ -7,6 +7,8 @@
 package slot
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -115,7 +117,7 @@ type Self struct{ Path, Version string }
 func (s *Slots) Boot(self Self) (run string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	slotted := s.slotted(self.Path)
+	slotted := slotted(self.Path)
 	if slotted && s.s.Present != nil && filepath.Base(self.Path) == s.s.Present.Sum {
 		return "", nil
 	}
@@ -148,13 +150,11 @@ func (s *Slots) unchanged(slotted bool) string {
 	return ""
 }
 
-// slotted reports whether a program lies in a slot.
-func (s *Slots) slotted(path string) bool {
-	in, err := filepath.EvalSymlinks(filepath.Dir(s.blobs.Path("x")))
-	if err != nil {
-		in = filepath.Dir(s.blobs.Path("x"))
-	}
-	return filepath.Dir(path) == in || filepath.Dir(path) == filepath.Dir(s.blobs.Path("x"))
+// slotted reports whether a program lies in a slot: by its name, which no
+// installed program has, for a folder has many paths.
+func slotted(path string) bool {
+	b, err := hex.DecodeString(filepath.Base(path))
+	return err == nil && len(b) == sha256.Size
 }
 
 // promote makes the next program the present one. An installed program that is

@@ -209,6 +209,23 @@ func spoil(t *testing.T, name string) {
 	must(t, os.WriteFile(name, []byte("spoilt"), 0o600))
 }
 
+// A slot is known by its name, whatever path leads to it: the program in it
+// never takes itself for the installed one.
+func TestSlotByAnyPath(t *testing.T) {
+	t.Parallel()
+	m := onDisk(t)
+	must(t, m.ready("1.1.0"))
+	run, err := m.slots.Boot(installed)
+	must(t, err)
+	self := slot.Self{Path: filepath.Join("/mnt/other", filepath.Base(run)), Version: "1.1.0"}
+	if run, err := m.slots.Boot(self); run != "" || err != nil {
+		t.Errorf("%q takes over, %v", run, err)
+	}
+	if at := m.slots.Standing().Installed; at != installed.Path {
+		t.Errorf("installed is %q", at)
+	}
+}
+
 // life is an update that proves itself and one that does not, with all that
 // happens on the disk. It stops at the first error, as the machine does.
 func life(m *machine) error {

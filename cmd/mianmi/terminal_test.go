@@ -61,7 +61,7 @@ func newPOSAt(t *testing.T, kind string, o agenttest.Options) *pos {
 
 func (p *pos) start() {
 	p.t.Helper()
-	p.cmd = program(p.t, p.dir, "terminal", "--data", filepath.Join(p.dir, "till"), "--host", p.host.URL, "--code", p.host.Code.String(), "--model", p.kind,
+	p.cmd = program(p.t, p.dir, "terminal", "--data", "till", "--host", p.host.URL, "--code", p.host.Code.String(), "--model", p.kind,
 		"--listen", strings.TrimPrefix(p.url, "http://"))
 	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
 	if err := p.cmd.Start(); err != nil {
