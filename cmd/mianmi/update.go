@@ -117,18 +117,28 @@ func (p *updatePublishCmd) builtFor(file io.ReaderAt) (string, error) {
 		}
 		return p.Platform, nil
 	}
-	if v := info.Main.Version; v != "" && v != "(devel)" && !update.Same(v, p.Release) {
+	v, platform := callsItself(info)
+	if v != "" && v != "(devel)" && !update.Same(v, p.Release) {
 		return "", mianmi.InvalidField("version", "the program calls itself "+v)
 	}
-	built := map[string]string{}
-	for _, s := range info.Settings {
-		built[s.Key] = s.Value
-	}
-	platform := built["GOOS"] + "-" + built["GOARCH"]
 	if p.Platform != "" && p.Platform != platform {
 		return "", mianmi.InvalidField("platform", "the program was built for "+platform)
 	}
 	return platform, nil
+}
+
+// callsItself is the version that a program will report, and its platform.
+func callsItself(info *buildinfo.BuildInfo) (v, platform string) {
+	built := map[string]string{}
+	for _, s := range info.Settings {
+		built[s.Key] = s.Value
+	}
+	v = info.Main.Version
+	if _, said, ok := strings.Cut(built["-ldflags"], "main.release="); ok {
+		v, _, _ = strings.Cut(said, " ")
+		v = strings.Trim(v, `"'`)
+	}
+	return v, built["GOOS"] + "-" + built["GOARCH"]
 }
 
 type updateWithdrawCmd struct {

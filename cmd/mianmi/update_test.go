@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"testing"
 	"time"
@@ -79,5 +80,18 @@ func TestUpdateCommands(t *testing.T) {
 	a.clock = mianmi.ClockFunc(func() time.Time { return time.Now().Add(update.TimestampLife + time.Hour) })
 	if code := run(t.Context(), []string{"update", "status"}, a); code != exitFailed || !strings.Contains(strings.Join(strings.Fields(stdout.String()), " "), "expired: terminals take no updates") {
 		t.Errorf("status %d a week later:\n%s", code, stdout)
+	}
+}
+
+// A program is asked for its version where the build has left it: in the
+// linker's flags, else in its module.
+func TestCallsItself(t *testing.T) {
+	t.Parallel()
+	for flags, want := range map[string]string{"": "v1.2.0", "-w": "v1.2.0", "-w -X main.release=1.4.0 -s": "1.4.0", `-X "main.release=1.4.0"`: "1.4.0"} {
+		info := &debug.BuildInfo{Main: debug.Module{Version: "v1.2.0"}, Settings: []debug.BuildSetting{
+			{Key: "-ldflags", Value: flags}, {Key: "GOOS", Value: "linux"}, {Key: "GOARCH", Value: "arm64"}}}
+		if v, platform := callsItself(info); v != want || platform != "linux-arm64" {
+			t.Errorf("%q: %s, %s; want %s", flags, v, platform, want)
+		}
 	}
 }
