@@ -82,6 +82,9 @@ const tick = 10 * time.Millisecond
 // treeCPU is the time of a process and its children so far; 0 when it is not
 // on this machine.
 func treeCPU(root int) time.Duration {
+	if root <= 0 { // the database is inside this process
+		return 0
+	}
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
 		return 0
