@@ -71,6 +71,7 @@ var problemTitles = map[string]mianmi.Text{
 	"not_durable":          {ZH: "数据库没有设置为可靠落盘", EN: "The database is not set to keep what it has confirmed"},
 	"not_distributable":    {ZH: "数据库不支持分布式表", EN: "The database cannot spread its tables"},
 	"other_keys":           {ZH: "数据库属于另一份服务密钥，请恢复原密钥文件", EN: "The database was filled with other server keys; restore that file"},
+	"replaced":             {ZH: "打开期间数据库文件被替换，请重新启动", EN: "The database file was replaced while it was opened; start again"},
 	"schema":               {ZH: "数据库结构版本不符", EN: "The database has another schema"},
 	"code_invalid":         {ZH: "付款码无效，请顾客刷新后再试", EN: "The payment code is not known; ask for a new one"},
 	"code_used":            {ZH: "付款码已使用，请顾客刷新后再试", EN: "The payment code was used; ask for a new one"},
