@@ -188,10 +188,12 @@ func hangingReceivers(t *testing.T, w *hookWorld) {
 	send(t, w.Node, notice.SenderConfig{Healthy: 5, Failing: 2})
 	h.awaitMessages(t, 12)
 	h.complete(t, 12)
+	// On a machine that is busy the one that works may fail now and then, too.
+	others := ` webhook <> '` + string(h.view.ID) + `'`
 	await(t, "those that hang count as failing", func() bool {
-		return number(t, w.rows, `SELECT count(*) FROM webhook_queue WHERE failures > 0`) == 4
+		return number(t, w.rows, `SELECT count(*) FROM webhook_queue WHERE failures > 0 AND`+others) == 4
 	})
-	const tries, rounds = `SELECT sum(attempts) FROM webhook_delivery WHERE state = 1`, `SELECT sum(failures) FROM webhook_queue`
+	tries, rounds := `SELECT sum(attempts) FROM webhook_delivery WHERE state = 1 AND`+others, `SELECT sum(failures) FROM webhook_queue WHERE`+others
 	triesBefore, roundsBefore := number(t, w.rows, tries), number(t, w.rows, rounds)
 	w.pay(t, p, 12)
 	h.awaitMessages(t, 24)
