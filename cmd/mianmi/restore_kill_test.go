@@ -93,7 +93,7 @@ func (s *shop) load(ctx context.Context, srv *server, name string, paid *atomic.
 		code, err := srv.As(s.wallet).IssueCode(ctx, s.payers[i%len(s.payers)])
 		if err == nil {
 			_, err = srv.As(s.pos).Authorize(ctx, client.Authorization{Terminal: s.terminal, OrderNo: fmt.Sprintf("load%s%06d", name, i),
-				Amount: money.Of(1_00, "CNY"), Method: "payment_code", Code: code.Code, Entry: "scanned"})
+				Amount: money.Of(1, "CNY"), Method: "payment_code", Code: code.Code, Entry: "scanned"}) // so little that no day's limit is met
 		}
 		if err == nil {
 			paid.Add(1)
