@@ -92,7 +92,9 @@ func (r *runner) loop(ctx, work context.Context) error {
 	tick := time.NewTicker(settleEvery)
 	defer tick.Stop()
 	for {
-		if len(r.queued) == 0 && !r.dry && !r.ending {
+		// One that fails is tried with one message at a time: the next is loaded
+		// when that one has its answer.
+		if len(r.queued) == 0 && !r.dry && !r.ending && (r.failures == 0 || r.flying == 0) {
 			if err := r.load(work); err != nil {
 				return err
 			}
