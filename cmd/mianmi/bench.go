@@ -18,10 +18,10 @@ import (
 	"github.com/mianmi/mianmi/merchant"
 	"github.com/mianmi/mianmi/payer"
 	"github.com/mianmi/mianmi/payment"
+	"github.com/mianmi/mianmi/receipt"
 	"github.com/mianmi/mianmi/secret"
 	"github.com/mianmi/mianmi/store"
 	"github.com/mianmi/mianmi/store/pgtest"
-	"github.com/mianmi/mianmi/terminal"
 )
 
 // benchCmd measures; each run loads a world of its own into a database that
@@ -190,7 +190,7 @@ func (b *benchHTTPCmd) Run(ctx context.Context, a *app) (err error) {
 	}
 	defer func() { err = errors.Join(err, stop()) }()
 	o := bench.HTTPOptions{Options: b.options(a, dsn), Batch: b.Batch,
-		Access: a.benchAccess, Handler: a.benchHandler,
+		Access: a.benchAccess, Handler: func(db *store.DB, p *payment.Service) (http.Handler, error) { return a.benchHandler(ctx, db, p) },
 		Load: loadProcess,
 	}
 	var none, pay bench.Figures
@@ -232,18 +232,28 @@ func (a *app) benchAccess(db *store.DB, keys *secret.Keys) (*access.Service, err
 }
 
 // benchHandler is the real API over the service that is measured.
-func (a *app) benchHandler(db *store.DB, p *payment.Service) (http.Handler, error) {
+func (a *app) benchHandler(ctx context.Context, db *store.DB, p *payment.Service) (http.Handler, error) {
 	acc, err := a.benchAccess(db, p.Keys)
 	if err != nil {
 		return nil, err
 	}
 	s := &services{access: acc, keys: p.Keys, rules: a.rules(db), payments: p, metrics: prometheus.NewRegistry(),
-		merchants: merchant.New(db, a.clock, a.random), terminals: terminal.New(db, a.clock, a.random)}
+		merchants: merchant.New(db, a.clock, a.random)}
+	if err := s.withTerminals(a, db); err != nil {
+		return nil, err
+	}
 	s.payers, err = payer.New(payer.Parts{Store: db, Access: acc, Keys: p.Keys, Hasher: acc.Hasher, Clock: a.clock, Random: a.random,
 		FailuresMax: p.FailuresMax}, payer.Config{})
 	if err != nil {
 		return nil, err
 	}
+	if s.log, err = a.openLog(ctx, db, s.keys); err != nil {
+		return nil, err
+	}
+	if s.webhooks, err = a.webhooks(s, db, &webhookTuning{}); err != nil {
+		return nil, err
+	}
+	s.receipts = &receipt.Service{Log: s.log, Payments: s.payments, Merchants: s.merchants, Terminals: s.terminals, Keys: s.keys}
 	return newHandler(a, s, db, &tuning{LoginsMax: 20})
 }
 
