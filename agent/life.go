@@ -195,15 +195,6 @@ func (t *Terminal) runTicks(ctx context.Context) {
 	}
 }
 
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
-}
-
 // CheckNetwork looks at the network; another verdict is reported at once.
 func (t *Terminal) CheckNetwork(ctx context.Context) link.Finding {
 	f := t.current().Check(ctx)

@@ -36,7 +36,7 @@ func (l *Till) unknown(ctx context.Context, o Order, in *client.Authorization) {
 			return
 		}
 		l.tell()
-		if !l.pause(ctx, wait) {
+		if !pause(ctx, wait) {
 			return
 		}
 		wait = min(2*wait, 8*pollEvery)

@@ -237,7 +237,7 @@ func (l *Till) answered(ctx context.Context, o Order, p client.Payment) {
 
 // poll asks for the state until it is final.
 func (l *Till) poll(ctx context.Context, o Order) {
-	for l.pause(ctx, pollEvery) {
+	for pause(ctx, pollEvery) {
 		p, err := l.byOrder(ctx, o)
 		l.mu.Lock()
 		wanted := l.wanted && l.order.No == o.No
@@ -265,8 +265,8 @@ func (l *Till) poll(ctx context.Context, o Order) {
 	}
 }
 
-// pause waits about d; false: the till stops.
-func (l *Till) pause(ctx context.Context, d time.Duration) bool {
+// pause waits for d; false: ctx ended before.
+func pause(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {

@@ -2,11 +2,13 @@ package api
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/mianmi/mianmi"
 	"github.com/mianmi/mianmi/payer"
+	"github.com/mianmi/mianmi/pinfree"
 	"github.com/mianmi/mianmi/terminal"
 	"github.com/mianmi/mianmi/terminal/protocol"
 )
@@ -192,7 +194,13 @@ func statusSentence(st *terminal.Status) Text {
 	case !st.Stage.Done():
 		t = Text{ZH: "设置尚未生效：" + words.ZH, EN: "Not yet in force: " + words.EN}
 	case len(st.Words) > 0:
-		w := st.Words[0].Support
+		// That it is closed is no doubt about the setting: an OFF is to be so.
+		i := slices.IndexFunc(st.Doubts, func(d terminal.Doubt) bool { return d.Reason != pinfree.TerminalClosedItself })
+		if i < 0 {
+			t = Text{ZH: "设置已生效，本终端不做免密支付", EN: "In force: this terminal takes no PIN-free payment"}
+			break
+		}
+		w := st.Words[i].Support
 		t = Text{ZH: "设置已生效；" + strings.TrimSuffix(w.ZH, "。"), EN: "In force. " + w.EN}
 	}
 	if st.Offline && st.Enrolled {

@@ -19,11 +19,11 @@ func (w *Watched) Sentence(zone Zone) mianmi.Text {
 	}
 	switch w.Outcome {
 	case OffReopened:
-		return mianmi.Text{ZH: "小额免密曾于 " + at.ZH + "关闭，后已重新开启", EN: "PIN-free payment was switched off at " + at.EN + " and has been switched on again"}
+		return mianmi.Text{ZH: "小额免密曾于 " + at.ZH + " 关闭，后已重新开启", EN: "PIN-free payment was switched off at " + at.EN + " and has been switched on again"}
 	case OffLifted, OffOver:
-		return mianmi.Text{ZH: "小额免密曾于 " + at.ZH + "紧急停用，现已结束", EN: "PIN-free payment was stopped at " + at.EN + "; the stop is over"}
+		return mianmi.Text{ZH: "小额免密曾于 " + at.ZH + " 紧急停用，现已结束", EN: "PIN-free payment was stopped at " + at.EN + "; the stop is over"}
 	}
-	t := mianmi.Text{ZH: fmt.Sprintf("%s，%s起，%d 台终端中 %d 台已生效", name.ZH, at.ZH, w.Total, w.InForce),
+	t := mianmi.Text{ZH: fmt.Sprintf("%s，%s 起，%d 台终端中 %d 台已生效", name.ZH, at.ZH, w.Total, w.InForce),
 		EN: fmt.Sprintf("%s since %s, in force on %d of %d terminals", name.EN, at.EN, w.InForce, w.Total)}
 	if w.HostAlone > 0 {
 		t.ZH += fmt.Sprintf("，%d 台不作证实、仅由主机执行", w.HostAlone)
@@ -45,7 +45,7 @@ func (o *LeftOut) Because(zone Zone) mianmi.Text {
 		t.EN += "; never seen"
 	case o.Offline && o.Enrolled:
 		at := moment(zone(o.SeenAt))
-		t.ZH += "；" + at.ZH + "起离线"
+		t.ZH += "；" + at.ZH + " 起离线"
 		t.EN += "; offline since " + at.EN
 	}
 	return t

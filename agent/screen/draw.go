@@ -91,16 +91,6 @@ func resultIcon(s slipView) string {
 	return "no"
 }
 
-func tagTone(s slipView) string {
-	switch {
-	case s.Harm:
-		return "tone-harm"
-	case s.Safe:
-		return "tone-safe"
-	}
-	return "tone-plain"
-}
-
 func toneClass(t string) string {
 	if t == "" {
 		return ""

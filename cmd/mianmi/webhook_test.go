@@ -98,7 +98,7 @@ func TestWebhookIsReceived(t *testing.T) {
 		t.Errorf("the metrics say nothing of it: %d", status)
 	}
 	forged := receive("whsec_"+strings.Repeat("A", 43)+"=", func(*written) {
-		waitFor(t, func() bool {
+		eventually(t, "the forged one is refused", func() bool {
 			d, err := hooks.Records.Delivery(t.Context(), v.ID, 2)
 			return err == nil && d.Attempts > 0 && d.Fault == notice.Rejected
 		})
@@ -108,21 +108,6 @@ func TestWebhookIsReceived(t *testing.T) {
 	}
 	if code := stop(); code != exitOK {
 		t.Errorf("status %d", code)
-	}
-}
-
-func waitFor(t *testing.T, ok func() bool) {
-	t.Helper()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	end := time.NewTimer(time.Minute)
-	defer end.Stop()
-	for !ok() {
-		select {
-		case <-tick.C:
-		case <-end.C:
-			t.Fatal("waited a minute")
-		}
 	}
 }
 
