@@ -93,13 +93,18 @@ func (s *Service) addKey(ctx context.Context, id mianmi.TerminalID, k Key, renew
 }
 
 // anew forgets what the machine of before has proved: boots are counted from
-// the first.
+// the first, those that a setting waits for, too.
 func (w *work) anew() {
 	w.endRun(w.now)
 	before := w.State
 	w.State = State{Proven: Proven{Terminal: w.Terminal}, Delivered: before.Delivered, Alarms: before.Alarms, RefusalAt: before.RefusalAt, SeenAt: w.now}
 	for _, kind := range slices.Clone(before.Alarms) {
 		w.alarm(kind, "")
+	}
+	for i := range w.Settings {
+		s := &w.Settings[i]
+		s.DeliveredBoot, s.SavedBoot, s.Rebooted = 0, 0, time.Time{}
+		w.put(s)
 	}
 }
 

@@ -47,13 +47,21 @@ func (w *work) saved(r *protocol.Report) {
 	if r.Saved == nil {
 		return
 	}
-	if s := w.setting(r.Saved.Version); s != nil && s.Hash == r.Saved.Hash {
-		w.State.Saved = s.Version
-		if s.Saved.IsZero() {
-			s.Saved, s.SavedBoot = w.now, r.Boot.Count
-			w.put(s)
-		}
+	s := w.setting(r.Saved.Version)
+	if s == nil || s.Hash != r.Saved.Hash {
+		return
 	}
+	w.State.Saved = s.Version
+	waits := r.Running == nil || *r.Running != *r.Saved
+	switch {
+	case s.Saved.IsZero():
+		s.Saved, s.SavedBoot = w.now, r.Boot.Count
+	case s.SavedBoot == 0 && waits: // a machine of before had saved it first
+		s.SavedBoot = r.Boot.Count
+	default:
+		return
+	}
+	w.put(s)
 }
 
 // refused notes that the terminal does not run a config that it has.

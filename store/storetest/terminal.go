@@ -40,6 +40,7 @@ func Terminals(t *testing.T, nodes func(*testing.T) Nodes) {
 		"who may see and revoke":                                  terminalRights,
 		"everything that happens to a setting stands in the log":  lifeIsRecorded,
 		"a key is one terminal's, and a renewal keeps the proof":  keysAreRenewed,
+		"a machine that replaces another counts boots anew":       replacedCountsAnew,
 		"a config is delivered to those alone who are enrolled":   deliveredToEnrolled,
 		"a name that changes is a new version and no tightening":  renamedIsDelivered,
 		"a host model is delivered to and needs no proof":         hostModelNeedsNone,

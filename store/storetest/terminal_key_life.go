@@ -149,3 +149,31 @@ func liftedStopCounts(t *testing.T, w *fleetWorld) {
 	w.sync(t, d)
 	w.believed(t, "passed", d)
 }
+
+// A machine that takes another's place counts its boots from the first: that
+// the one before had counted far more is no drift of the new one.
+func replacedCountsAnew(t *testing.T, w *fleetWorld) {
+	ctx := t.Context()
+	d := w.machine(t, true)
+	for range 8 {
+		d.Reboot()
+	}
+	must(d.Sync(ctx, w.fleet, true))(t)
+	w.believed(t, "proved", d)
+
+	fresh := must(NewDevice(ctx, w.fleet, d.ID, w.clock))(t)
+	must(fresh.Fetch(ctx, w.fleet, false))(t)
+	must(fresh.Report(ctx, w.fleet))(t)
+	if st := w.believed(t, "saved by another machine", d, pinfree.TerminalNeverProved); st.Stage != terminal.StageSaved {
+		t.Errorf("stage %v", st.Stage)
+	}
+	early := *fresh
+	early.Running, early.Saved = early.Saved, nil
+	early.Config = early.saved
+	must(early.Report(ctx, w.fleet))(t)
+	w.believed(t, "which runs it without a reboot", d, pinfree.TerminalDrifted)
+	fresh.Number = early.Number
+	fresh.Reboot()
+	must(fresh.Report(ctx, w.fleet))(t)
+	w.believed(t, "rebooted", d)
+}
