@@ -68,8 +68,6 @@ type Asked struct {
 	// SettingsAlone leaves out what the terminal itself has proved: what is asked
 	// is what people have set.
 	SettingsAlone bool
-	// Channels are those that the terminal's payments go through; nil: Channel.
-	Channels []string
 }
 
 // EverythingID is the ID of the layer of the policy for everything. Its kind
@@ -116,12 +114,8 @@ func (s *Site) appendProof(dst []pinfree.Layer, ask *Asked) []pinfree.Layer {
 	if ask.Recorded != nil {
 		return append(dst, ask.Recorded...)
 	}
-	channels := ask.Channels
-	if channels == nil {
-		channels = []string{ask.Channel}
-	}
 	var room [2]terminal.Doubt
-	doubts := ask.Proven.AppendDoubts(room[:0], s.Need(channels), ask.Now)
+	doubts := ask.Proven.AppendDoubts(room[:0], s.Need([]string{ask.Channel}), ask.Now)
 	if ask.Proven != nil {
 		layer.Version = ask.Proven.Attested
 	}

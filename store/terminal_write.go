@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"time"
 
 	"github.com/mianmi/mianmi"
 	"github.com/mianmi/mianmi/evidence"
@@ -139,18 +138,4 @@ func writeEntriesOf(ctx context.Context, tx *sql.Tx, entries []evidence.Entry) e
 		return wrapDriver("write evidence", err)
 	}
 	return wrapDriver("write evidence", insertRows(ctx, tx, waitingRow, waiting))
-}
-
-const seenTerminals = `UPDATE terminal_state SET seen_at = $1 WHERE (seen_at IS NULL OR seen_at < $1) AND terminal = $2`
-
-// Seen notes signs of life.
-func (db *DB) Seen(ctx context.Context, ids []mianmi.TerminalID, at time.Time) error {
-	return db.tx(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		for _, id := range ids {
-			if _, err := tx.ExecContext(ctx, seenTerminals, micros(at), string(id)); err != nil {
-				return wrapDriver("note signs of life", err)
-			}
-		}
-		return nil
-	})
 }

@@ -188,15 +188,3 @@ func (s *Service) Revoke(ctx context.Context, actor mianmi.Actor, id mianmi.Term
 	}
 	return err
 }
-
-// Seen notes that terminals have shown a sign of life, whatever it was. Many
-// are told of at once, for it proves nothing and must not cost much.
-func (s *Service) Seen(ctx context.Context, ids []mianmi.TerminalID) error {
-	now := s.now()
-	for part := range slices.Chunk(ids, batchMax) {
-		if err := s.records.Seen(ctx, part, now); err != nil {
-			return err
-		}
-	}
-	return nil
-}

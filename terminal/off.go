@@ -175,7 +175,7 @@ func (s *Service) OffOutstanding(ctx context.Context, actor mianmi.Actor, epoch 
 	now, out := s.now(), make([]LeftOut, len(list))
 	for i := range list {
 		out[i] = LeftOut{Outstanding: list[i], Stage: list[i].Stage(o.Epoch)}
-		_, out[i].Offline = list[i].Progress.Offline(lease, now)
+		out[i].Offline = list[i].Progress.Offline(lease, now)
 	}
 	return out, nil
 }

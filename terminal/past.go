@@ -76,7 +76,7 @@ func (s *Service) Status(ctx context.Context, actor mianmi.Actor, id mianmi.Term
 	p := v.progress(now)
 	st.Lease = v.Policy.Terms.Lease()
 	st.Stage = p.Stage(v.Need.Tightened)
-	_, st.Offline = p.Offline(st.Lease, now)
+	st.Offline = p.Offline(st.Lease, now)
 	if v.Model.Proof == ByAttestation {
 		st.InForce = v.State.InForce(v.Need, now)
 		st.Doubts = v.State.AppendDoubts(nil, v.Need, now)

@@ -103,7 +103,5 @@ func (p *Progress) Stage(version int64) Stage {
 }
 
 // Offline reports whether the terminal has given no sign of life for longer
-// than a lease, and since when; the zero time: it never has.
-func (p *Progress) Offline(lease time.Duration, now time.Time) (since time.Time, offline bool) {
-	return p.SeenAt, now.Sub(p.SeenAt) > lease
-}
+// than a lease.
+func (p *Progress) Offline(lease time.Duration, now time.Time) bool { return now.Sub(p.SeenAt) > lease }

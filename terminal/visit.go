@@ -22,8 +22,6 @@ type Visits interface {
 	Visit(ctx context.Context, asks []VisitAsk, fn func([]*Visit) error) error
 	// Look reads the same without a lock, and writes nothing.
 	Look(ctx context.Context, ask VisitAsk) (*Visit, error)
-	// Seen notes signs of life; of one that is older than known it notes nothing.
-	Seen(ctx context.Context, ids []mianmi.TerminalID, at time.Time) error
 	// Lease is how long a report counts by the policy in force.
 	Lease(ctx context.Context) (time.Duration, error)
 	KeyRecords

@@ -103,8 +103,9 @@ func proofEnds(t *testing.T, w *fleetWorld) {
 	if !st.Doubts[0].At.Equal(until) {
 		t.Errorf("over since %v, want %v", st.Doubts[0].At, until)
 	}
-	if err := w.fleet.Seen(ctx, []mianmi.TerminalID{d.ID}); err != nil {
-		t.Fatal(err)
+	must(w.terminals.Rename(ctx, w.admin, d.ID, "二号"))(t)
+	if !must(d.Fetch(ctx, w.fleet, false))(t) {
+		t.Error("nothing to fetch")
 	}
 	w.believed(t, "a sign of life proves nothing", d, pinfree.TerminalLeaseOver)
 	w.clock.Add(time.Hour)
