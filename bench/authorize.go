@@ -153,13 +153,13 @@ func drive(ctx context.Context, d parts, w *World, svc *payment.Service, o Optio
 		return Figures{}, err
 	}
 	next := &atomic.Int64{}
-	callers := &fleet{o: o, w: w, svc: svc, codes: codes, next: next}
+	callers := &crowd{o: o, w: w, svc: svc, codes: codes, next: next}
 	callers.run(ctx, o.Warmup, nil)
 	return callers.measure(ctx, d)
 }
 
-// fleet is the callers of a run; each waits for its answer before it asks again.
-type fleet struct {
+// crowd is the callers of a run; each waits for its answer before it asks again.
+type crowd struct {
 	o     Options
 	w     *World
 	svc   *payment.Service
@@ -168,7 +168,7 @@ type fleet struct {
 	lat   [][]time.Duration
 }
 
-func (f *fleet) measure(ctx context.Context, d parts) (Figures, error) {
+func (f *crowd) measure(ctx context.Context, d parts) (Figures, error) {
 	db := d.db
 	d.sequencer.begin()
 	before, err := db.Usage(ctx)
@@ -203,7 +203,7 @@ func (f *fleet) measure(ctx context.Context, d parts) (Figures, error) {
 }
 
 // run lets all callers pay for the length; counts may be nil for a warm-up.
-func (f *fleet) run(ctx context.Context, length time.Duration, c *counts) time.Duration {
+func (f *crowd) run(ctx context.Context, length time.Duration, c *counts) time.Duration {
 	ctx, cancel := context.WithTimeout(ctx, length)
 	defer cancel()
 	begin := f.o.Clock.Now()
@@ -215,7 +215,7 @@ func (f *fleet) run(ctx context.Context, length time.Duration, c *counts) time.D
 	return f.o.Clock.Now().Sub(begin)
 }
 
-func (f *fleet) caller(ctx context.Context, i int, c *counts) {
+func (f *crowd) caller(ctx context.Context, i int, c *counts) {
 	r := rand.New(rand.NewPCG(uint64(i), 7)) //nolint:gosec // a benchmark's choice
 	for ctx.Err() == nil {
 		n := f.next.Add(1) - 1

@@ -10,6 +10,7 @@ import (
 
 	"github.com/mianmi/mianmi/channel"
 	"github.com/mianmi/mianmi/payer"
+	"github.com/mianmi/mianmi/terminal"
 )
 
 // Load fills tables in bulk, for a benchmark's world: payers with PIN-free
@@ -42,6 +43,14 @@ func (db *DB) LoadCodes(ctx context.Context, list []payer.Code) error {
 		rows[i] = []any{int16(c.Payer.Bucket()), c.Digest, string(c.Payer), micros(c.ExpiresAt)}
 	}
 	return db.load(ctx, "payment_code", []string{"bucket", "digest", "payer", "expires_at"}, rows)
+}
+
+const selectSettingTimes = `SELECT ` + settingNoBytes + ` FROM terminal_setting WHERE version = $1`
+
+// SettingTimes are the lives of one version of a config at every terminal that
+// has fetched it.
+func (db *DB) SettingTimes(ctx context.Context, version int64) ([]terminal.Setting, error) {
+	return readAll(ctx, db.read, scanSetting, selectSettingTimes, version)
 }
 
 // loadRowsMax bounds one INSERT on SQLite, which takes at most 32,766 parameters.

@@ -218,19 +218,23 @@ func (a *app) emptyDatabase(ctx context.Context, dsn string) (err error) {
 	return err
 }
 
-// tortureOperator makes an operator as mianmi staff create does.
-func (a *app) tortureOperator(ctx context.Context, dsn string) (o torture.Operator, err error) {
+func (a *app) tortureOperator(ctx context.Context, dsn string) (torture.Operator, error) {
+	e, err := a.passingOperator(ctx, dsn, "torture")
+	return torture.Operator{Login: e.Staff.Login, Password: e.Password, TOTP: e.TOTP}, err
+}
+
+// passingOperator makes an operator of a run, as mianmi staff create does.
+func (a *app) passingOperator(ctx context.Context, dsn, run string) (e access.Enrolment, err error) {
 	db, err := store.Open(ctx, dsn, a.shared.storeOptions())
 	if err != nil {
-		return o, err
+		return e, err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 	s, err := a.access(ctx, db)
 	if err != nil {
-		return o, err
+		return e, err
 	}
-	e, err := s.CreateStaff(ctx, mianmi.System("torture"), access.NewStaff{Login: fmt.Sprintf("torture-%x", a.clock.Now().UnixMicro()), Name: "Torture", Role: mianmi.RoleOperator})
-	return torture.Operator{Login: e.Staff.Login, Password: e.Password, TOTP: e.TOTP}, err
+	return s.CreateStaff(ctx, mianmi.System(run), access.NewStaff{Login: fmt.Sprintf("%s-%x", run, a.clock.Now().UnixMicro()), Name: run, Role: mianmi.RoleOperator})
 }
 
 // tortureLog opens the log with the run's keys.
