@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -97,23 +98,33 @@ func (t *Terminal) hinted(ctx context.Context, l *link.Link) bool {
 	return false
 }
 
+// errConfigRefused says that the host has nothing that can be run here. It is
+// asked again after a while: the next program may understand the same.
+var errConfigRefused = errors.New("the newest setting is refused")
+
 // fetchConfig asks for a newer config. While it is asked by long poll, a word
 // that there is one ends the question: it is asked again at once.
 func (t *Terminal) fetchConfig(ctx context.Context, l *link.Link, wait time.Duration) error {
 	t.mu.Lock()
 	have := t.have()
-	if r := t.state.Refused; r != nil {
-		have = max(have, r.Version)
-	}
 	t.mu.Unlock()
 	b, err := l.Config(ctx, have, wait)
 	if err != nil || b == nil {
 		return err
 	}
-	if err := t.delivered(b); err != nil {
+	known, err := t.delivered(b)
+	if err == nil && !known {
+		err = t.event()
+	}
+	if err != nil {
 		return err
 	}
-	return t.event()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.state.Refused != nil {
+		return errConfigRefused
+	}
+	return nil
 }
 
 // runReports reports at once after each start and change, and by itself, with

@@ -50,25 +50,25 @@ func (t *Terminal) have() int64 {
 
 // delivered takes a config from the host: it is saved, and runs at once where
 // the model needs no restart. One that is refused closes PIN-free until a good
-// one comes.
-func (t *Terminal) delivered(b []byte) error {
+// one comes. What is known has been here already, and nothing changes.
+func (t *Terminal) delivered(b []byte) (known bool, err error) {
 	now := t.Clock.Now()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	hash := protocol.HashOf(b)
 	if hash == protocol.HashOf(t.state.Saved) || len(t.state.Saved) == 0 && hash == protocol.HashOf(t.state.Running) {
-		return nil
+		return true, nil
 	}
 	c, err := t.accept(b)
 	if err != nil {
 		if t.state.Refused != nil && t.state.Refused.Hash == hash {
-			return nil
+			return true, nil
 		}
 		reason := err.Error()
 		if len(reason) > 200 {
 			reason = strings.ToValidUTF8(reason[:200], "")
 		}
-		return t.changeLocked(func(s *state) error {
+		return false, t.changeLocked(func(s *state) error {
 			s.Refused = &protocol.Refusal{Setting: protocol.Setting{Version: max(c.Version, 0), Hash: hash}, Reason: reason}
 			return nil
 		})
@@ -81,10 +81,10 @@ func (t *Terminal) delivered(b []byte) error {
 		}
 		return nil
 	}); err != nil {
-		return err
+		return false, err
 	}
 	t.readConfigs()
-	return nil
+	return false, nil
 }
 
 // Hold is why this terminal lets no payment pass without a PIN, beside what

@@ -161,6 +161,12 @@ func TestRefusedConfig(t *testing.T) {
 			if m.Setting().PinFree {
 				t.Error("PIN-free although the newest setting is not understood")
 			}
+			for range 10 { // a while in which the host is there and has the same
+				m.CheckNetwork(t.Context())
+			}
+			if list, _ := host.Reports(); len(list) > 5 {
+				t.Errorf("%d reports of one refusal", len(list))
+			}
 		})
 	}
 }
