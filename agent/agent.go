@@ -67,6 +67,7 @@ type Terminal struct {
 	lease     time.Duration // by Up: until when an attestation counts; 0: none
 	receipt   protocol.Receipt
 	receiptAt time.Time
+	receiptUp time.Duration // by Up
 	online    bool
 	begun     bool // it has reported
 	finding   link.Finding

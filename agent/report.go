@@ -39,10 +39,11 @@ func (t *Terminal) eventLocked() error {
 // signLocked makes a report of now. The caller holds mu.
 func (t *Terminal) signLocked() ([]byte, error) {
 	now := t.Clock.Now()
+	host, _ := t.hostNowLocked()
 	s := &t.state
 	t.number++
 	r := protocol.Report{Form: protocol.Form, Terminal: t.identity.Terminal, Boot: t.boot, Number: t.number, At: now,
-		PinFree: len(t.ownHolds(now)) == 0, Local: s.Local, Pending: s.Pending, Refused: s.Refused, Tightening: s.Tightening,
+		PinFree: len(t.ownHolds(host)) == 0, Local: s.Local, Pending: s.Pending, Refused: s.Refused, Tightening: s.Tightening,
 		Device: t.Device, Network: t.finding.Network, Decided: t.decided, Proposals: s.Proposals, Checks: s.Checks, Troubles: s.Troubles}
 	if t.running.Form != 0 {
 		r.Running = &protocol.Setting{Version: t.running.Version, Hash: protocol.HashOf(s.Running)}
@@ -139,7 +140,7 @@ const leaseMax = 24 * time.Hour
 func (t *Terminal) receive(r protocol.Receipt, about protocol.Signed, began time.Duration) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.receipt, t.receiptAt, t.online = r, t.Clock.Now(), true
+	t.receipt, t.receiptAt, t.receiptUp, t.online = r, t.Clock.Now(), t.Up(), true
 	t.lease = 0
 	if span := min(r.LeaseUntil.Sub(r.At), leaseMax); r.InForce && span > 0 {
 		t.lease = began + span
@@ -175,6 +176,22 @@ func (t *Terminal) receive(r protocol.Receipt, about protocol.Signed, began time
 		kick(t.look) // it cannot be as bad as it was: the host has answered
 	}
 	return nil
+}
+
+// hostNow is the time by the host's clock, or a little before: its last word
+// and what has passed since by a clock that nobody sets. Before the first word
+// of a boot there is only the machine's clock, and known is false.
+func (t *Terminal) hostNow() (now time.Time, known bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.hostNowLocked()
+}
+
+func (t *Terminal) hostNowLocked() (now time.Time, known bool) {
+	if t.receiptAt.IsZero() {
+		return t.Clock.Now(), false
+	}
+	return t.receipt.At.Add(t.Up() - t.receiptUp), true
 }
 
 // decide notes what the host made of a proposal. It asks again about one that

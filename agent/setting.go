@@ -107,8 +107,9 @@ const (
 
 // Setting is what the terminal runs and what waits, at one moment.
 type Setting struct {
-	PinFree bool   // what it does now
-	Holds   []Hold // why not
+	Now     time.Time // by the host's clock: what the host ends ends here at the same time
+	PinFree bool      // what it does now
+	Holds   []Hold    // why not
 	Running *protocol.Config
 	Saved   *protocol.Config // runs after the restart
 	Local   *protocol.Local
@@ -162,8 +163,8 @@ func (t *Terminal) Setting() Setting {
 }
 
 func (t *Terminal) setting() Setting {
-	now := t.Clock.Now()
-	s := Setting{Local: t.state.Local, Pending: t.state.Pending, Refused: t.state.Refused, Saved: t.saved, RunAt: t.state.RunAt, SavedAt: t.state.SavedAt,
+	now, _ := t.hostNowLocked()
+	s := Setting{Now: now, Local: t.state.Local, Pending: t.state.Pending, Refused: t.state.Refused, Saved: t.saved, RunAt: t.state.RunAt, SavedAt: t.state.SavedAt,
 		Receipt: t.receipt, ReceiptAt: t.receiptAt, Online: t.online, Boot: t.boot, Waiting: len(t.state.Queue), Decided: t.state.Decided, Checks: t.state.LastCheck}
 	if t.running.Form != 0 {
 		c := t.running

@@ -45,11 +45,14 @@ func (l *Till) unknown(ctx context.Context, o Order, in *client.Authorization) {
 
 // settled reports whether a request for the order can no longer be on its way.
 func (l *Till) settled(o Order) bool {
-	end := o.At.Add(settleMax)
-	if o.Until.After(end) {
-		end = o.Until
-	}
-	return l.t.Clock.Now().After(end)
+	return l.t.Clock.Now().After(o.At.Add(settleMax)) && (o.QR == "" || l.lapsed(o))
+}
+
+// lapsed reports whether a QR order's time is over at the host, which has set
+// it: while a clock here is fast, the order can still be paid.
+func (l *Till) lapsed(o Order) bool {
+	now, known := l.t.hostNow()
+	return known && now.After(o.Until)
 }
 
 // resolve is unknown after a restart: the code or card is gone, so only asking
@@ -65,20 +68,15 @@ func (l *Till) nothing(o Order) {
 // lapse ends a QR order at the screen. Before its time is over somebody may
 // still pay it: then it stays open, to be looked after.
 func (l *Till) lapse(o Order) {
-	if l.t.Clock.Now().After(o.Until) {
+	if l.lapsed(o) {
 		l.end(Slip{Order: o, State: "expired", Ended: l.t.Clock.Now(), Sentence: mianmi.Text{
 			ZH: "二维码已过期，顾客没有付款，未扣款。", EN: "The QR code has lapsed and was not paid; nothing was charged."}})
 		return
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	_ = l.keep(func(b *books) { // else it is asked for all the same after the next start
-		for i := range b.Open {
-			if b.Open[i].No == o.No {
-				b.Open[i].Dropped = true
-			}
-		}
-	})
+	o.Dropped = true
+	_ = l.keepOpen(o) // else it is asked for all the same after the next start
 	if l.order.No == o.No {
 		l.clear()
 	}

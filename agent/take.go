@@ -176,13 +176,7 @@ func (l *Till) openQR(ctx context.Context, o Order) {
 	l.mu.Lock()
 	l.order.QR, l.order.Until = q.QR, q.ExpiresAt
 	o = l.order
-	err = l.keep(func(b *books) {
-		for i := range b.Open {
-			if b.Open[i].No == o.No {
-				b.Open[i] = o
-			}
-		}
-	})
+	err = l.keepOpen(o)
 	l.stage = ShowingQR
 	l.mu.Unlock()
 	if err != nil {
@@ -244,7 +238,7 @@ func (l *Till) poll(ctx context.Context, o Order) {
 		l.mu.Unlock()
 		switch {
 		case err != nil && client.Code(err) == "" && !missing(err): // the network: ask again
-		case missing(err) && o.QR != "" && (wanted || l.t.Clock.Now().After(o.Until)):
+		case missing(err) && o.QR != "" && (wanted || l.lapsed(o)):
 			l.lapse(o)
 			return
 		case err != nil:

@@ -180,11 +180,11 @@ type View struct {
 // View returns what is to be shown now.
 func (l *Till) View() View {
 	methods := l.t.Methods()
+	now, _ := l.t.hostNow()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	v := View{Stage: l.stage, Order: l.order, Payment: l.pay, Methods: methods, Failed: l.failed, Note: l.note, PIN: len(l.pin),
 		Resumed: l.resume, Asked: l.t.Up() - l.began, Calling: l.wanted}
-	now := l.t.Clock.Now()
 	if l.pay != nil && l.pay.StepUp != nil {
 		v.Left = max(0, l.pay.StepUp.ExpiresAt.Sub(now))
 		v.TakePIN = slices.Contains(l.pay.StepUp.Methods, "terminal_pin") && l.t.PINAllowed(l.order.Amount)
@@ -253,6 +253,17 @@ func (l *Till) keep(fn func(*books)) error {
 	}
 	l.books = next
 	return nil
+}
+
+// keepOpen makes a change of an open order durable. The caller holds mu.
+func (l *Till) keepOpen(o Order) error {
+	return l.keep(func(b *books) {
+		for i := range b.Open {
+			if b.Open[i].No == o.No {
+				b.Open[i] = o
+			}
+		}
+	})
 }
 
 // Begin begins a payment: its amount is known.

@@ -112,7 +112,7 @@ func (m *machine) reboot() {
 // wait waits until what holds.
 func (m *machine) wait(what string, holds func() bool) {
 	m.t.Helper()
-	end := time.After(20 * time.Second)
+	end := time.After(3 * time.Minute) // a bound, not a measure: the machine may be slow
 	for {
 		changed := m.Changed()
 		if holds() {

@@ -138,10 +138,10 @@ func (h *Host) tell() {
 	h.changed = make(chan struct{})
 }
 
-// Wait waits until what holds. It fails the test after 20 seconds.
+// Wait waits until what holds. It fails the test after 3 minutes.
 func (h *Host) Wait(what string, holds func() bool) {
 	h.t.Helper()
-	end := time.After(20 * time.Second)
+	end := time.After(3 * time.Minute)
 	for {
 		h.mu.Lock()
 		ok, changed := holds(), h.changed

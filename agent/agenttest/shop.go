@@ -31,6 +31,7 @@ type shop struct {
 	closed   bool // by the terminal's own menu
 	ignoring bool // lets PIN-free pass although the terminal has closed it
 	lose     int  // answers to lose
+	looked   int  // times that orders were asked for
 	asked    []string
 	wrong    int
 	stepUp   time.Duration
@@ -70,6 +71,13 @@ func (h *Host) LoseAnswers(n int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.shop.lose = n
+}
+
+// Looked is how often orders were asked for.
+func (h *Host) Looked() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.shop.looked
 }
 
 // Ignore lets PIN-free payments pass whatever the terminal says of itself.
@@ -202,6 +210,7 @@ func (h *Host) payment(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *Host) order(w http.ResponseWriter, r *http.Request) {
+	h.shop.looked++
 	p := h.shop.byOrder[r.PathValue("no")]
 	if p == nil {
 		fail(w, http.StatusNotFound, "not_found")

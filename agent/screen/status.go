@@ -112,7 +112,7 @@ func (p speaker) cause(s agent.Setting) (since time.Time, who string) {
 		}
 	}
 	for _, c := range []*protocol.Config{s.Running, s.Saved} {
-		if c == nil || c.Allows(p.now) {
+		if c == nil || c.Allows(s.Now) {
 			continue
 		}
 		at := c.TightenedAt

@@ -106,8 +106,8 @@ type Reader struct {
 	Field62  string `json:"field62,omitempty"` // UnionPay parameters, as field 62 loads them
 }
 
-// Stop is an emergency stop that concerns the terminal. The terminal ends it by
-// its own clock at the latest; the host by its own in any case.
+// Stop is an emergency stop that concerns the terminal. It ends by the host's
+// clock, which the terminal knows from the receipts.
 type Stop struct {
 	ID    mianmi.StopID `json:"id"`
 	Until time.Time     `json:"until"`
