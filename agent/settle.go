@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/mianmi/mianmi"
+	"github.com/mianmi/mianmi/agent/link"
 	"github.com/mianmi/mianmi/api/client"
 	"github.com/mianmi/mianmi/terminal/protocol"
 )
@@ -29,8 +30,9 @@ func (l *Till) unknown(ctx context.Context, o Order, in *client.Authorization) {
 		}
 		switch {
 		case err == nil:
-			l.answered(ctx, o, p)
-			return
+			if l.answered(ctx, &o, p) {
+				return
+			}
 		case missing(err) && l.settled(o):
 			l.nothing(o)
 			return
@@ -84,34 +86,58 @@ func (l *Till) lapse(o Order) {
 }
 
 // settle ends an order by the host's word. A payment that passed PIN-free
-// while this terminal is closed is undone at once: the second lock.
-func (l *Till) settle(ctx context.Context, o Order, p client.Payment) {
-	free := p.State == "approved" && p.Outcome == "pin_free" && p.Method != cash
-	closed := free && !l.freeHere(p)
-	late := o.Dropped && p.State == "approved"
-	undo := o.Test && p.State == "approved" || closed || late
+// while this terminal is closed is undone at once: the second lock. Until the
+// host has answered to that, the order stays open, and settle is false.
+func (l *Till) settle(ctx context.Context, o *Order, p client.Payment) bool {
+	paid := p.State == "approved"
+	free := p.Outcome == "pin_free" && p.Method != cash && (paid || p.State == "reversed")
+	closed := o.Undo || paid && free && !l.freeHere(p)
+	if closed && !o.Undo {
+		_ = l.t.Trouble("no_pin_asked", o.No, p.ID) // kept or not: the slip says it
+		l.undoing(o)
+	}
+	undo := paid && (o.Test || o.Dropped || closed)
 	failed := ""
 	if undo {
-		if r, err := l.undo(ctx, p.ID); err == nil {
+		r, err := l.undo(ctx, p.ID)
+		switch {
+		case err == nil:
 			p = r
-		} else {
-			failed = client.Code(err)
+		case !link.Refused(err):
+			return false
 		}
+		failed = client.Code(err)
 	}
-	s := slipOf(o, p, l.t.Clock.Now())
+	s := slipOf(*o, p, l.t.Clock.Now())
+	s.Undo = false
 	if undo && p.State != "reversed" {
 		s.Failure = "not_undone " + failed
 	}
-	if closed {
-		s.Undone = p.State == "reversed"
+	switch {
+	case closed && p.State == "reversed":
+		s.Undone = true
 		s.Sentence = mianmi.Text{ZH: "本终端已关闭免密，这笔却被免密放行：已立即撤销，请让顾客验证后重新付款。",
 			EN: "This terminal is closed for PIN-free, and the payment passed without a PIN: it was undone at once. Let the customer pay again and verify."}
-		_ = l.t.Trouble("no_pin_asked", o.No, p.ID) // kept or not: the slip says it
+	case closed && undo:
+		s.Sentence = mianmi.Text{ZH: "本终端已关闭免密，这笔却被免密放行，而且没能撤销：款项已扣，请联系客服退回。",
+			EN: "This terminal is closed for PIN-free, and the payment passed without a PIN. It could not be undone: the money was taken; call support to give it back."}
 	}
 	if o.Test {
-		l.tested(o, s, free, closed)
+		l.tested(*o, s, free, closed)
 	}
 	l.end(s)
+	return true
+}
+
+// undoing notes that the order is to be undone, whatever comes between: it is
+// not judged anew by what the terminal runs later.
+func (l *Till) undoing(o *Order) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	o.Undo = true
+	if err := l.keepOpen(*o); err != nil {
+		l.t.Log.Error("an order to be undone could not be noted", "order", o.No, "error", err)
+	}
 }
 
 // freeHere reports whether this terminal would let the payment pass without a
@@ -146,11 +172,14 @@ func (l *Till) callOff(ctx context.Context, o Order, p client.Payment) {
 			if o.Test {
 				off.Outcome = p.Outcome
 			}
-			l.settle(ctx, o, off)
-			return
+			if l.settle(ctx, &o, off) {
+				return
+			}
 		}
 	}
-	l.unknown(ctx, o, nil)
+	if l.shown(o) && pause(ctx, pollEvery) { // others are looked after in turn
+		l.unknown(ctx, o, nil)
+	}
 }
 
 // end writes the outcome down and shows it.
@@ -202,7 +231,7 @@ func (l *Till) resolveOpen(ctx context.Context) {
 		case p.State == "step_up_required":
 			l.callOff(ctx, o, p)
 		default:
-			l.settle(ctx, o, p)
+			l.settle(ctx, &o, p)
 		}
 	}
 }

@@ -141,7 +141,9 @@ func (l *Till) drive(ctx context.Context, o Order) {
 	p, err := l.authorize(ctx, in)
 	switch {
 	case err == nil:
-		l.answered(ctx, o, p)
+		if !l.answered(ctx, &o, p) {
+			l.unknown(ctx, o, nil)
+		}
 	case link.Refused(err):
 		l.refused(o, err)
 	default:
@@ -203,30 +205,30 @@ func (l *Till) refused(o Order, cause error) {
 	l.end(s)
 }
 
-// answered takes the host's word on an order.
-func (l *Till) answered(ctx context.Context, o Order, p client.Payment) {
+// answered takes the host's word on an order. It is false when the order is to
+// be asked for again.
+func (l *Till) answered(ctx context.Context, o *Order, p client.Payment) bool {
 	l.t.mu.Lock()
 	l.t.decided, l.t.online = l.t.Clock.Now(), true
 	l.t.mu.Unlock()
 	if p.State != "step_up_required" {
-		l.settle(ctx, o, p)
-		return
+		return l.settle(ctx, o, p)
 	}
 	l.mu.Lock()
-	if o.Test { // it asks for a password: that was to be seen, and nothing is to be taken
-		l.wanted = true
-	}
-	wanted := l.wanted
+	wanted := o.Test // it asks for a password: that was to be seen, and nothing is to be taken
 	if l.order.No == o.No {
+		wanted = wanted || l.wanted
+		l.wanted = wanted
 		l.pay, l.stage = &p, Waiting
 	}
 	l.mu.Unlock()
 	l.tell()
 	if wanted {
-		l.callOff(ctx, o, p)
-		return
+		l.callOff(ctx, *o, p)
+	} else {
+		l.poll(ctx, *o)
 	}
-	l.poll(ctx, o)
+	return true
 }
 
 // poll asks for the state until it is final.
@@ -252,7 +254,9 @@ func (l *Till) poll(ctx context.Context, o Order) {
 			}
 			l.mu.Unlock()
 		default:
-			l.settle(ctx, o, p)
+			if !l.settle(ctx, &o, p) {
+				l.unknown(ctx, o, nil)
+			}
 			return
 		}
 		l.tell()

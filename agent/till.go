@@ -50,6 +50,7 @@ type Order struct {
 	QR       string            `json:"qr,omitempty"` // of a QR order
 	Until    time.Time         `json:"until,omitzero"`
 	Dropped  bool              `json:"dropped,omitempty"` // called off here, and may still be paid
+	Undo     bool              `json:"undo,omitempty"`    // passed PIN-free at a closed terminal: to be undone
 }
 
 // Slip is a payment with its outcome, as it is shown and printed.
@@ -101,12 +102,10 @@ type Till struct {
 	wanted bool // to call it off as soon as that can be done
 	work   sync.WaitGroup
 	ctx    context.Context //nolint:containedctx // of Run: work that a screen begins outlives its request
-
-	resolving map[string]bool
 }
 
 func newTill(t *Terminal) (*Till, error) {
-	l := &Till{t: t, resolving: map[string]bool{}}
+	l := &Till{t: t}
 	b, err := t.Folder.Load(filePayments)
 	switch {
 	case errors.Is(err, disk.ErrNone):
@@ -303,6 +302,13 @@ func (l *Till) wipe() {
 }
 
 func (l *Till) tell() { l.t.tell() }
+
+// shown reports whether the order is the one at the screen.
+func (l *Till) shown(o Order) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.order.No == o.No
+}
 
 // Next leaves what is done.
 func (l *Till) Next() {

@@ -145,16 +145,21 @@ func (m *machine) waitHolds(what string, want ...agent.Hold) {
 // pay brings a payment to where it stops by itself.
 func (m *machine) pay(minor int64, method, read string) agent.View {
 	m.t.Helper()
-	must(m.t, m.Till.Begin(money.Of(minor, "CNY")))
-	must(m.t, m.Till.Choose(method))
-	if read != "" {
-		must(m.t, m.Till.Read(read))
-	}
+	m.begin(minor, method, read)
 	m.wait("the host's answer", func() bool {
 		s := m.Till.View().Stage
 		return s == agent.Done || s == agent.Waiting || s == agent.ShowingQR
 	})
 	return m.Till.View()
+}
+
+func (m *machine) begin(minor int64, method, read string) {
+	m.t.Helper()
+	must(m.t, m.Till.Begin(money.Of(minor, "CNY")))
+	must(m.t, m.Till.Choose(method))
+	if read != "" {
+		must(m.t, m.Till.Read(read))
+	}
 }
 
 func (m *machine) done() agent.Slip {

@@ -32,6 +32,8 @@ type shop struct {
 	ignoring bool // lets PIN-free pass although the terminal has closed it
 	lose     int  // answers to lose
 	looked   int  // times that orders were asked for
+	keep     int  // reversals to lose
+	taken    bool // they are lost on the way back
 	asked    []string
 	wrong    int
 	stepUp   time.Duration
@@ -71,6 +73,14 @@ func (h *Host) LoseAnswers(n int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.shop.lose = n
+}
+
+// LoseReversals loses the next n reversals: on the way here, or, when taken,
+// the answers to them.
+func (h *Host) LoseReversals(n int, taken bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.shop.keep, h.shop.taken = n, taken
 }
 
 // Looked is how often orders were asked for.
@@ -235,11 +245,19 @@ func (h *Host) cancel(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *Host) reverse(w http.ResponseWriter, r *http.Request) {
+	lose := h.shop.keep > 0
+	h.shop.keep = max(0, h.shop.keep-1)
+	if lose && !h.shop.taken {
+		panic(http.ErrAbortHandler)
+	}
 	p := h.find(w, r.PathValue("id"))
 	switch {
 	case p == nil:
 	case p.State == "approved" || p.State == "reversed":
 		p.State = "reversed"
+		if lose {
+			panic(http.ErrAbortHandler)
+		}
 		p.Sentence = mianmi.Text{ZH: "已撤销，" + p.Amount.String() + " 已退回顾客。", EN: "Reversed: " + p.Amount.String() + " went back to the customer."}
 		write(w, p)
 	default:
