@@ -130,15 +130,7 @@ func (t *Terminal) fetchConfig(ctx context.Context, l *link.Link, wait time.Dura
 // runReports reports at once after each start and change, and by itself, with
 // jitter, as often as the host wants.
 func (t *Terminal) runReports(ctx context.Context) {
-	// The first report says how the network is, or that it cannot be told: else
-	// each start would look unsafe to the host for a moment.
-	timer := time.NewTimer(firstLook)
-	select {
-	case <-t.looked:
-	case <-timer.C:
-	case <-ctx.Done():
-	}
-	timer.Stop()
+	t.waitLook(ctx)
 	t.mu.Lock()
 	t.begun = true
 	t.mu.Unlock()
@@ -165,6 +157,19 @@ func (t *Terminal) runReports(ctx context.Context) {
 			continue
 		}
 		retry, due = retryMin, t.current().Jitter(t.reportEvery())
+	}
+}
+
+// waitLook waits before a boot's first report until that can say how the
+// network is, or that it cannot be told: else each start would look unsafe to
+// the host for a moment.
+func (t *Terminal) waitLook(ctx context.Context) {
+	timer := time.NewTimer(firstLook)
+	defer timer.Stop()
+	select {
+	case <-t.looked:
+	case <-timer.C:
+	case <-ctx.Done():
 	}
 }
 

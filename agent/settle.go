@@ -22,27 +22,43 @@ func (l *Till) unknown(ctx context.Context, o Order, in *client.Authorization) {
 	}
 	l.mu.Unlock()
 	l.tell()
-	wait := pollEvery
-	for {
-		p, err := l.byOrder(ctx, o)
-		if missing(err) && in != nil && l.t.Clock.Now().Sub(o.At) < settleMax/2 {
-			p, err = l.authorize(ctx, *in)
-		}
-		switch {
-		case err == nil:
-			if l.answered(ctx, &o, p) {
-				return
-			}
-		case missing(err) && l.settled(o):
-			l.nothing(o)
+	for wait := pollEvery; ; wait = min(2*wait, 8*pollEvery) {
+		if l.found(ctx, &o, in) {
 			return
 		}
 		l.tell()
 		if !pause(ctx, wait) {
 			return
 		}
-		wait = min(2*wait, 8*pollEvery)
 	}
+}
+
+// found asks for the order's outcome and reports whether that has ended it.
+func (l *Till) found(ctx context.Context, o *Order, in *client.Authorization) bool {
+	p, err := l.byOrder(ctx, *o)
+	if missing(err) && in != nil && l.t.Clock.Now().Sub(o.At) < settleMax/2 {
+		p, err = l.authorize(ctx, *in)
+	}
+	switch {
+	case err == nil:
+		return l.prove(ctx, p) && l.answered(ctx, o, p)
+	case missing(err) && l.settled(*o):
+		l.nothing(*o)
+		return true
+	}
+	return false
+}
+
+// prove proves again what a restart or a cut has left unproved: a payment that
+// passed PIN-free before is judged by that, not by the moment between. It is
+// false while the host cannot be told; what the host refuses is not proved.
+func (l *Till) prove(ctx context.Context, p client.Payment) bool {
+	h := l.t.Setting().Holds
+	if p.Outcome != "pin_free" || len(h) == 0 || h[0] != NoLease { // else it is closed in any case
+		return true
+	}
+	err := l.report(ctx)
+	return err == nil || link.Refused(err)
 }
 
 // settled reports whether a request for the order can no longer be on its way.
@@ -59,7 +75,10 @@ func (l *Till) lapsed(o Order) bool {
 
 // resolve is unknown after a restart: the code or card is gone, so only asking
 // is left.
-func (l *Till) resolve(ctx context.Context, o Order) { l.unknown(ctx, o, nil) }
+func (l *Till) resolve(ctx context.Context, o Order) {
+	l.t.waitLook(ctx)
+	l.unknown(ctx, o, nil)
+}
 
 // nothing ends an order that the host never took.
 func (l *Till) nothing(o Order) {
@@ -227,7 +246,7 @@ func (l *Till) resolveOpen(ctx context.Context) {
 		switch {
 		case missing(err) && l.settled(o):
 			l.nothing(o)
-		case err != nil || p.State == "step_up_required" && !o.Dropped:
+		case err != nil || p.State == "step_up_required" && !o.Dropped || !l.prove(ctx, p):
 		case p.State == "step_up_required":
 			l.callOff(ctx, o, p)
 		default:

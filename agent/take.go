@@ -128,10 +128,7 @@ func (l *Till) drive(ctx context.Context, o Order) {
 	in := l.input
 	l.mu.Unlock()
 	// What was closed here must be known there before the host decides.
-	short, cancel := context.WithTimeout(ctx, askTimeout)
-	err := l.t.flush(short, l.t.Setting().LeaseLeft == 0)
-	cancel()
-	if err != nil && !l.t.Setting().PinFree {
+	if l.report(ctx) != nil && !l.t.Setting().PinFree {
 		in.Entry = "" // a code of which nothing is said always needs the password
 	}
 	if o.Method == dynamicQR {
@@ -149,6 +146,14 @@ func (l *Till) drive(ctx context.Context, o Order) {
 	default:
 		l.unknown(ctx, o, &in)
 	}
+}
+
+// report tells the host what waits to be told, and what this terminal runs when
+// that is not proved.
+func (l *Till) report(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	return l.t.flush(ctx, l.t.Setting().LeaseLeft == 0)
 }
 
 func (l *Till) authorize(ctx context.Context, in client.Authorization) (client.Payment, error) {

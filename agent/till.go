@@ -130,6 +130,7 @@ func (l *Till) run(ctx context.Context) {
 		l.start(l.resolve)
 	}
 	l.mu.Unlock()
+	l.t.waitLook(ctx)
 	for {
 		l.resolveOpen(ctx)
 		timer := time.NewTimer(tickEvery)

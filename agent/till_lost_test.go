@@ -2,6 +2,7 @@ package agent_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/mianmi/mianmi/agent"
 	"github.com/mianmi/mianmi/agent/agenttest"
@@ -87,5 +88,35 @@ func TestTestPaymentAndALostReversal(t *testing.T) {
 	}
 	if c := m.Setting().Checks; len(c) != 1 || !c[0].Passed || c[0].Detail != "pin_free" {
 		t.Errorf("%+v", c)
+	}
+}
+
+// A payment that passed PIN-free before the power went, or before a cut that
+// the lease did not outlive, stands: it is judged by what the terminal has
+// proved again, not by the moment between.
+func TestPinFreeBeforeACut(t *testing.T) {
+	t.Parallel()
+	for what, between := range map[string]func(*machine){
+		"power loss": (*machine).reboot,
+		"power loss without a host": func(m *machine) {
+			m.reboot()
+			m.wait("a look at the network", func() bool { return !m.Network().At.IsZero() })
+		},
+		"the lease's end": func(m *machine) { m.clock.Move(16 * time.Minute) },
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			host := agenttest.New(t, agenttest.Options{})
+			m := on(t, host, "linux_countertop")
+			m.waitHolds("PIN-free on, proved")
+			host.CutAtAnswer()
+			m.begin(1200, "payment_code", scanned)
+			m.wait("the loss of the answer", func() bool { return m.Till.View().Stage == agent.Unknown })
+			between(m)
+			host.Cut(false)
+			if s := m.done(); s.State != "approved" || s.Outcome != "pin_free" {
+				t.Errorf("%+v", s)
+			}
+		})
 	}
 }

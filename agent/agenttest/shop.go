@@ -31,6 +31,7 @@ type shop struct {
 	closed   bool // by the terminal's own menu
 	ignoring bool // lets PIN-free pass although the terminal has closed it
 	lose     int  // answers to lose
+	cutting  bool // the network goes with the next answer
 	looked   int  // times that orders were asked for
 	keep     int  // reversals to lose
 	taken    bool // they are lost on the way back
@@ -73,6 +74,14 @@ func (h *Host) LoseAnswers(n int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.shop.lose = n
+}
+
+// CutAtAnswer cuts the terminal off when the next payment was taken, before it
+// hears so.
+func (h *Host) CutAtAnswer() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.shop.cutting = true
 }
 
 // LoseReversals loses the next n reversals: on the way here, or, when taken,
@@ -159,6 +168,10 @@ func (h *Host) authorize(w http.ResponseWriter, r *http.Request) {
 		h.shop.asked = append(h.shop.asked, in.OrderNo)
 		p = h.newPayment(in)
 		h.decidePayment(p, in)
+	}
+	if h.shop.cutting {
+		h.shop.cutting, h.cut = false, true
+		panic(http.ErrAbortHandler)
 	}
 	if h.shop.lose > 0 {
 		h.shop.lose--
