@@ -50,7 +50,7 @@ var pinNotes = map[string]mianmi.Text{
 
 var (
 	noteShort   = mianmi.Text{ZH: "密码为 4 到 12 位数字", EN: "A PIN has 4 to 12 digits"}
-	noteNetwork = mianmi.Text{ZH: "没有送达主机，请再按一次确认", EN: "It did not reach the host; press Enter again"}
+	noteNetwork = mianmi.Text{ZH: "没有送达主机，请重新输入密码", EN: "It did not reach the host; type it again"}
 )
 
 // EnterPIN sends the PIN to the host, encrypted at this terminal for this one
@@ -58,10 +58,11 @@ var (
 // field at once; empty: the digits so far.
 func (l *Till) EnterPIN(ctx context.Context, text string) {
 	l.mu.Lock()
-	if l.stage != Waiting || l.pay == nil || !l.t.PINAllowed(l.order.Amount) {
+	if l.stage != Waiting || l.pay == nil || l.sealed == l.order.No || !l.t.PINAllowed(l.order.Amount) {
 		l.mu.Unlock()
-		return
+		return // a second press would make one wrong PIN two wrong tries
 	}
+	l.sealed = l.order.No
 	pin, id, no := append([]byte(nil), l.pin...), l.pay.ID, l.order.No
 	l.wipe()
 	l.mu.Unlock()
@@ -72,7 +73,8 @@ func (l *Till) EnterPIN(ctx context.Context, text string) {
 	note := noteShort
 	if digits(pin) {
 		note = mianmi.Text{}
-		if err := l.sendPIN(ctx, id, pin); err != nil {
+		// A second press ends the first one's request.
+		if err := l.sendPIN(context.WithoutCancel(ctx), id, pin); err != nil {
 			var known bool
 			if note, known = pinNotes[client.Code(err)]; !known {
 				note = noteNetwork
@@ -81,6 +83,9 @@ func (l *Till) EnterPIN(ctx context.Context, text string) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.sealed == no {
+		l.sealed = ""
+	}
 	if l.order.No == no && l.stage == Waiting {
 		l.note = note
 		l.tell()

@@ -94,6 +94,7 @@ type Till struct {
 	pay    *client.Payment // the host's last word
 	input  client.Authorization
 	pin    []byte
+	sealed string      // order whose PIN is on its way to the host
 	note   mianmi.Text // what went wrong with the last input
 	failed []string    // methods that this amount has been tried with, in vain
 	resume bool        // found open at the start

@@ -1,6 +1,7 @@
 package agent_test
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"testing"
@@ -68,6 +69,40 @@ func TestPIN(t *testing.T) {
 	}
 	typed(agenttest.PIN)
 	if s := m.done(); s.State != "approved" || s.CVM != "online_pin" {
+		t.Errorf("after the right PIN: %+v", s)
+	}
+}
+
+// A second press while a PIN is on its way sends nothing: one wrong PIN is one
+// wrong try. Nor does it lose the first one, though a browser ends the first
+// press's request with the second.
+func TestPINPressedTwice(t *testing.T) {
+	t.Parallel()
+	host := agenttest.New(t, agenttest.Options{})
+	host.StepUpFor(time.Hour)
+	m := on(t, host, "linux_countertop")
+	m.waitHolds("PIN-free on, proved")
+	m.pay(90000, "card_insert", string(agenttest.Card))
+	came, release := host.HoldPIN()
+	first, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		m.Till.EnterPIN(first, "111111")
+	}()
+	<-came
+	cancel()
+	m.Till.EnterPIN(t.Context(), "111111")
+	if n := host.WrongPINs(); n != 0 {
+		t.Errorf("%d PINs were answered before the first", n)
+	}
+	close(release)
+	<-ended
+	if v := m.Till.View(); host.WrongPINs() != 1 || v.Note.ZH != "密码不对，请重新输入" {
+		t.Errorf("%d wrong PINs; %+v", host.WrongPINs(), v)
+	}
+	m.Till.EnterPIN(t.Context(), agenttest.PIN)
+	if s := m.done(); s.State != "approved" {
 		t.Errorf("after the right PIN: %+v", s)
 	}
 }

@@ -37,6 +37,7 @@ type shop struct {
 	taken    bool // they are lost on the way back
 	asked    []string
 	wrong    int
+	holding  *held // the next PIN
 	stepUp   time.Duration
 }
 
@@ -82,6 +83,26 @@ func (h *Host) CutAtAnswer() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.shop.cutting = true
+}
+
+// held is a message that has come and is not answered yet.
+type held struct{ came, release chan struct{} }
+
+// HoldPIN holds the next PIN: came is closed when it is there, and closing
+// release lets it be answered.
+func (h *Host) HoldPIN() (came <-chan struct{}, release chan<- struct{}) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	x := &held{make(chan struct{}), make(chan struct{})}
+	h.shop.holding = x
+	return x.came, x.release
+}
+
+// WrongPINs is how many PINs were wrong.
+func (h *Host) WrongPINs() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.shop.wrong
 }
 
 // LoseReversals loses the next n reversals: on the way here, or, when taken,
@@ -282,6 +303,13 @@ func (h *Host) pin(w http.ResponseWriter, r *http.Request) {
 	var in client.SealedPIN
 	if !read(w, r, &in) {
 		return
+	}
+	if x := h.shop.holding; x != nil {
+		h.shop.holding = nil
+		close(x.came)
+		h.mu.Unlock()
+		<-x.release
+		h.mu.Lock()
 	}
 	p := h.find(w, r.PathValue("id"))
 	if p == nil {
