@@ -205,8 +205,10 @@ func (l *Till) callOff(ctx context.Context, o Order, p client.Payment) {
 func (l *Till) end(s Slip) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.wipe()
-	l.input = client.Authorization{}
+	if l.order.No == s.No { // others end, too, while a PIN is typed
+		l.wipe()
+		l.input = client.Authorization{}
+	}
 	if err := l.keep(func(b *books) {
 		b.Open = slices.DeleteFunc(b.Open, func(o Order) bool { return o.No == s.No })
 		b.Slips = slices.DeleteFunc(b.Slips, func(x Slip) bool { return x.No == s.No })

@@ -107,6 +107,25 @@ func TestPINPressedTwice(t *testing.T) {
 	}
 }
 
+// While a PIN is typed, another order that ends leaves what is typed alone.
+func TestPINOutlivesOtherOrders(t *testing.T) {
+	t.Parallel()
+	host := agenttest.New(t, agenttest.Options{})
+	host.StepUpFor(time.Hour)
+	m := on(t, host, "linux_countertop")
+	m.waitHolds("PIN-free on, proved")
+	m.pay(1200, "payment_code", scanned)
+	first := m.done()
+	m.pay(90000, "card_insert", string(agenttest.Card))
+	for _, d := range []byte(agenttest.PIN[:3]) {
+		m.Till.Digit(d)
+	}
+	must(t, m.Till.Reverse(t.Context(), first.No))
+	if n := m.Till.View().PIN; n != 3 {
+		t.Errorf("%d digits are left of 3", n)
+	}
+}
+
 // On glass no PIN is taken above the host's bound, and the QR code is there.
 func TestLargeAmountsNeedKeys(t *testing.T) {
 	t.Parallel()
