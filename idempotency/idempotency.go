@@ -26,6 +26,9 @@ const (
 	// ClaimLife is how long a request may be in progress. It is above every
 	// deadline: an older claim belongs to a server that has crashed.
 	ClaimLife = 2 * time.Minute
+	// endMax is how long Keep and Free wait for a database that is silent. They
+	// come when a request may have used up its own time, and its caller waits.
+	endMax = 2 * time.Second
 )
 
 // Purposes of keyed digests and sealed values; they are in stored data, never
@@ -117,8 +120,10 @@ func (s *Service) Begin(ctx context.Context, r Request) (*Claim, *Answer, error)
 	return nil, &Answer{Status: standing.Status, Text: text}, nil
 }
 
-// Keep stores the first answer.
+// Keep stores the first answer. It tries for endMax.
 func (c *Claim) Keep(ctx context.Context, a Answer) error {
+	ctx, cancel := context.WithTimeout(ctx, endMax)
+	defer cancel()
 	sealed, err := c.s.Keys.Seal(forAnswer, a.Text, about(c.record.Key), c.s.Random)
 	if err != nil {
 		return err
@@ -129,8 +134,13 @@ func (c *Claim) Keep(ctx context.Context, a Answer) error {
 }
 
 // Free gives the key back: the request has changed nothing and may be sent
-// again with the same key.
-func (c *Claim) Free(ctx context.Context) error { return c.s.Store.FreeAnswer(ctx, c.record.Key) }
+// again with the same key. It tries for endMax; a key that could not be given
+// back is free when its claim runs out.
+func (c *Claim) Free(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, endMax)
+	defer cancel()
+	return c.s.Store.FreeAnswer(ctx, c.record.Key)
+}
 
 func about(key []byte) string { return hex.EncodeToString(key) }
 
