@@ -146,6 +146,18 @@ func (s Setting) decided(id string) string {
 	return ""
 }
 
+// Adopted reports whether the host has made a change of the menu its own: the
+// terminal's policy there says the same.
+func (s Setting) Adopted(l *protocol.Local) bool { return s.decided(l.ID) == "in_force" }
+
+// RepeatsMenu reports whether a level's word in a config is the OFF of this
+// terminal's own menu, which the host has adopted and now repeats.
+func (s Setting) RepeatsMenu(b protocol.Say) bool {
+	return b.Level == "terminal" && !b.PinFree && slices.ContainsFunc([]*protocol.Local{s.Local, s.Pending}, func(l *protocol.Local) bool {
+		return l != nil && !l.PinFree && s.Adopted(l)
+	})
+}
+
 // Consent is what the host made of the change that is pending: "", "waiting",
 // "rejected", "lapsed" or "in_force".
 func (s Setting) Consent() string {

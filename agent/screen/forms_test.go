@@ -8,9 +8,11 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/mianmi/mianmi/agent"
 	"github.com/mianmi/mianmi/agent/agenttest"
+	"github.com/mianmi/mianmi/terminal/protocol"
 )
 
 // plain is a browser without scripts: it follows links and sends forms.
@@ -101,6 +103,40 @@ func TestWithoutScripts(t *testing.T) {
 	}
 	if page := p.post("/menu/pin_free", "enabled", "1"); !strings.Contains(page, "请先确认已了解风险") || c.Setting().PinFree {
 		t.Error("opened without the risk being accepted")
+	}
+}
+
+// Who closed it in the terminal's menu reads so, also once the host has made
+// that the terminal's policy, with a later time; what the host closes by itself
+// is the host's.
+func TestWhoClosedIt(t *testing.T) {
+	t.Parallel()
+	for what, menu := range map[string]bool{"the menu": true, "the host": false} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			c := open(t, "pinpad_ecr")
+			c.must(c.SetPassword("", password))
+			c.wait("on", func() bool { return c.Setting().PinFree })
+			p := newPlain(c)
+			p.get("/signin")
+			p.post("/signin", "number", "7", "password", password)
+			p.get("/menu/pin_free")
+			if menu {
+				p.post("/menu/pin_free")
+				c.wait("the host's word on it", func() bool { l := c.Setting().Local; return l != nil && c.Setting().Adopted(l) })
+			}
+			v := c.host.Change(func(x *protocol.Config) {
+				x.PinFree = false
+				x.Because = []protocol.Say{{Level: "terminal", Version: x.Version, Since: time.Now().Add(time.Minute).UTC()}, {Level: "merchant", Version: 11, PinFree: true}}
+			})
+			c.wait("the host's setting", func() bool { return c.Setting().Running.Version == v })
+			page := p.get("/menu/pin_free")
+			byMenu := strings.Contains(page, "由 本机菜单（操作员 7） 关闭，主机已确认")
+			byHost := strings.Contains(page, "由 本终端的主机设置 关闭") && strings.Contains(page, "上级也已关闭：本终端的主机设置")
+			if byMenu != menu || byHost == menu {
+				t.Errorf("by the menu %t, by the host %t:\n%s", byMenu, byHost, page)
+			}
+		})
 	}
 }
 

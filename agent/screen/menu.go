@@ -109,7 +109,7 @@ func (q *request) pinFreePage() PinFreePage {
 	}
 	p.Way = strings.Join(names, " › ")
 	for _, b := range q.set.Effective.Because {
-		if t, ok := levels[b.Level]; ok && !b.PinFree {
+		if t, ok := levels[b.Level]; ok && !b.PinFree && !q.set.RepeatsMenu(b) {
 			p.Below = append(p.Below, t.In(q.lang))
 		}
 	}

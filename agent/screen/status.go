@@ -70,7 +70,7 @@ func (p speaker) status(s agent.Setting, restarts bool) Status {
 
 // shut is PIN-free off, by whoever said so.
 func (p speaker) shut(s agent.Setting, restarts bool) Status {
-	since, who := p.cause(s)
+	since, by := p.cause(s)
 	out := Status{Tone: ui.Safe, Icon: "shield"}
 	from := ""
 	if !since.IsZero() {
@@ -95,8 +95,8 @@ func (p speaker) shut(s agent.Setting, restarts bool) Status {
 		out.Head = p.T("小额免密已关闭"+from+"，等待主机证实", "PIN-free is off"+from+"; the host has not confirmed yet")
 		out.Details = append(out.Details, p.T("现在起每笔都要密码 · 连上主机后自动证实", "Every payment needs the password · proved once the host is reached"))
 	}
-	if who != "" {
-		out.Details = append(out.Details, p.T("由 "+who+" 关闭", "Closed by "+who))
+	if by != "" {
+		out.Details = append(out.Details, by)
 	}
 	if c := s.Consent(); c == "waiting" {
 		out.Details = append(out.Details, p.T("重新开启的申请正等待第二人批准", "The request to open it waits for a second person"))
@@ -104,11 +104,12 @@ func (p speaker) shut(s agent.Setting, restarts bool) Status {
 	return out
 }
 
-// cause is since when it is off, and by whom: the newest that says so.
-func (p speaker) cause(s agent.Setting) (since time.Time, who string) {
-	say := func(at time.Time, name string) {
+// cause is since when it is off, and by whom: the newest that says so. The menu's
+// OFF stays the menu's when the host has made it the terminal's policy.
+func (p speaker) cause(s agent.Setting) (since time.Time, by string) {
+	say := func(at time.Time, name, and string) {
 		if since.IsZero() || at.After(since) {
-			since, who = at, name
+			since, by = at, p.T("由 "+name+" 关闭", "Closed by "+name)+and
 		}
 	}
 	for _, c := range []*protocol.Config{s.Running, s.Saved} {
@@ -120,23 +121,30 @@ func (p speaker) cause(s agent.Setting) (since time.Time, who string) {
 			at = s.RunAt
 		}
 		name := p.T("主机", "the host")
-		for _, b := range c.Because {
-			if t, ok := levels[b.Level]; ok && !b.PinFree {
-				name = t.In(p.lang)
-				if !b.Since.IsZero() {
-					at = b.Since
-				}
-				break
+		i := slices.IndexFunc(c.Because, func(b protocol.Say) bool { return !b.PinFree && levels[b.Level].ZH != "" })
+		if i >= 0 {
+			b := c.Because[i] // the one that binds first
+			if s.RepeatsMenu(b) {
+				continue
+			}
+			name = levels[b.Level].In(p.lang)
+			if !b.Since.IsZero() {
+				at = b.Since
 			}
 		}
-		say(at, name)
+		say(at, name, "")
 	}
 	for _, l := range []*protocol.Local{s.Local, s.Pending} {
-		if l != nil && !l.PinFree {
-			say(l.At, p.T("本机菜单（"+p.author(l.Author)+"）", "this terminal's menu ("+p.author(l.Author)+")"))
+		if l == nil || l.PinFree {
+			continue
 		}
+		and := ""
+		if s.Adopted(l) {
+			and = p.T("，主机已确认", ", confirmed by the host")
+		}
+		say(l.At, p.T("本机菜单（"+p.author(l.Author)+"）", "this terminal's menu ("+p.author(l.Author)+")"), and)
 	}
-	return since, who
+	return since, by
 }
 
 // author is who changed the menu. Names that the program gives are translated.

@@ -90,7 +90,7 @@ func (c *counter) must(err error) {
 
 func (c *counter) wait(what string, holds func() bool) {
 	c.t.Helper()
-	end := time.After(30 * time.Second)
+	end := time.After(3 * time.Minute) // a bound, not a measure: the machine may be slow
 	for {
 		changed := c.Changed()
 		if holds() {
