@@ -228,7 +228,7 @@ func loadProcess(ctx context.Context) *exec.Cmd {
 
 // benchAccess is who may call during a run; its keys live as long as the run.
 func (a *app) benchAccess(db *store.DB, keys *secret.Keys) (*access.Service, error) {
-	hasher, err := keys.Hasher(a.random, secret.HasherConfig{})
+	hasher, err := keys.Hasher(a.random, hashing)
 	if err != nil {
 		return nil, err
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/mianmi/mianmi"
 	"github.com/mianmi/mianmi/merchant"
+	"github.com/mianmi/mianmi/secret"
 	"github.com/mianmi/mianmi/store"
 	"github.com/mianmi/mianmi/store/pgtest"
 )
@@ -22,6 +23,7 @@ import (
 const asProgram = "MIANMI_TEST_AS_PROGRAM"
 
 func TestMain(m *testing.M) {
+	hashing.Cost = secret.Cost{MemoryKiB: 64, Passes: 1, Lanes: 1}
 	if os.Getenv(asProgram) != "" {
 		release = releaseOfSelf()
 		main()

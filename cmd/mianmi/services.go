@@ -123,6 +123,10 @@ func (s *services) stop() {
 	s.last()
 }
 
+// hashing is what passwords cost: the default. This package's tests set less,
+// and run hundreds of servers.
+var hashing secret.HasherConfig
+
 // access is who is calling: with it the subcommands that make staff work on
 // the database without a server.
 func (a *app) access(ctx context.Context, db *store.DB) (*access.Service, error) {
@@ -130,7 +134,7 @@ func (a *app) access(ctx context.Context, db *store.DB) (*access.Service, error)
 	if err != nil {
 		return nil, err
 	}
-	hasher, err := keys.Hasher(a.random, secret.HasherConfig{})
+	hasher, err := keys.Hasher(a.random, hashing)
 	if err != nil {
 		return nil, err
 	}
