@@ -36,7 +36,7 @@ func TestPaymentAtTerminalThatProves(t *testing.T) {
 				w.clock.Add(time.Minute)
 			}
 			pay(pinfree.StepUp) // never proved
-			device := must(storetest.NewDevice(ctx, n.Terminals, x.ID, w.clock))(t)
+			device := must(storetest.NewDevice(ctx, n.DB, x.ID, w.clock))(t)
 			must(device.Sync(ctx, n.Terminals, false))(t)
 			pay(pinfree.PinFree)
 			must(n.Merchants.SetPolicy(ctx, storetest.Operator, merchant.PolicyOrder{Scope: merchant.OfTerminal(x.ID), Terms: merchant.Terms{}}))(t)

@@ -12,6 +12,7 @@ import (
 	"github.com/mianmi/mianmi"
 	"github.com/mianmi/mianmi/fleet"
 	"github.com/mianmi/mianmi/merchant"
+	"github.com/mianmi/mianmi/secret"
 	"github.com/mianmi/mianmi/store"
 	"github.com/mianmi/mianmi/terminal"
 )
@@ -29,15 +30,18 @@ const (
 )
 
 // newFleetWorld makes merchant, stores, models and terminals as the console
-// does. The certificates come from the installation's authority itself and the
-// keys are recorded as by an enrolment; codes, which live for a quarter of an
-// hour and are typed by people, are left out.
+// does. The certificates come from the installation's authority itself, and each
+// key is recorded with a code of its terminal's, as by an enrolment.
 func newFleetWorld(ctx context.Context, db *store.DB, o FleetOptions) (*fleetWorld, error) {
 	ca, err := o.Authority(ctx, db)
 	if err != nil {
 		return nil, err
 	}
-	d := parts{db: db, merchants: merchant.New(db, o.Clock, o.Random), terminals: terminal.New(db, o.Clock, o.Random)}
+	keys, err := secret.New(o.Random) // for codes, which nobody else is to know again
+	if err != nil {
+		return nil, err
+	}
+	d := parts{db: db, keys: keys, merchants: merchant.New(db, o.Clock, o.Random), terminals: terminal.New(db, o.Clock, o.Random)}
 	first := mianmi.Actor{Role: mianmi.RoleOperator, ID: operatorOfBench}
 	m, err := d.merchants.CreateMerchant(ctx, first, merchant.Merchant{Name: "bench", Currency: "CNY",
 		Facts: merchant.Facts{Country: "CN", MCC: 5411, NoPIN: true, Upgraded: true, Risk: "low"}})
@@ -126,9 +130,23 @@ func (l *fleetLoader) machine(ctx context.Context, i int) (SwarmMachine, error) 
 	if err != nil {
 		return SwarmMachine{}, err
 	}
-	if err := l.terminals.AddKey(ctx, t.ID, terminal.Key{ID: c.KeyID, Public: c.Public, Serial: c.Serial, IssuedAt: now, NotAfter: c.NotAfter}); err != nil {
+	e, err := l.enrolment(ctx, t.ID)
+	if err != nil {
+		return SwarmMachine{}, err
+	}
+	if err := l.terminals.AddKey(ctx, e, terminal.Key{ID: c.KeyID, Public: c.Public, Serial: c.Serial, IssuedAt: now, NotAfter: c.NotAfter}); err != nil {
 		return SwarmMachine{}, err
 	}
 	der, err := x509.MarshalECPrivateKey(key)
 	return SwarmMachine{ID: t.ID, Key: der, Certificate: c.Certificate}, err
+}
+
+// enrolment is what a new code of the terminal's is good for.
+func (l *fleetLoader) enrolment(ctx context.Context, id mianmi.TerminalID) (terminal.Enrolment, error) {
+	codes := &terminal.Enrol{Records: l.db, Keys: l.keys, Clock: l.o.Clock, Random: l.o.Random}
+	code, err := codes.Issue(ctx, l.first, id)
+	if err != nil {
+		return terminal.Enrolment{}, err
+	}
+	return codes.Enrolment(ctx, code.Secret)
 }

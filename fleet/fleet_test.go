@@ -53,13 +53,19 @@ func (h *shop) Report(_ context.Context, id mianmi.TerminalID, signed []byte) (p
 	return protocol.Receipt{Version: h.epoch, InForce: true, At: noon}, nil
 }
 
-func (h *shop) AddKey(_ context.Context, id mianmi.TerminalID, k terminal.Key) error {
-	h.set(id, k.ID, true)
+func (h *shop) AddKey(_ context.Context, e terminal.Enrolment, k terminal.Key) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.keys["used/"+string(e.Terminal)] {
+		return terminal.ErrCode
+	}
+	h.keys["used/"+string(e.Terminal)], h.keys[string(e.Terminal)+"/"+k.ID] = true, true
 	return nil
 }
 
-func (h *shop) RenewKey(ctx context.Context, id mianmi.TerminalID, k terminal.Key) error {
-	return h.AddKey(ctx, id, k)
+func (h *shop) RenewKey(_ context.Context, id mianmi.TerminalID, k terminal.Key) error {
+	h.set(id, k.ID, true)
+	return nil
 }
 
 func (h *shop) set(id mianmi.TerminalID, key string, live bool) {
@@ -107,16 +113,15 @@ func (h *shop) versions(context.Context) (int64, func(mianmi.TerminalID) int64, 
 	return now, func(mianmi.TerminalID) int64 { return now }, nil
 }
 
-// Redeem takes "code-" and the terminal, once.
-func (h *shop) Redeem(_ context.Context, secret string) (mianmi.TerminalID, error) {
+// Enrolment knows "code-" and the terminal, until it is used.
+func (h *shop) Enrolment(_ context.Context, secret string) (terminal.Enrolment, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	id, ok := strings.CutPrefix(secret, "code-")
-	if !ok || h.keys["used/"+secret] {
-		return "", &mianmi.Error{Kind: mianmi.Unauthenticated, Code: "enrolment_code_invalid", Msg: "no such code"}
+	if !ok || h.keys["used/"+id] {
+		return terminal.Enrolment{}, terminal.ErrCode
 	}
-	h.keys["used/"+secret] = true
-	return mianmi.TerminalID(id), nil
+	return terminal.Enrolment{Terminal: mianmi.TerminalID(id)}, nil
 }
 
 type world struct {
@@ -201,7 +206,7 @@ func (w *world) enrol(id mianmi.TerminalID) *device {
 func (w *world) again(id mianmi.TerminalID) {
 	w.t.Helper()
 	w.mu.Lock()
-	delete(w.keys, "used/code-"+string(id))
+	delete(w.keys, "used/"+string(id))
 	w.mu.Unlock()
 	w.enrol(id)
 }

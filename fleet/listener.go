@@ -114,11 +114,7 @@ func (s *Service) enrol(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, "", err)
 		return
 	}
-	if _, err := requestKey(in.CSR); err != nil { // before the code is used up
-		s.fail(w, "", err)
-		return
-	}
-	id, err := s.Enroller.Redeem(r.Context(), in.Code)
+	e, err := s.Enroller.Enrolment(r.Context(), in.Code)
 	if err != nil {
 		if mianmi.KindOf(err) == mianmi.Unauthenticated {
 			s.failures.add(from)
@@ -126,8 +122,8 @@ func (s *Service) enrol(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, "", err)
 		return
 	}
-	s.issue(r.Context(), w, certificateAsk{id, in.CSR, func(ctx context.Context, id mianmi.TerminalID, k terminal.Key) error {
-		if err := s.Terminals.AddKey(ctx, id, k); err != nil {
+	s.issue(r.Context(), w, certificateAsk{e.Terminal, in.CSR, func(ctx context.Context, id mianmi.TerminalID, k terminal.Key) error {
+		if err := s.Terminals.AddKey(ctx, e, k); err != nil {
 			return err
 		}
 		s.end(id) // whatever machine stood there before

@@ -25,10 +25,10 @@ type Terminals interface {
 	Deliver(ctx context.Context, id mianmi.TerminalID, have int64) (config []byte, version int64, err error)
 	// Report judges a signed report.
 	Report(ctx context.Context, id mianmi.TerminalID, signed []byte) (protocol.Receipt, error)
-	// AddKey keeps the key of an enrolment, after which the terminal has proved
+	// AddKey keeps the key of an enrolment and uses it up, after which the terminal has proved
 	// nothing; RenewKey one that the terminal itself asked for, and what it has
 	// proved stays.
-	AddKey(ctx context.Context, id mianmi.TerminalID, k terminal.Key) error
+	AddKey(ctx context.Context, e terminal.Enrolment, k terminal.Key) error
 	RenewKey(ctx context.Context, id mianmi.TerminalID, k terminal.Key) error
 	// KeyLive reports whether a key is one of the terminal's, not revoked and not
 	// past its time.
@@ -42,9 +42,9 @@ type Terminals interface {
 // the version of the config that a terminal is to run; 0: it is not known.
 type Versions func(ctx context.Context) (epoch int64, of func(mianmi.TerminalID) int64, err error)
 
-// Enroller takes enrolment codes: *terminal.Enrol.
+// Enroller knows enrolment codes: *terminal.Enrol.
 type Enroller interface {
-	Redeem(ctx context.Context, secret string) (mianmi.TerminalID, error)
+	Enrolment(ctx context.Context, secret string) (terminal.Enrolment, error)
 }
 
 // Deps are the parts that a fleet needs.

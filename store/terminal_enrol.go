@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"time"
 
 	"github.com/mianmi/mianmi"
@@ -26,16 +25,42 @@ func (db *DB) AddEnrolment(ctx context.Context, e terminal.Enrolment, entry evid
 	})
 }
 
-const takeEnrolment = `DELETE FROM terminal_enrolment WHERE digest = $1 AND expires_at > $2 RETURNING terminal`
+const selectEnrolment = `SELECT terminal, digest, expires_at FROM terminal_enrolment WHERE digest = $1 AND expires_at > $2`
 
-// TakeEnrolment implements terminal.EnrolRecords.
-func (db *DB) TakeEnrolment(ctx context.Context, digest []byte, now time.Time) (id mianmi.TerminalID, err error) {
-	err = db.tx(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		err := tx.QueryRowContext(ctx, takeEnrolment, digest, micros(now)).Scan(&id)
-		if errors.Is(err, sql.ErrNoRows) {
-			return mianmi.Missing("enrolment code")
-		}
-		return wrapDriver("take an enrolment code", err)
-	})
-	return id, err
+// Enrolment implements terminal.EnrolRecords.
+func (db *DB) Enrolment(ctx context.Context, digest []byte, now time.Time) (terminal.Enrolment, error) {
+	return readOne(ctx, db.read, "enrolment code", scanEnrolment, selectEnrolment, digest, micros(now))
+}
+
+func scanEnrolment(scan scanner) (e terminal.Enrolment, err error) {
+	var expires int64
+	err = scan(&e.Terminal, &e.Digest, &expires)
+	e.ExpiresAt = fromMicros(expires)
+	return e, err
+}
+
+const (
+	dropEnrolment = `DELETE FROM terminal_enrolment WHERE terminal = $1`
+	useEnrolment  = dropEnrolment + ` AND digest = $2`
+)
+
+// writeEnrolment uses a code up, or removes the one that waits. Of two who use
+// it at once, and of a use and a revocation, one alone finds it.
+func writeEnrolment(ctx context.Context, tx *sql.Tx, id mianmi.TerminalID, l *terminal.Left) error {
+	if l.NoEnrolment {
+		_, err := tx.ExecContext(ctx, dropEnrolment, string(id))
+		return wrapDriver("remove an enrolment code", err)
+	}
+	if l.Enrolment == nil {
+		return nil
+	}
+	done, err := tx.ExecContext(ctx, useEnrolment, string(id), l.Enrolment.Digest)
+	if err != nil {
+		return wrapDriver("use an enrolment code up", err)
+	}
+	n, err := done.RowsAffected()
+	if err == nil && n == 0 {
+		return terminal.ErrCode
+	}
+	return wrapDriver("use an enrolment code up", err)
 }

@@ -77,5 +77,3 @@ ORDER BY revoked_at, id LIMIT $2`
 func (db *DB) KeysRevoked(ctx context.Context, since time.Time, limit int) ([]terminal.Key, error) {
 	return readAll(ctx, db.read, scanTerminalKey, selectKeysRevoked, micros(since), limit)
 }
-
-const dropEnrolment = `DELETE FROM terminal_enrolment WHERE terminal = $1`

@@ -81,7 +81,7 @@ func newLife(t *rapid.T, db *store.DB) *life {
 	l.must(err)
 	l.scopes = []merchant.Scope{merchant.OfMerchant(m.ID), merchant.OfStore(st.ID), merchant.OfModel(md.ID), merchant.OfTerminal(x.ID)}
 	l.set(l.scopes[0], true)
-	l.device, err = storetest.NewDevice(l.ctx, l.terminals, x.ID, l.clock)
+	l.device, err = storetest.NewDevice(l.ctx, l.db, x.ID, l.clock)
 	l.must(err)
 	return l
 }
@@ -201,7 +201,7 @@ func (l *life) anew(keys int) int {
 		l.revoked = true
 		return keys
 	}
-	fresh, err := storetest.NewDevice(l.ctx, l.terminals, l.device.ID, l.clock)
+	fresh, err := storetest.NewDevice(l.ctx, l.db, l.device.ID, l.clock)
 	l.must(err)
 	l.device, l.revoked, l.last, l.floor, l.lease = fresh, false, nil, 0, time.Time{}
 	return keys + 1

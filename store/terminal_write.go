@@ -19,6 +19,9 @@ func writeVisits(ctx context.Context, tx *sql.Tx, visits []*terminal.Visit) erro
 		if err := rows.add(v); err != nil {
 			return err
 		}
+		if err := writeEnrolment(ctx, tx, v.Terminal, &v.Left); err != nil {
+			return err
+		}
 	}
 	if err := rows.write(ctx, tx); err != nil {
 		return wrapDriver("write the state of terminals", err)
@@ -28,9 +31,9 @@ func writeVisits(ctx context.Context, tx *sql.Tx, visits []*terminal.Visit) erro
 
 // leftRows are rows to be written, by statement.
 type leftRows struct {
-	states, settings, runs, ended, refusals, menu, checks, alarms, closed, noEnrolment [][]any
-	keys                                                                               []*terminal.Key
-	entries                                                                            []evidence.Entry
+	states, settings, runs, ended, refusals, menu, checks, alarms, closed [][]any
+	keys                                                                  []*terminal.Key
+	entries                                                               []evidence.Entry
 }
 
 func (r *leftRows) add(v *terminal.Visit) error {
@@ -52,9 +55,6 @@ func (r *leftRows) add(v *terminal.Visit) error {
 	}
 	for i := range l.Keys {
 		r.keys = append(r.keys, &l.Keys[i])
-	}
-	if l.NoEnrolment {
-		r.noEnrolment = append(r.noEnrolment, []any{string(v.Terminal)})
 	}
 	for _, f := range l.Refusals {
 		r.refusals = append(r.refusals, []any{string(f.Terminal), f.ID, micros(f.At), f.Reason, f.Key, f.Boot, f.Number, f.Digest[:]})
@@ -82,7 +82,7 @@ func (r *leftRows) write(ctx context.Context, tx *sql.Tx) error {
 	for _, one := range []struct {
 		query string
 		rows  [][]any
-	}{{endRun, r.ended}, {closeAlarm, r.closed}, {dropEnrolment, r.noEnrolment}} {
+	}{{endRun, r.ended}, {closeAlarm, r.closed}} {
 		for _, row := range one.rows {
 			if _, err := tx.ExecContext(ctx, one.query, row...); err != nil {
 				return err

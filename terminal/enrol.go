@@ -24,10 +24,9 @@ type EnrolRecords interface {
 	// AddEnrolment keeps the code's digest in the place of the terminal's former
 	// one: a terminal has one code.
 	AddEnrolment(ctx context.Context, e Enrolment, entry evidence.Entry) error
-	// TakeEnrolment removes the code with the digest and returns whose it was, so
-	// that of two who use it at once one alone gets it. NotFound when there is none
-	// that lives at now.
-	TakeEnrolment(ctx context.Context, digest []byte, now time.Time) (mianmi.TerminalID, error)
+	// Enrolment reads the code with the digest; NotFound when there is none that
+	// lives at now. What uses it up is a visit, with the key that it is for.
+	Enrolment(ctx context.Context, digest []byte, now time.Time) (Enrolment, error)
 }
 
 // Enrolment is a code that waits for its terminal.
@@ -37,7 +36,7 @@ type Enrolment struct {
 	ExpiresAt time.Time
 }
 
-// Enrol hands out enrolment codes and takes them back.
+// Enrol hands out enrolment codes and knows them again.
 type Enrol struct {
 	Records EnrolRecords
 	Keys    *secret.Keys
@@ -77,20 +76,20 @@ func (s *Enrol) Issue(ctx context.Context, actor mianmi.Actor, id mianmi.Termina
 	return EnrolCode{Secret: text, ExpiresAt: ends}, err
 }
 
-// errCode says nothing about why: whoever guesses learns nothing.
-var errCode = &mianmi.Error{Kind: mianmi.Unauthenticated, Field: "code", Code: "enrolment_code_invalid",
+// ErrCode says nothing about why: whoever guesses learns nothing.
+var ErrCode = &mianmi.Error{Kind: mianmi.Unauthenticated, Field: "code", Code: "enrolment_code_invalid",
 	Msg: "this enrolment code is not known, was used, or is too old; ask for a new one"}
 
-// Redeem uses a code up and says which terminal it was for.
-func (s *Enrol) Redeem(ctx context.Context, text string) (mianmi.TerminalID, error) {
+// Enrolment says what a code is good for: AddKey, once.
+func (s *Enrol) Enrolment(ctx context.Context, text string) (Enrolment, error) {
 	if len(text) != enrolLetters {
-		return "", errCode
+		return Enrolment{}, ErrCode
 	}
-	id, err := s.Records.TakeEnrolment(ctx, s.digest(text), s.Clock.Now())
+	e, err := s.Records.Enrolment(ctx, s.digest(text), s.Clock.Now())
 	if mianmi.KindOf(err) == mianmi.NotFound {
-		return "", errCode
+		return Enrolment{}, ErrCode
 	}
-	return id, err
+	return e, err
 }
 
 func (s *Enrol) digest(text string) []byte { return s.Keys.Digest(secret.ForEnrolment, text) }

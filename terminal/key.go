@@ -47,20 +47,22 @@ const keysEach = 2
 // issuer is who certificates are issued by.
 var issuer = mianmi.System("terminals")
 
-// AddKey keeps a key that a certificate was issued for, after an enrolment.
-// Another machine may stand there now, so everything is to be proved anew, and
-// keys of before end. A key is one terminal's for ever.
-func (s *Service) AddKey(ctx context.Context, id mianmi.TerminalID, k Key) error {
-	return s.addKey(ctx, id, k, false)
+// AddKey keeps a key that a certificate was issued for, and uses the enrolment
+// up: one that has gone since, by a revocation too, is ErrCode. Another machine
+// may stand there now, so everything is to be proved anew, and keys of before
+// end. A key is one terminal's for ever.
+func (s *Service) AddKey(ctx context.Context, e Enrolment, k Key) error {
+	return s.addKey(ctx, e.Terminal, k, &e)
 }
 
 // RenewKey keeps a key or a new certificate of one, that the terminal itself
 // asked for over a connection by a key that counts: what it has proved stays.
 func (s *Service) RenewKey(ctx context.Context, id mianmi.TerminalID, k Key) error {
-	return s.addKey(ctx, id, k, true)
+	return s.addKey(ctx, id, k, nil)
 }
 
-func (s *Service) addKey(ctx context.Context, id mianmi.TerminalID, k Key, renewal bool) error {
+// addKey renews when there is no enrolment.
+func (s *Service) addKey(ctx context.Context, id mianmi.TerminalID, k Key, e *Enrolment) error {
 	public, err := publicKey(k.Public)
 	if err != nil {
 		return &mianmi.Error{Kind: mianmi.Invalid, Field: "public", Msg: "want an ECDSA P-256 key", Err: err}
@@ -81,13 +83,14 @@ func (s *Service) addKey(ctx context.Context, id mianmi.TerminalID, k Key, renew
 		switch {
 		case !w.Known:
 			return mianmi.Missing("terminal")
-		case renewal && !w.enrolled(w.now):
+		case e == nil && !w.enrolled(w.now):
 			return errRevoked
 		}
-		if !renewal {
+		if e != nil {
+			w.Left.Enrolment = e
 			w.anew()
 		}
-		w.addKey(k, renewal)
+		w.addKey(k, e == nil)
 		return w.err
 	})
 }

@@ -79,7 +79,9 @@ type Left struct {
 	Alarms   []Alarm // opened, or closed: then without identifier
 	// NoEnrolment removes the enrolment code that waits.
 	NoEnrolment bool
-	Entries     []evidence.Entry
+	// Enrolment is used up; when it has gone, nothing is written: ErrCode.
+	Enrolment *Enrolment
+	Entries   []evidence.Entry
 }
 
 // setting returns the terminal's setting of a version, to be changed; nil: it

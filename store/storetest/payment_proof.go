@@ -41,7 +41,7 @@ func proofCounts(t *testing.T, d *desk) {
 		}
 	}
 	want("never heard of", pinfree.StepUp, pinfree.TerminalNeverProved)
-	device := must(NewDevice(ctx, d.a.Terminals, x.ID, d.clock))(t)
+	device := must(NewDevice(ctx, d.a.DB, x.ID, d.clock))(t)
 	must(device.Sync(ctx, d.a.Terminals, false))(t)
 	want("proved", pinfree.PinFree, pinfree.WithinLimits)
 
@@ -83,7 +83,7 @@ func manyTerminals(t *testing.T, d *desk) {
 	for i := range 12 {
 		x := must(d.a.Terminals.Create(ctx, Operator, terminal.Terminal{Store: d.Store, Model: m.ID, Name: "台"}))(t)
 		if i%2 == 0 {
-			device := must(NewDevice(ctx, d.a.Terminals, x.ID, d.clock))(t)
+			device := must(NewDevice(ctx, d.a.DB, x.ID, d.clock))(t)
 			must(device.Sync(ctx, d.a.Terminals, false))(t)
 		}
 		reqs, proved = append(reqs, p.Tap(x.ID, order(), 100)), append(proved, i%2 == 0)
@@ -110,7 +110,7 @@ func testPaymentsAreLookedUp(t *testing.T, d *desk) {
 	ctx, p := t.Context(), d.person(t, 1_000_00)
 	m := must(d.a.Terminals.CreateModel(ctx, Operator, terminal.Model{Name: "L1", Keypad: true, Methods: everyMethod &^ (1 << pinfree.DynamicQR)}))(t)
 	x := must(d.a.Terminals.Create(ctx, Operator, terminal.Terminal{Store: d.Store, Model: m.ID, Name: "台"}))(t)
-	device := must(NewDevice(ctx, d.a.Terminals, x.ID, d.clock))(t)
+	device := must(NewDevice(ctx, d.a.DB, x.ID, d.clock))(t)
 	must(device.Sync(ctx, d.a.Terminals, false))(t)
 	d.clock.Add(time.Minute)
 	passed := must(d.a.Payments.Authorize(ctx, d.Manager, p.Tap(x.ID, order(), 1)))(t) // before the OFF

@@ -82,7 +82,7 @@ func (w *fleetWorld) machine(t *testing.T, reboot bool) *Device {
 	m := must(w.terminals.CreateModel(t.Context(), w.operator, terminal.Model{Name: "L1", Keypad: true, Reboot: reboot,
 		Methods: pinfree.Methods(0).Set(pinfree.PaymentCode)}))(t)
 	x := must(w.terminals.Create(t.Context(), w.operator, terminal.Terminal{Store: w.store.ID, Model: m.ID, Name: "收银台"}))(t)
-	return must(NewDevice(t.Context(), w.fleet, x.ID, w.clock))(t)
+	return must(NewDevice(t.Context(), w.db, x.ID, w.clock))(t)
 }
 
 func (w *fleetWorld) status(t *testing.T, d *Device) terminal.Status {

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/mianmi/mianmi"
+	"github.com/mianmi/mianmi/secret"
+	"github.com/mianmi/mianmi/store"
 	"github.com/mianmi/mianmi/terminal"
 	"github.com/mianmi/mianmi/terminal/protocol"
 )
@@ -37,7 +39,7 @@ type Device struct {
 }
 
 // NewDevice makes a terminal's machine and enrols it.
-func NewDevice(ctx context.Context, s *terminal.Service, id mianmi.TerminalID, clock mianmi.Clock) (*Device, error) {
+func NewDevice(ctx context.Context, db *store.DB, id mianmi.TerminalID, clock mianmi.Clock) (*Device, error) {
 	d := &Device{ID: id, Clock: clock, Device: protocol.Device{Model: "linux_countertop", OS: "linux 6.1", Firmware: "1.2.0", App: "0.4.0", Keypad: true},
 		Network: protocol.Network{Kind: "ethernet", DNS: true, TLS: true, RTTms: 4}}
 	var err error
@@ -45,16 +47,33 @@ func NewDevice(ctx context.Context, s *terminal.Service, id mianmi.TerminalID, c
 		return nil, err
 	}
 	d.Reboot()
-	return d, d.Enrol(ctx, s)
+	return d, d.Enrol(ctx, db)
 }
 
-// Enrol makes the machine's key one that counts, as after its enrolment.
-func (d *Device) Enrol(ctx context.Context, s *terminal.Service) error {
+// Enrol makes the machine's key one that counts, by a code.
+func (d *Device) Enrol(ctx context.Context, db *store.DB) error {
 	k, err := keyOf(&d.Key.PublicKey, d.Clock.Now())
 	if err != nil {
 		return err
 	}
-	return s.AddKey(ctx, d.ID, k)
+	keys, err := secret.New(rand.Reader)
+	if err != nil {
+		return err
+	}
+	e, err := enrolment(ctx, &terminal.Enrol{Records: db, Keys: keys, Clock: d.Clock, Random: rand.Reader}, d.ID)
+	if err != nil {
+		return err
+	}
+	return terminal.New(db, d.Clock, rand.Reader).AddKey(ctx, e, k)
+}
+
+// enrolment is what a new code of the terminal's is good for.
+func enrolment(ctx context.Context, s *terminal.Enrol, id mianmi.TerminalID) (terminal.Enrolment, error) {
+	code, err := s.Issue(ctx, Operator, id)
+	if err != nil {
+		return terminal.Enrolment{}, err
+	}
+	return s.Enrolment(ctx, code.Secret)
 }
 
 func keyOf(public *ecdsa.PublicKey, now time.Time) (terminal.Key, error) {

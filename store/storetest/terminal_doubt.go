@@ -183,9 +183,9 @@ func revokedStartsAnew(t *testing.T, w *fleetWorld) {
 	wantKind(t, err, mianmi.Denied, "report_"+terminal.RefusedRevoked)
 	_, _, err = w.fleet.Deliver(ctx, d.ID, 0)
 	wantKind(t, err, mianmi.Denied, "terminal_revoked")
-	wantKind(t, d.Enrol(ctx, w.fleet), mianmi.Conflict, "terminal_key_revoked")
+	wantKind(t, d.Enrol(ctx, w.db), mianmi.Conflict, "terminal_key_revoked")
 
-	fresh := must(NewDevice(ctx, w.fleet, d.ID, w.clock))(t)
+	fresh := must(NewDevice(ctx, w.db, d.ID, w.clock))(t)
 	w.believed(t, "another machine", d, pinfree.TerminalNeverProved)
 	must(fresh.Sync(ctx, w.fleet, false))(t)
 	w.believed(t, "which has proved", d)

@@ -73,10 +73,10 @@ func keysAreRenewed(t *testing.T, w *fleetWorld) {
 	other := w.machine(t, false)
 	thief := *d
 	thief.ID = other.ID
-	wantKind(t, thief.Enrol(ctx, w.fleet), mianmi.Conflict, "terminal_key_in_use")
+	wantKind(t, thief.Enrol(ctx, w.db), mianmi.Conflict, "terminal_key_in_use")
 	w.believed(t, "its key was shown to be another's", d)
 
-	renewed := must(NewDevice(ctx, w.fleet, other.ID, w.clock))(t) // a key to take
+	renewed := must(NewDevice(ctx, w.db, other.ID, w.clock))(t) // a key to take
 	must(renewed.Sync(ctx, w.fleet, false))(t)
 	w.clock.Add(time.Second)
 	if err := d.Renew(ctx, w.fleet); err != nil {
@@ -161,7 +161,7 @@ func replacedCountsAnew(t *testing.T, w *fleetWorld) {
 	must(d.Sync(ctx, w.fleet, true))(t)
 	w.believed(t, "proved", d)
 
-	fresh := must(NewDevice(ctx, w.fleet, d.ID, w.clock))(t)
+	fresh := must(NewDevice(ctx, w.db, d.ID, w.clock))(t)
 	must(fresh.Fetch(ctx, w.fleet, false))(t)
 	must(fresh.Report(ctx, w.fleet))(t)
 	if st := w.believed(t, "saved by another machine", d, pinfree.TerminalNeverProved); st.Stage != terminal.StageSaved {

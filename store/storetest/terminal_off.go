@@ -74,7 +74,7 @@ func offIsWatched(t *testing.T, w *fleetWorld) {
 
 	slow.Reboot()
 	must(slow.Report(ctx, w.fleet))(t)
-	d := must(NewDevice(ctx, w.fleet, silent.ID, w.clock))(t)
+	d := must(NewDevice(ctx, w.db, silent.ID, w.clock))(t)
 	must(d.Sync(ctx, w.fleet, false))(t)
 	w.counts(t, "all have proved it", terminal.Coverage{Total: total, InForce: 3, HostAlone: host}, terminal.OffInForce)
 	if list := must(w.fleet.Offs(ctx, w.admin, terminal.OffQuery{Open: true}))(t); len(list) > 0 {

@@ -428,7 +428,7 @@ CREATE TABLE terminal (
   epoch      bigint   NOT NULL
 );
 
--- One-time codes that enrol a terminal; a keyed digest, removed by its use.
+-- One-time codes that enrol a terminal; a keyed digest, removed with the key that it is used for.
 CREATE TABLE terminal_enrolment (
   terminal   text COLLATE "C" NOT NULL PRIMARY KEY REFERENCES terminal (id),
   digest     bytea NOT NULL,

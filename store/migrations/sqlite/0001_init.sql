@@ -417,7 +417,7 @@ CREATE TABLE terminal (
   epoch      integer  NOT NULL
 ) WITHOUT ROWID;
 
--- One-time codes that enrol a terminal; a keyed digest, removed by its use.
+-- One-time codes that enrol a terminal; a keyed digest, removed with the key that it is used for.
 CREATE TABLE terminal_enrolment (
   terminal   text NOT NULL PRIMARY KEY REFERENCES terminal (id),
   digest     blob NOT NULL,
