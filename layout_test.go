@@ -32,7 +32,7 @@ var mayImport = map[string][]string{
 	"access":               {"mianmi", "evidence", "secret"},
 	"idempotency":          {"mianmi", "secret"}, // first answers: every transport needs them, and store keeps them
 	"payer":                {"mianmi", "money", "pinfree", "evidence", "secret", "access"},
-	"merchant":             {"mianmi", "money", "pinfree", "evidence", "secret", "access"},
+	"merchant":             {"mianmi", "money", "pinfree", "evidence", "secret", "access", "terminal/posture"}, // the second person for a looser policy on terminals
 	"terminal":             {"mianmi", "money", "pinfree", "evidence", "secret", "access", "terminal/protocol", "terminal/posture"},
 	"terminal/posture":     {"mianmi", "money", "terminal/protocol"},                                                 // conditions on what terminals report, in CEL
 	"terminal/protocol":    {"mianmi", "money"},                                                                      // the words between host and terminal: both sides speak them

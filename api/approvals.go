@@ -41,19 +41,20 @@ func (s *Server) registerStops() {
 
 // Approval is a proposal and what became of it.
 type Approval struct {
-	ID         string     `json:"id"`
-	Scope      string     `json:"scope" example:"store:st…"`
-	Merchant   string     `json:"merchant,omitzero"`
-	State      string     `json:"state" enum:"waiting,approved,rejected,withdrawn,lapsed,expired"`
-	Terms      *Terms     `json:"terms,omitzero" doc:"Proposed for the policy"`
-	Lift       string     `json:"lift,omitzero" doc:"The emergency stop to be lifted"`
-	Facts      *Facts     `json:"facts,omitzero" doc:"Proposed for the merchant"`
-	BasedOn    int64      `json:"based_on"`
-	ProposedBy string     `json:"proposed_by"`
-	ProposedAt time.Time  `json:"proposed_at"`
-	ExpiresAt  time.Time  `json:"expires_at"`
-	DecidedBy  string     `json:"decided_by,omitzero"`
-	DecidedAt  *time.Time `json:"decided_at,omitzero"`
+	ID         string         `json:"id"`
+	Scope      string         `json:"scope" example:"store:st…"`
+	Merchant   string         `json:"merchant,omitzero"`
+	State      string         `json:"state" enum:"waiting,approved,rejected,withdrawn,lapsed,expired"`
+	Terms      *Terms         `json:"terms,omitzero" doc:"Proposed for the policy"`
+	Lift       string         `json:"lift,omitzero" doc:"The emergency stop to be lifted"`
+	Facts      *Facts         `json:"facts,omitzero" doc:"Proposed for the merchant"`
+	Terminals  *TerminalTerms `json:"terminals,omitzero" doc:"Proposed for the policy on terminals"`
+	BasedOn    int64          `json:"based_on"`
+	ProposedBy string         `json:"proposed_by"`
+	ProposedAt time.Time      `json:"proposed_at"`
+	ExpiresAt  time.Time      `json:"expires_at"`
+	DecidedBy  string         `json:"decided_by,omitzero"`
+	DecidedAt  *time.Time     `json:"decided_at,omitzero"`
 }
 
 // ApprovalOutput is one proposal.
@@ -66,6 +67,10 @@ func showApproval(p *merchant.Approval) Approval {
 	if p.Proposal.Terms != nil {
 		t := showTerms(p.Proposal.Terms)
 		out.Terms = &t
+	}
+	if p.Proposal.Terminals != nil {
+		t := showTerminalTerms(p.Proposal.Terminals)
+		out.Terminals = &t
 	}
 	return out
 }

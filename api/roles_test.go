@@ -86,6 +86,8 @@ stores                    @staff +manage +read +tighten
 
 createModel               operator
 createTerminal            store_manager merchant_admin operator +manage
+terminalPolicy            @readers
+setTerminalPolicy         @own
 issueEnrolmentCode        store_manager merchant_admin operator +manage
 revokeTerminal            @own store_manager merchant_admin +manage +tighten
 terminalStatus            @staff +manage +pay +read +tighten

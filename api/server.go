@@ -195,6 +195,7 @@ func (s *Server) register() {
 	s.registerSwitchOffs()
 	s.registerPolicies()
 	s.registerStops()
+	s.registerTerminalPolicy()
 	s.registerStaff()
 	s.registerRules()
 	s.registerWebhooks()

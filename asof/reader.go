@@ -40,6 +40,9 @@ var facets = map[string]facet{
 	"merchant.approval.lapsed":           nothing,
 	"merchant.approval.rejected":         nothing,
 	"merchant.approval.withdrawn":        nothing,
+	"terminals.tightened":                nothing, // what a payment made of its terminal stands in its own entry
+	"terminals.loosening_proposed":       nothing,
+	"terminals.loosened":                 nothing,
 	"store.created":                      thing,
 	"store.changed":                      thing,
 	"model.created":                      thing,

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/mianmi/mianmi"
+	"github.com/mianmi/mianmi/terminal/posture"
 )
 
 // ApprovalLife is how long a proposal waits for its second person.
@@ -35,11 +36,12 @@ func (s ApprovalState) String() string {
 	return ""
 }
 
-// Proposal is a loosening that somebody asks for: one of the three.
+// Proposal is a loosening that somebody asks for: one of the four.
 type Proposal struct {
-	Terms *Terms        `json:"terms,omitempty"` // of the scope's policy
-	Lift  mianmi.StopID `json:"lift,omitempty"`  // of an emergency stop
-	Facts *Facts        `json:"facts,omitempty"` // of the scope's merchant
+	Terms     *Terms         `json:"terms,omitempty"`     // of the scope's policy
+	Lift      mianmi.StopID  `json:"lift,omitempty"`      // of an emergency stop
+	Facts     *Facts         `json:"facts,omitempty"`     // of the scope's merchant
+	Terminals *posture.Terms `json:"terminals,omitempty"` // of the policy on terminals; the scope is everything
 }
 
 // Approval is a proposal and what became of it.

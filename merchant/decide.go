@@ -29,6 +29,8 @@ func (s *Service) Approve(ctx context.Context, actor mianmi.Actor, id mianmi.App
 			d.approveLift(a)
 		case p.Facts != nil:
 			d.approveFacts(a)
+		case p.Terminals != nil:
+			d.approveTerminals(a)
 		default:
 			d.fail(&mianmi.Error{Kind: mianmi.Internal, Msg: "a proposal of nothing"})
 		}

@@ -34,6 +34,9 @@ var recorded = map[string]func(evidence.Entry) (Recorded, error){
 	"merchant.approval.lapsed":           nil,
 	"merchant.approval.rejected":         nil,
 	"merchant.approval.withdrawn":        nil,
+	"terminals.tightened":                nil, // a payment's entry says what it made of its terminal
+	"terminals.loosening_proposed":       nil,
+	"terminals.loosened":                 nil,
 	"store.created":                      recordedStore,
 	"store.changed":                      recordedStore,
 }

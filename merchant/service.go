@@ -10,6 +10,7 @@ import (
 	"github.com/mianmi/mianmi/access"
 	"github.com/mianmi/mianmi/evidence"
 	"github.com/mianmi/mianmi/money"
+	"github.com/mianmi/mianmi/terminal/posture"
 )
 
 // Records is what this package needs of the store. Missing things are
@@ -29,6 +30,9 @@ type Records interface {
 	// ScopePlace says where a scope lies; NotFound when there is no such thing.
 	ScopePlace(ctx context.Context, s Scope) (Place, error)
 	Policy(ctx context.Context, s Scope) (Policy, error)
+	// TerminalPolicy is the newest policy on terminals; the shipped one, version
+	// 0, when none is set.
+	TerminalPolicy(ctx context.Context) (posture.Policy, error)
 	Approval(ctx context.Context, id mianmi.ApprovalID) (Approval, error)
 	Approvals(ctx context.Context, q ApprovalQuery) ([]Approval, error)
 	Stop(ctx context.Context, id mianmi.StopID) (Stop, error)
@@ -47,6 +51,8 @@ type Held struct {
 	Policy   Policy
 	Stops    []Stop     // not lifted, expired ones among them
 	Waiting  []Approval // undecided, expired ones among them
+	// Terminals is the policy on terminals, for the scope of everything.
+	Terminals posture.Policy
 	// Makers reads, in the same transaction, who made an account of staff or an
 	// API key and who reset it last, as mianmi.Actor.String(); nobody for one
 	// that is not known.
@@ -63,14 +69,16 @@ func (h Held) currency() money.Currency {
 
 // Outcome is what becomes of a scope; what is nil or empty stays.
 type Outcome struct {
-	Merchant  *Merchant
-	Policy    *Policy
-	Stop      *Stop      // placed or lifted
+	Merchant *Merchant
+	Policy   *Policy
+	Stop     *Stop // placed or lifted
+	// Terminals is without epochs, but for the former tightening's.
+	Terminals *posture.Policy
 	Approvals []Approval // new or decided
 	Entries   []evidence.Entry
 	At        time.Time // of the change
 	// Tightening says that the scope allows less than before: its terminals have
-	// to prove that they run it.
+	// to prove that they run it, or of a policy on terminals be judged by it.
 	Tightening bool
 }
 

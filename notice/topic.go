@@ -98,6 +98,7 @@ var entryTopics = map[string]Topic{
 	"merchant.facts.tightened":           FactsTightened,
 	"merchant.facts.loosened":            FactsLoosened,
 	"merchant.facts.loosening_proposed":  ApprovalWaiting,
+	"terminals.loosening_proposed":       ApprovalWaiting,
 	"merchant.stop.placed":               StopPlaced,
 	"merchant.stop.lifted":               StopLifted,
 	"merchant.stop.lift_proposed":        ApprovalWaiting,

@@ -55,6 +55,9 @@ var sentences = map[string]mianmi.Text{
 	"merchant.approval.lapsed":           {ZH: "{what}的一项待复核申请因设置变动而失效", EN: "a proposal about {what} lapsed, since the setting had changed"},
 	"merchant.approval.rejected":         {ZH: "{who}驳回了{what}的一项申请", EN: "{who} rejected a proposal about {what}"},
 	"merchant.approval.withdrawn":        {ZH: "{who}撤回了{what}的一项申请", EN: "{who} withdrew a proposal about {what}"},
+	"terminals.tightened":                {ZH: "{who}收紧了终端策略，立即生效", EN: "{who} tightened the policy on terminals, in force at once"},
+	"terminals.loosening_proposed":       {ZH: "{who}申请放宽终端策略，待第二人复核", EN: "{who} proposed to loosen the policy on terminals, which waits for a second person"},
+	"terminals.loosened":                 {ZH: "{who}复核通过，放宽后的终端策略生效", EN: "{who} approved the loosened policy on terminals, which came into force"},
 	"store.created":                      {ZH: "{who}登记了{what}", EN: "{who} registered {what}"},
 	"store.changed":                      {ZH: "{who}修改了{what}的资料", EN: "{who} changed the particulars of {what}"},
 

@@ -91,6 +91,11 @@ func readHeld(ctx context.Context, tx *sql.Tx, s merchant.Scope) (h merchant.Hel
 	if h.Policy, err = readPolicy(ctx, tx, s); err != nil {
 		return h, err
 	}
+	if s.Level == merchant.LevelEverything {
+		if h.Terminals, err = readTerminalPolicy(ctx, tx); err != nil {
+			return h, err
+		}
+	}
 	if h.Stops, err = readAll(ctx, tx, scanStop, stopsHeld, int64(s.Level), s.Subject); err != nil {
 		return h, err
 	}
@@ -114,7 +119,7 @@ func (db *DB) ChangeScope(ctx context.Context, s merchant.Scope, decide func(mer
 		if err := writeOutcome(ctx, tx, epoch, out); err != nil {
 			return err
 		}
-		if out.Policy == nil && out.Stop == nil && out.Merchant == nil { // proposals concern no terminal yet
+		if out.Policy == nil && out.Stop == nil && out.Merchant == nil { // proposals concern no terminal yet, and a policy on terminals all
 			return nil
 		}
 		if err := watchOff(ctx, tx, &offChange{held: &held, out: &out, epoch: epoch, deadline: deadline}); err != nil {
@@ -148,6 +153,11 @@ func writeOutcome(ctx context.Context, tx *sql.Tx, epoch int64, o merchant.Outco
 	}
 	if o.Stop != nil {
 		if err := writeStop(ctx, tx, epoch, *o.Stop); err != nil {
+			return err
+		}
+	}
+	if o.Terminals != nil {
+		if err := writeTerminalPolicy(ctx, tx, epoch, &o); err != nil {
 			return err
 		}
 	}

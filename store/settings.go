@@ -156,7 +156,7 @@ func readChanges(ctx context.Context, tx *sql.Tx, since int64) (c settings.Chang
 	if err := tx.QueryRowContext(ctx, ReadEpoch).Scan(&c.Epoch); err != nil {
 		return c, wrapDriver("read the settings epoch", err)
 	}
-	var errs [10]error
+	var errs [11]error
 	c.Merchants, errs[0] = readAll(ctx, tx, scanMerchant, newerMerchants, since)
 	c.Stores, errs[1] = readAll(ctx, tx, scanStore, newerStores, since)
 	c.Models, errs[2] = readAll(ctx, tx, scanModel, newerModels, since)
@@ -167,6 +167,7 @@ func readChanges(ctx context.Context, tx *sql.Tx, since int64) (c settings.Chang
 	c.Packs, errs[7] = readAll(ctx, tx, scanRulePack, newerPacks, since)
 	c.Marks, errs[8] = readAll(ctx, tx, scanMark, newerMarks, since)
 	c.Listeners, errs[9] = readAll(ctx, tx, scanListener, newerListeners, since)
+	c.Posture, errs[10] = readAll(ctx, tx, scanTerminalPolicy, newerTerminalPolicies, since)
 	return c, errors.Join(errs[:]...)
 }
 

@@ -91,6 +91,7 @@ type Approval struct {
 	Terms      *Terms            `json:"terms"`
 	Lift       mianmi.StopID     `json:"lift"`
 	Facts      *Facts            `json:"facts"`
+	Terminals  *TerminalTerms    `json:"terminals"`
 	BasedOn    int64             `json:"based_on"`
 	ProposedBy string            `json:"proposed_by"`
 	ProposedAt time.Time         `json:"proposed_at"`

@@ -20,6 +20,7 @@ type fleetCmd struct {
 	Offs   fleetOffsCmd   `cmd:"" help:"List OFFs with the number of terminals that have proved them." zh:"列出各次关闭及已证实生效的终端数。"`
 	Off    fleetOffCmd    `cmd:"" help:"Show an OFF: how many terminals have proved it, which have not and why, until when." zh:"显示一次关闭：多少台终端已证实、哪些尚未证实及原因、期限。"`
 	Alarms fleetAlarmsCmd `cmd:"" help:"List alarms about terminals." zh:"列出终端告警。"`
+	Policy fleetPolicyCmd `cmd:"" help:"Print the policy on terminals, set it, or approve one that another person proposed." zh:"打印、设置终端策略，或复核他人提出的策略。"`
 	Show   fleetShowCmd   `cmd:"" help:"Show what a terminal is to run, what it has proved, and what stands in the way." zh:"显示终端应运行的设置、已证实的设置以及未生效的原因。"`
 }
 

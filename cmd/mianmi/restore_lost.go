@@ -66,6 +66,7 @@ var effects = map[string]effect{
 	"payer.pin_free.reopened": concern, "payer.settings.in_force": concern, "payer.allowance.granted": concern, "payer.loss.lifted": concern,
 	"payer.agreement.opened": concern, "merchant.stop.lifted": concern, "terminal.moved": concern,
 	"merchant.policy.loosened": nothing, "merchant.facts.loosened": nothing,
+	"terminals.tightened": byHand, "terminals.loosened": nothing, "terminals.loosening_proposed": nothing,
 	"payer.created": nothing, "payer.instrument.added": nothing, "payer.password.set": nothing, "payer.password.failed": nothing,
 	"payer.password.verified": nothing, "payer.password.unlocked": nothing, "payer.password.reset_issued": nothing,
 	"payer.password.locked": byHand, "payer.password.changed": byHand, "payer.password.reset": byHand,

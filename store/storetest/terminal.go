@@ -49,6 +49,9 @@ func Terminals(t *testing.T, nodes func(*testing.T) Nodes) {
 		"what people at a terminal say is wrong is taken once":    troubleIsTaken,
 		"an OFF that is late is escalated":                        lateOffIsEscalated,
 		"an OFF that is taken back is watched no longer":          offIsTakenBack,
+		"a stricter policy on terminals is in force at once":      policyOnTerminalsTightens,
+		"a looser policy on terminals waits for a second person":  policyOnTerminalsLoosens,
+		"a bad policy on terminals names the field":               badPolicyOnTerminals,
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -57,6 +57,7 @@ type Policy struct {
 	// by an older one does not count.
 	Tightened int64
 	Since     time.Time
+	Actor     string // mianmi.Actor.String() of who brought it into force
 	Terms     Terms
 }
 
@@ -71,13 +72,26 @@ const (
 	idMax                    = 32
 	saysMax                  = 200
 	appMax                   = 64
+	termsMax                 = 32 << 10 // an entry of the log holds them (evidence.EntryMax)
 )
 
 // Validate returns an Invalid error that names the first field at fault. It
 // compiles every rule.
 func (t Terms) Validate() error {
-	_, err := Compile(Policy{Terms: t})
-	return err
+	if _, err := Compile(Policy{Terms: t}); err != nil {
+		return err
+	}
+	if b, err := t.Encode(); err != nil || len(b) > termsMax {
+		return mianmi.InvalidField("rules", "too long: 32 KiB in all, as JSON")
+	}
+	return nil
+}
+
+// Same reports whether both say the same.
+func (t Terms) Same(o Terms) bool {
+	a, err := t.Encode()
+	b, also := o.Encode()
+	return err == nil && also == nil && bytes.Equal(a, b)
 }
 
 func (t Terms) check() error {

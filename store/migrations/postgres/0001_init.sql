@@ -492,6 +492,17 @@ CREATE TABLE scope_change (
   PRIMARY KEY (scope, subject)
 );
 
+-- The policy on terminals, each version that was in force; the newest one is.
+-- terms is JSON of terminal/posture.
+CREATE TABLE terminal_policy (
+  version   bigint NOT NULL PRIMARY KEY,
+  epoch     bigint NOT NULL,
+  tightened bigint NOT NULL,
+  since     bigint NOT NULL,
+  actor     text COLLATE "C" NOT NULL,
+  terms     text COLLATE "C" NOT NULL
+);
+
 -- OFFs that are watched until every terminal in scope has proved them; outcome
 -- '' is one that is watched now.
 CREATE TABLE off_watch (
@@ -736,6 +747,7 @@ CREATE INDEX webhook_epoch ON webhook (epoch);
 CREATE INDEX webhook_merchant ON webhook (merchant, id);
 CREATE INDEX policy_epoch ON policy (epoch);
 CREATE INDEX scope_change_epoch ON scope_change (epoch);
+CREATE INDEX terminal_policy_epoch ON terminal_policy (epoch);
 CREATE INDEX emergency_stop_epoch ON emergency_stop (epoch);
 CREATE INDEX terminal_epoch ON terminal (epoch);
 CREATE INDEX store_epoch ON store (epoch);
@@ -770,6 +782,7 @@ DROP TABLE terminal_state;
 DROP TABLE rule_pack;
 DROP TABLE rule_change;
 DROP TABLE approval;
+DROP TABLE terminal_policy;
 DROP TABLE scope_change;
 DROP TABLE emergency_stop;
 DROP TABLE policy;
