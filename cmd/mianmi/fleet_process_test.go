@@ -22,7 +22,7 @@ func (f *fleetShop) joins(kind string, reboot bool) (*pos, client.Terminal) {
 	tm := done[client.Terminal](t)(f.operator.CreateTerminal(t.Context(), f.store.ID, client.NewTerminal{Name: "收银台 " + kind, Model: m.ID}))
 	code := done[client.EnrolmentCode](t)(f.operator.IssueEnrolmentCode(t.Context(), tm.ID)).Code
 	p := &pos{t: t, dir: t.TempDir(), kind: kind, url: "http://127.0.0.1:" + agenttest.Port(t), out: &syncBuffer{},
-		http: &http.Client{Timeout: 20 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+		http: &http.Client{Timeout: patience, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 	p.cmd = program(t, p.dir, "terminal", "--data", filepath.Join(p.dir, "till"), "--host", "https://"+f.at["serving terminals"], "--code", code,
 		"--model", kind, "--listen", strings.TrimPrefix(p.url, "http://"))
 	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
@@ -36,7 +36,7 @@ func (f *fleetShop) joins(kind string, reboot bool) (*pos, client.Terminal) {
 // until waits for the terminal's status to be as wanted.
 func (f *fleetShop) until(p *pos, tm client.Terminal, what string, ok func(client.TerminalStatus) bool) client.TerminalStatus {
 	f.t.Helper()
-	end := time.After(2 * time.Minute)
+	end := time.After(patience)
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for {

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -35,7 +34,7 @@ func copyFile(t *testing.T, from, to string) {
 // that does not come.
 func tool(t *testing.T, name string, args ...string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	if out, err := exec.CommandContext(ctx, pgtest.Program(t, name), args...).CombinedOutput(); err != nil { //nolint:gosec // a program of PostgreSQL
 		t.Fatalf("%s: %v\n%s", name, err, out)

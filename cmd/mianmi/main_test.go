@@ -6,10 +6,15 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/mianmi/mianmi"
 	"github.com/mianmi/mianmi/store/pgtest"
 )
+
+// patience is how long a test waits for what must happen: a bound, not a
+// measure, for the machine may be slow and busy.
+const patience = 3 * time.Minute
 
 // result is what one run of the program left.
 type result struct {

@@ -31,7 +31,7 @@ func metric(t *testing.T, address, name string) float64 {
 // settled waits until nothing waits for the log and returns its size.
 func settled(t *testing.T, metrics string) float64 {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	for ctx.Err() == nil {
 		if metric(t, metrics, "mianmi_log_waiting") == 0 {

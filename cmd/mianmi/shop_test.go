@@ -101,7 +101,7 @@ type shop struct {
 
 const shopPassword = "283746"
 
-// newShop makes the shop through a server, which goes on.
+// newShop makes the shop through a server, which goes on. All of it is in the log.
 func newShop(t *testing.T, environ ...string) (*shop, *server) {
 	t.Helper()
 	s := &shop{world: newWorld(t, environ...)}
@@ -124,6 +124,9 @@ func newShop(t *testing.T, environ ...string) (*shop, *server) {
 		s.payers[i] = p.ID
 		must(srv.As(s.wallet).TopUp(t.Context(), p.ID, client.NewTopUp{Key: "first", Amount: money.Of(1_000_000_00, "CNY")}))(t)
 	}
+	s.inside(t, func(_ *app, db *store.DB) {
+		eventually(t, "the shop is in the log", func() bool { return len(must(db.WaitingLeaves(t.Context(), 0, 1))(t)) == 0 })
+	})
 	return s, srv
 }
 

@@ -53,7 +53,7 @@ func newPOS(t *testing.T, kind string) *pos { return newPOSAt(t, kind, agenttest
 func newPOSAt(t *testing.T, kind string, o agenttest.Options) *pos {
 	t.Helper()
 	p := &pos{t: t, host: agenttest.New(t, o), dir: t.TempDir(), kind: kind, url: "http://127.0.0.1:" + agenttest.Port(t), out: &syncBuffer{},
-		http: &http.Client{Timeout: 20 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+		http: &http.Client{Timeout: patience, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 	p.start()
 	t.Cleanup(p.kill)
 	return p
@@ -82,12 +82,7 @@ var csrfField = regexp.MustCompile(`name="csrf" value="([0-9a-f]+)"`)
 // page waits until the screen answers with a page that has the text.
 func (p *pos) page(path, want string) string {
 	p.t.Helper()
-	return p.pageWithin(30*time.Second, path, want)
-}
-
-func (p *pos) pageWithin(most time.Duration, path, want string) string {
-	p.t.Helper()
-	end := time.After(most)
+	end := time.After(patience)
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	last := ""

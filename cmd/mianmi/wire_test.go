@@ -49,7 +49,7 @@ func (w *wire) tls(certs []tls.Certificate) *tls.Config {
 }
 
 func (w *wire) client(certs []tls.Certificate) *http.Client {
-	return &http.Client{Timeout: 2 * time.Minute, Transport: &http.Transport{TLSClientConfig: w.tls(certs), ForceAttemptHTTP2: true}}
+	return &http.Client{Timeout: patience, Transport: &http.Transport{TLSClientConfig: w.tls(certs), ForceAttemptHTTP2: true}}
 }
 
 // api is the API with the terminal as the caller.
@@ -62,7 +62,7 @@ func (w *wire) tryEnrol(text string) (int, string) {
 	w.t.Helper()
 	code := done[protocol.EnrolCode](w.t)(protocol.ParseEnrolCode(text))
 	csr := done[[]byte](w.t)(x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{}, w.device.Key))
-	c := &http.Client{Timeout: 2 * time.Minute, Transport: &http.Transport{TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12,
+	c := &http.Client{Timeout: patience, Transport: &http.Transport{TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12,
 		InsecureSkipVerify: true, //nolint:gosec // the code's fingerprint is checked below
 		VerifyConnection: func(s tls.ConnectionState) error {
 			ca := s.PeerCertificates[len(s.PeerCertificates)-1]
@@ -177,17 +177,14 @@ type brokered struct {
 	answers chan protocol.Answer
 }
 
-// messageMax is how long a message may take on a machine that is busy.
-const messageMax = 2 * time.Minute
-
 func (w *wire) connect(address string) *brokered {
 	w.t.Helper()
 	b := &brokered{w: w, hints: make(chan protocol.Hint, 64), answers: make(chan protocol.Answer, 64)}
 	b.conn = mqtt.NewClient(mqtt.NewClientOptions().AddBroker("ssl://" + address).SetTLSConfig(w.tls([]tls.Certificate{w.cert})).
-		SetCleanSession(true).SetAutoReconnect(false).SetConnectTimeout(messageMax))
+		SetCleanSession(true).SetAutoReconnect(false).SetConnectTimeout(patience))
 	wait := func(tok mqtt.Token) {
 		w.t.Helper()
-		if !tok.WaitTimeout(messageMax) || tok.Error() != nil {
+		if !tok.WaitTimeout(patience) || tok.Error() != nil {
 			w.t.Fatalf("MQTT: %v", tok.Error())
 		}
 	}
@@ -215,7 +212,7 @@ func (b *brokered) hint() protocol.Hint {
 	select {
 	case h := <-b.hints:
 		return h
-	case <-time.After(messageMax):
+	case <-time.After(patience):
 		b.w.t.Fatal("no hint came")
 	}
 	return protocol.Hint{}
@@ -229,7 +226,7 @@ func (b *brokered) ask(kind string, body []byte) protocol.Answer {
 	select {
 	case a := <-b.answers:
 		return a
-	case <-time.After(messageMax):
+	case <-time.After(patience):
 		b.w.t.Fatalf("no answer to %s came", kind)
 	}
 	return protocol.Answer{}
@@ -259,7 +256,7 @@ func (b *brokered) report() (r protocol.Receipt) {
 // ends waits for the end of the connection.
 func (b *brokered) ends() {
 	b.w.t.Helper()
-	deadline := time.After(messageMax)
+	deadline := time.After(patience)
 	for b.conn.IsConnectionOpen() {
 		select {
 		case <-deadline:
