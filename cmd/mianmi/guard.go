@@ -34,6 +34,7 @@ type guard struct {
 	ended     chan error // takes one error, with which the server is to end
 
 	here   *seenLog // what this process has seen, when the file cannot be written
+	behind *seenLog // what the file said of that log then; nil: nothing
 	warned bool     // that it cannot
 }
 
@@ -123,12 +124,13 @@ func (g *guard) check(ctx context.Context) (back bool, err error) {
 	if !v.begun || v.known != nil && (v.known.checkpoint() == v.head || !back && v.head.Size < v.known.Size) {
 		return back, nil // nothing new, or what is known waits to be sequenced again
 	}
-	return back, g.remember(ctx, seenLog{First: v.first, SetBacks: len(list)}, v.head)
+	return back, g.remember(ctx, seenLog{First: v.first, SetBacks: len(list)}, v)
 }
 
 // view is how the log stands to what is known.
 type view struct {
 	known   *seenLog // nil: nothing
+	file    *seenLog // what the file says of this log; nil: nothing
 	first   tlog.Hash
 	begun   bool
 	head    evidence.Checkpoint
@@ -151,7 +153,8 @@ func (g *guard) compare(ctx context.Context) (v view, err error) {
 	} else if v.known, err = g.withoutLog(ctx, list); err != nil {
 		return v, err
 	}
-	if h := g.here; v.begun && h != nil && h.First == v.first && (v.known == nil || h.Size > v.known.Size) {
+	v.file = v.known
+	if h := g.here; v.begun && h != nil && h.First == v.first && same(v.file, g.behind) { // no other process has it written since
 		v.known = h
 	}
 	return v, g.look(ctx, &v)
@@ -169,15 +172,15 @@ func (g *guard) withoutLog(ctx context.Context, list []seenLog) (*seenLog, error
 
 // remember notes the head of a log. A folder that cannot be written is no reason
 // to serve nobody: this process remembers, and the next look tries again.
-func (g *guard) remember(ctx context.Context, s seenLog, head evidence.Checkpoint) error {
+func (g *guard) remember(ctx context.Context, s seenLog, v view) error {
 	var err error
 	if s.Epoch, err = g.db.Epoch(ctx); err != nil {
 		return err
 	}
-	s.Origin, s.Size, s.Root, s.At = head.Origin, head.Size, head.Root, g.clock.Now().UTC()
+	s.Origin, s.Size, s.Root, s.At = v.head.Origin, v.head.Size, v.head.Root, g.clock.Now().UTC()
 	g.here = nil
 	if err := g.memory.keep(s); err != nil {
-		if g.here = &s; !g.warned {
+		if g.here, g.behind = &s, v.file; !g.warned {
 			g.out.WarnContext(ctx, "this node cannot note how far the log is, and when it is started again it would not notice that the database went back",
 				"error", err)
 		}

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -211,6 +212,39 @@ func TestGuardOfAFolderThatCannotBeWritten(t *testing.T) {
 		}
 		if p := must(db.Policy(t.Context(), merchant.Everything()))(t); p.Terms.PinFree {
 			t.Error("everything is open")
+		}
+	})
+}
+
+// A node that cannot write its file any more when the database went back closes
+// everything once: it does not end itself again and again because of what the
+// file still says.
+func TestGuardOfAFileThatStaysBehind(t *testing.T) {
+	t.Parallel()
+	s := &shop{world: logged(t)}
+	s.inside(t, func(a *app, db *store.DB) {
+		log := must(a.logOf(t.Context(), db))(t)
+		seen := must(a.seen(t.Context(), db, log))(t)
+		seen.Size, seen.Root = seen.Size+5, tlog.Hash{}
+		// A name so long that there is none for the file that is to replace it.
+		m := memory{filepath.Join(s.dir, strings.Repeat("x", 250))}
+		text := must(json.Marshal([]seenLog{*seen}))(t)
+		if err := os.WriteFile(m.file, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var said bytes.Buffer
+		g := &guard{memory: m, log: log, db: db, merchants: merchant.New(db, a.clock, a.random), clock: a.clock, random: a.random,
+			out: newLog(&said, "info", "text"), ended: make(chan error, 1)}
+		if err := g.begin(t.Context()); err != nil || !strings.Contains(said.String(), wentBack) {
+			t.Fatalf("the first look: %v %s", err, said.String())
+		}
+		for range 2 {
+			if back := must(g.check(t.Context()))(t); back {
+				t.Fatal("it would end, each time that it is started")
+			}
+		}
+		if list := must(setBacks(t.Context(), db, log))(t); len(list) != 1 {
+			t.Errorf("the record: %+v", list)
 		}
 	})
 }

@@ -69,6 +69,14 @@ func of(list []seenLog, first tlog.Hash) *seenLog {
 	return nil
 }
 
+// same reports whether both say the same of a log, or both nothing.
+func same(a, b *seenLog) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a.checkpoint() == b.checkpoint() && a.SetBacks == b.SetBacks && a.At.Equal(b.At)
+}
+
 // largest is the longest log of the name that was seen; nil: there is none.
 func largest(list []seenLog, origin string) *seenLog {
 	var most *seenLog
