@@ -11,6 +11,8 @@ import (
 	"strconv"
 
 	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/mianmi/mianmi"
 )
 
 // Exported is what an export has written.
@@ -30,6 +32,9 @@ func (l *Log) Export(ctx context.Context, dir string) (Exported, error) {
 	if err != nil || c.Size == 0 {
 		return Exported{}, err
 	}
+	if err := l.continues(ctx, dir); err != nil {
+		return Exported{}, err
+	}
 	e := &exporter{log: l, dir: dir, out: Exported{Size: c.Size}}
 	for level := 0; c.Size>>(TileHeight*level) > 0; level++ {
 		if err := e.level(ctx, level, c.Size>>(TileHeight*level)); err != nil {
@@ -43,6 +48,28 @@ func (l *Log) Export(ctx context.Context, dir string) (Exported, error) {
 		return e.out, err
 	}
 	return e.out, e.write("checkpoint", []byte(c.Note))
+}
+
+// continues refuses a folder whose export this log does not continue, since the
+// log was set back or is another one: full tiles that are there would stay, and
+// fit no checkpoint.
+func (l *Log) continues(ctx context.Context, dir string) error {
+	text, err := os.ReadFile(filepath.Join(dir, "checkpoint")) //nolint:gosec // the operator names the folder
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	kept, err := l.ReadCheckpoint(ctx, text)
+	if err != nil {
+		return fmt.Errorf("the checkpoint that %s holds: %w", dir, err)
+	}
+	stands, err := l.Stands(ctx, kept)
+	if err == nil && stands != Grown {
+		err = mianmi.Conflicts("other_log", dir+" holds an export that this log does not continue: the log was set back, or is another one. Name another folder")
+	}
+	return err
 }
 
 type exporter struct {

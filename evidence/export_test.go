@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/mianmi/mianmi"
 )
 
 // folder reads exported tiles for tlog's own client.
@@ -105,5 +107,32 @@ func TestExport(t *testing.T) {
 	}
 	if n := len(readExport(t, l, dir)); n != 600 {
 		t.Errorf("%d entries", n)
+	}
+}
+
+// A log that was set back, or has other entries, is not exported beside what it
+// does not continue: the tiles that are there would fit no checkpoint.
+func TestExportOfAnotherLog(t *testing.T) {
+	t.Parallel()
+	export := func(dir string, size, from int) error {
+		m, l := newLog(t)
+		for i := range size {
+			m.add(t, fmt.Sprint("en", i), "x", from+i, nil)
+		}
+		sequence(t, l)
+		_, err := l.Export(t.Context(), dir)
+		return err
+	}
+	dir := t.TempDir()
+	if err := export(dir, 300, 0); err != nil {
+		t.Fatal(err)
+	}
+	for name, err := range map[string]error{"shorter": export(dir, 299, 0), "other entries": export(dir, 301, 1)} {
+		if mianmi.KindOf(err) != mianmi.Conflict {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if err := export(dir, 301, 0); err != nil {
+		t.Errorf("the same, longer: %v", err)
 	}
 }
