@@ -54,6 +54,10 @@ const (
 // fit is the Fault, the first one in the order of the log.
 func (l *Log) Check(ctx context.Context, c Check) (Checked, error) {
 	out := Checked{From: c.From, To: c.To}
+	cosigned, err := l.store.Cosigned(ctx) // first: what is cosigned later may be longer than what is newest now
+	if err != nil {
+		return out, err
+	}
 	newest, err := l.store.Checkpoint(ctx)
 	if err != nil {
 		return out, err
@@ -80,7 +84,7 @@ func (l *Log) Check(ctx context.Context, c Check) (Checked, error) {
 	if out.Fault = checkKeys(l.key.name, k.keys, newest); out.Fault != nil {
 		return out, nil
 	}
-	if err := k.witnesses(ctx, newest); err != nil || out.Fault != nil {
+	if err := k.witnesses(ctx, cosigned, newest); err != nil || out.Fault != nil {
 		return out, err
 	}
 	if err := k.begin(ctx); err != nil {

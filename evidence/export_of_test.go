@@ -7,16 +7,24 @@ import (
 	"github.com/mianmi/mianmi"
 )
 
-// LogOfTest is a log in memory, and what makes it longer.
-func LogOfTest(t testing.TB) (*Log, func()) {
+// LogOfTest is a log in memory, and what makes it longer. Logs of another
+// version have the same key and other entries.
+func LogOfTest(t testing.TB, version int) (*Log, func()) {
 	t.Helper()
 	m, l := newLog(t)
 	return l, func() {
 		for range 5 {
-			m.add(t, fmt.Sprint("en", len(m.leaves)+len(m.waiting)), "payer.pin_free.closed", map[string]any{"version": 1}, nil)
+			m.add(t, fmt.Sprint("en", len(m.leaves)+len(m.waiting)), "payer.pin_free.closed", map[string]any{"version": version}, nil)
 		}
 		sequence(t, l)
 	}
+}
+
+// MeanwhileOfTest does something right after the newest checkpoint has been
+// read the next time.
+func MeanwhileOfTest(t testing.TB, l *Log, do func()) {
+	t.Helper()
+	l.store.(*memory).meanwhile = do
 }
 
 // NewestOfTest is the last entry of a log of this size.

@@ -22,10 +22,13 @@ type memory struct {
 	keys    []KeyInForce
 	strays  []mianmi.EntryID
 	witness map[string]StoredCosigned
+
+	meanwhile func() // done once, when the newest checkpoint has been read
 }
 
-func (m *memory) WitnessTurn(_ context.Context, key string, _ time.Duration) (int64, bool, error) {
-	return m.witness[key].Size, true, nil
+func (m *memory) WitnessTurn(_ context.Context, key string, newest int64, _ time.Duration) (int64, bool, error) {
+	size := m.witness[key].Size
+	return size, size != newest, nil
 }
 
 func (m *memory) KeepCosigned(_ context.Context, c StoredCosigned) error {
@@ -106,7 +109,14 @@ func (m *memory) newest() StoredCheckpoint {
 	return m.points[len(m.points)-1]
 }
 
-func (m *memory) Checkpoint(context.Context) (StoredCheckpoint, error) { return m.newest(), nil }
+func (m *memory) Checkpoint(context.Context) (StoredCheckpoint, error) {
+	c := m.newest()
+	if do := m.meanwhile; do != nil {
+		m.meanwhile = nil
+		do()
+	}
+	return c, nil
+}
 
 func (m *memory) Checkpoints(_ context.Context, from int64, limit int) (list []StoredCheckpoint, _ error) {
 	for _, c := range m.points {

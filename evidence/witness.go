@@ -21,9 +21,10 @@ import (
 
 // WitnessStore keeps how far each witness has cosigned, by its verifier key.
 type WitnessStore interface {
-	// WitnessTurn gives the caller the turn to ask a witness, and the size of what
-	// it cosigned last, when nobody has had the turn for rest; else mine is false.
-	WitnessTurn(ctx context.Context, key string, rest time.Duration) (size int64, mine bool, err error)
+	// WitnessTurn gives the caller the turn to ask a witness about a log of size
+	// newest, and the size of what it cosigned last, when that is another one and
+	// nobody has had the turn for rest; else mine is false.
+	WitnessTurn(ctx context.Context, key string, newest int64, rest time.Duration) (size int64, mine bool, err error)
 	// KeepCosigned keeps what a witness cosigned, unless it has cosigned more since.
 	KeepCosigned(ctx context.Context, c StoredCosigned) error
 	// Cosigned returns what every witness cosigned last, the largest first.
@@ -97,8 +98,12 @@ func (l *Log) AskWitness(ctx context.Context, via *http.Client, w WitnessAt, res
 	if err != nil || newest.Size == 0 {
 		return 0, err
 	}
-	old, mine, err := l.store.WitnessTurn(ctx, w.public, rest)
-	if err != nil || !mine || old == newest.Size {
+	old, mine, err := l.store.WitnessTurn(ctx, w.public, newest.Size, rest)
+	if err != nil || !mine {
+		return 0, err
+	}
+	// Read again: what another node has had cosigned since is no alarm.
+	if newest, err = l.store.Checkpoint(ctx); err != nil || old == newest.Size {
 		return 0, err
 	}
 	if old > newest.Size {
@@ -261,11 +266,7 @@ func (l *Log) CosignedCheckpoint(ctx context.Context) (signed string, keys []str
 
 // witnesses reads what witnesses have cosigned: each must bear the signatures of
 // the log and of its witness, and be over these entries.
-func (k *checker) witnesses(ctx context.Context, newest StoredCheckpoint) error {
-	list, err := k.log.store.Cosigned(ctx)
-	if err != nil {
-		return err
-	}
+func (k *checker) witnesses(ctx context.Context, list []StoredCosigned, newest StoredCheckpoint) error {
 	for _, c := range list {
 		s, err := k.log.openCosigned(ctx, c)
 		if mianmi.KindOf(err) == mianmi.Invalid || err == nil && s.Size != c.Size {

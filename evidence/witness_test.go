@@ -24,7 +24,12 @@ type witnessed struct {
 
 func newWitnessed(t *testing.T, list ...*witnesstest.Witness) *witnessed {
 	t.Helper()
-	l, more := evidence.LogOfTest(t)
+	return newWitnessedOf(t, 1, list...)
+}
+
+func newWitnessedOf(t *testing.T, version int, list ...*witnesstest.Witness) *witnessed {
+	t.Helper()
+	l, more := evidence.LogOfTest(t, version)
 	w := &witnessed{Log: l, more: more}
 	more()
 	for _, wit := range list {
@@ -224,6 +229,27 @@ func TestWitnessStoredFault(t *testing.T) {
 		if r, err := l.Receipt(t.Context(), "en1"); err != nil || len(r.WitnessKeys) != 0 {
 			t.Errorf("%s: a receipt with %v, %v", name, r.WitnessKeys, err)
 		}
+	}
+}
+
+// The log grows and another node has it cosigned while this one is about to ask,
+// or while it is checked: neither is an alarm.
+func TestWitnessMeanwhile(t *testing.T) {
+	t.Parallel()
+	l := newWitnessed(t, witnesstest.Start(t, "witness.example/a", 1))
+	meanwhile := func() {
+		l.more()
+		if _, err := l.ask(t, 0); err != nil {
+			t.Error(err)
+		}
+	}
+	evidence.MeanwhileOfTest(t, l.Log, meanwhile)
+	if n, err := l.ask(t, 0); n != 0 || err != nil {
+		t.Errorf("asked: %d, %v", n, err)
+	}
+	evidence.MeanwhileOfTest(t, l.Log, meanwhile)
+	if got, err := l.Check(t.Context(), evidence.Check{}); err != nil || got.Fault != nil {
+		t.Errorf("the check says %+v, %v", got.Fault, err)
 	}
 }
 

@@ -226,7 +226,7 @@ func TestWitnessTurn(t *testing.T) {
 				var wg sync.WaitGroup
 				for range 8 {
 					wg.Go(func() {
-						_, ours, err := db.WitnessTurn(t.Context(), key, rest)
+						_, ours, err := db.WitnessTurn(t.Context(), key, 10, rest)
 						if err != nil {
 							t.Error(err)
 						}
@@ -259,11 +259,19 @@ func TestWitnessTurn(t *testing.T) {
 				t.Errorf("cosigned: %s, %v", d, err)
 			}
 			// The same with a rest that is over at once.
-			if _, mine, err := db.WitnessTurn(t.Context(), "other", 0); err != nil || !mine {
-				t.Errorf("another witness: %v, %v", mine, err)
+			for _, when := range []string{"another witness", "after the rest"} {
+				if _, mine, err := db.WitnessTurn(t.Context(), "other", 10, 0); err != nil || !mine {
+					t.Errorf("%s: %v, %v", when, mine, err)
+				}
 			}
-			if _, mine, err := db.WitnessTurn(t.Context(), "other", 0); err != nil || !mine {
-				t.Errorf("after the rest: %v, %v", mine, err)
+			// While the log rests the turn is kept for when it grows.
+			if err := db.KeepCosigned(t.Context(), evidence.StoredCosigned{Key: "other", Size: 10, Note: "n\n", Line: "10\n"}); err != nil {
+				t.Fatal(err)
+			}
+			for _, newest := range []int64{10, 11} {
+				if size, mine, err := db.WitnessTurn(t.Context(), "other", newest, time.Hour); err != nil || mine != (newest > 10) || mine && size != 10 {
+					t.Errorf("a log of %d entries, 10 of them cosigned: %d, %v, %v", newest, size, mine, err)
+				}
 			}
 		})
 	}

@@ -9,9 +9,10 @@ import (
 	"github.com/mianmi/mianmi/evidence"
 )
 
-// The turn is a row's: the first one to find it due has it, on all nodes.
+// The turn is a row's: the first one to find it due has it, on all nodes. While
+// the log rests nobody takes it, so that the next entry need not wait for it.
 var takeWitness = newTimed(`INSERT INTO log_witness (key, due_at, size, at, note, line) VALUES ($1, {now} + $2, 0, 0, '', '')
-	ON CONFLICT (key) DO UPDATE SET due_at = {now} + $2 WHERE log_witness.due_at <= {now} RETURNING size`)
+	ON CONFLICT (key) DO UPDATE SET due_at = {now} + $2 WHERE log_witness.due_at <= {now} AND log_witness.size <> $3 RETURNING size`)
 
 const (
 	keepCosigned   = `UPDATE log_witness SET size = $2, at = $3, note = $4, line = $5 WHERE key = $1 AND size <= $2`
@@ -19,9 +20,9 @@ const (
 )
 
 // WitnessTurn implements evidence.WitnessStore.
-func (db *DB) WitnessTurn(ctx context.Context, key string, rest time.Duration) (size int64, mine bool, err error) {
+func (db *DB) WitnessTurn(ctx context.Context, key string, newest int64, rest time.Duration) (size int64, mine bool, err error) {
 	err = db.tx(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		err := tx.QueryRowContext(ctx, db.in(takeWitness), key, rest.Microseconds()).Scan(&size)
+		err := tx.QueryRowContext(ctx, db.in(takeWitness), key, rest.Microseconds(), newest).Scan(&size)
 		mine = err == nil
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil
