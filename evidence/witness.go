@@ -177,13 +177,21 @@ func (l *Log) addCheckpoint(ctx context.Context, via *http.Client, w WitnessAt, 
 	return "", -1, fmt.Errorf("it answered with status %d", res.StatusCode)
 }
 
+// linesMax bounds the lines of an answer that are looked at, for each costs a
+// check of signatures: a witness has a key, or a few while it changes.
+const linesMax = 16
+
 // cosignatureIn finds the witness's cosignature of a checkpoint among the lines
 // of its answer, and checks it.
 func (l *Log) cosignatureIn(ctx context.Context, w *Witness, signed, lines string) (string, error) {
 	if !strings.HasSuffix(lines, "\n") {
 		return "", errors.New("its answer does not end with a line")
 	}
+	n := 0
 	for line := range strings.Lines(lines) {
+		if n++; n > linesMax {
+			break
+		}
 		c := StoredCosigned{Key: w.public, Note: signed, Line: line}
 		if _, err := l.openCosigned(ctx, c); err == nil {
 			return line, nil
@@ -228,12 +236,22 @@ func (l *Log) pointFor(ctx context.Context, index int64) (c StoredCheckpoint, li
 		return c, "", nil, err
 	}
 	best := c
-	for _, s := range list {
-		if s.Size <= index || s.Size > c.Size {
+	for i, s := range list {
+		if slices.ContainsFunc(list[:i], func(o StoredCosigned) bool { return o.Note == s.Note }) {
 			continue
 		}
-		if l, k := l.cosignedAs(ctx, list, s); len(k) > len(keys) {
-			best, lines, keys = StoredCheckpoint{Size: s.Size, At: s.At, Note: s.Note}, l, k
+		point, good, who := l.cosignedAs(ctx, list, s.Note)
+		if len(who) <= len(keys) || point.Size <= index || point.Size > c.Size {
+			continue
+		}
+		// A node that had asked when the database went back may have kept what is
+		// of the lost part: a receipt cannot be made with that.
+		root, err := tlog.TreeHash(point.Size, l.hashes(ctx))
+		if err != nil {
+			return c, "", nil, fmt.Errorf("root of %d entries: %w", point.Size, err)
+		}
+		if point.Origin == l.key.name && point.Root == root {
+			best, lines, keys = StoredCheckpoint{Size: point.Size, At: s.At, Note: s.Note}, good, who
 		}
 	}
 	return best, lines, keys, nil
@@ -241,17 +259,18 @@ func (l *Log) pointFor(ctx context.Context, index int64) (c StoredCheckpoint, li
 
 // cosignedAs collects the good cosignatures of one checkpoint, those of former
 // witnesses too: whom they convince is the reader's to say.
-func (l *Log) cosignedAs(ctx context.Context, list []StoredCosigned, as StoredCosigned) (lines string, keys []string) {
+func (l *Log) cosignedAs(ctx context.Context, list []StoredCosigned, signed string) (c Checkpoint, lines string, keys []string) {
 	for _, s := range list {
-		if s.Note != as.Note || len(keys) == witnessesMax {
+		if s.Note != signed || len(keys) == witnessesMax {
 			continue
 		}
-		if got, err := l.openCosigned(ctx, s); err != nil || got.Size != s.Size {
+		got, err := l.openCosigned(ctx, s)
+		if err != nil || got.Size != s.Size {
 			continue // the check of the log tells
 		}
-		lines, keys = lines+s.Line, append(keys, s.Key)
+		c, lines, keys = got.Checkpoint, lines+s.Line, append(keys, s.Key)
 	}
-	return lines, keys
+	return c, lines, keys
 }
 
 // CosignedCheckpoint is the checkpoint that most witnesses have cosigned, with

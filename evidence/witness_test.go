@@ -143,6 +143,8 @@ func TestWitnessFaults(t *testing.T) {
 	t.Parallel()
 	w, other := witnesstest.Start(t, "witness.example/a", 1), witnesstest.Start(t, "witness.example/b", 2)
 	l := newWitnessed(t, w, other)
+	twin := witnesstest.Start(t, "witness.example/a", 1) // with the same key
+	newWitnessed(t, twin)
 	text := func(status int, kind, body string) http.HandlerFunc {
 		return func(rw http.ResponseWriter, _ *http.Request) {
 			rw.Header().Set("Content-Type", kind)
@@ -166,6 +168,10 @@ func TestWitnessFaults(t *testing.T) {
 		{"without end", func(rw http.ResponseWriter, _ *http.Request) {
 			_, _ = rw.Write([]byte(strings.Repeat("— a b\n", 1<<16)))
 		}, "no cosignature|not end"},
+		{"behind more lines than are looked at", func(rw http.ResponseWriter, r *http.Request) {
+			_, _ = rw.Write([]byte(strings.Repeat("— a b\n", 16)))
+			twin.ServeHTTP(rw, r)
+		}, "no cosignature"},
 		{"no size", text(409, "text/x.tlog.size", "many\n"), "no other size"},
 		{"the same size", text(409, "text/x.tlog.size", "0\n"), "no other size"},
 		{"a larger size", text(409, "text/x.tlog.size", "99\n"), "longer log"},
@@ -229,6 +235,35 @@ func TestWitnessStoredFault(t *testing.T) {
 		if r, err := l.Receipt(t.Context(), "en1"); err != nil || len(r.WitnessKeys) != 0 {
 			t.Errorf("%s: a receipt with %v, %v", name, r.WitnessKeys, err)
 		}
+	}
+}
+
+// What a witness has cosigned of a part of the log that is lost, and a node that
+// had asked before has kept, spoils no receipt of the log that goes on.
+func TestWitnessOfALostPart(t *testing.T) {
+	t.Parallel()
+	w := witnesstest.Start(t, "witness.example/a", 1)
+	lost := newWitnessedOf(t, 2, w)
+	if _, err := lost.ask(t, 0); err != nil {
+		t.Fatal(err)
+	}
+	kept, err := lost.Cosigned(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := newWitnessed(t, witnesstest.Start(t, "witness.example/a", 1))
+	if _, err := l.ask(t, 0); err != nil {
+		t.Fatal(err)
+	}
+	evidence.SpoilOfTest(t, l.Log, func(c *evidence.StoredCosigned) { *c = kept[0] })
+	if r, err := l.Receipt(t.Context(), "en1"); err != nil || len(r.WitnessKeys) != 0 {
+		t.Errorf("a receipt: %+v, %v", r, err)
+	}
+	if _, _, err := l.CosignedCheckpoint(t.Context()); mianmi.KindOf(err) != mianmi.NotFound {
+		t.Errorf("the cosigned checkpoint: %v", err)
+	}
+	if got, err := l.Check(t.Context(), evidence.Check{}); err != nil || got.Fault == nil || got.Fault.Kind != evidence.FaultAgainst {
+		t.Errorf("the check says %+v, %v", got.Fault, err)
 	}
 }
 
