@@ -13,7 +13,6 @@ import (
 	"github.com/anishathalye/porcupine"
 
 	"github.com/mianmi/mianmi/api/client"
-	"github.com/mianmi/mianmi/store"
 	"github.com/mianmi/mianmi/store/storetest"
 )
 
@@ -237,7 +236,7 @@ const insideMax = 10 * time.Minute
 func (s *stage) checkInside(ctx context.Context) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, insideMax)
 	defer cancel()
-	db, err := store.Open(ctx, s.target.DSN, store.Options{ConnsMax: 4, CacheKiB: 16 << 10})
+	db, err := s.target.open(ctx)
 	if err != nil {
 		return err
 	}
@@ -272,7 +271,7 @@ func (s *stage) checkInvariants(ctx context.Context, rows *sql.DB) error {
 
 // checkAll looks at every payment of the run once more, at its end.
 func (s *stage) checkAll(ctx context.Context) (err error) {
-	db, err := store.Open(ctx, s.target.DSN, store.Options{ConnsMax: 4, CacheKiB: 16 << 10})
+	db, err := s.target.open(ctx)
 	if err != nil {
 		return err
 	}

@@ -103,7 +103,7 @@ const untoldMax = 2 * time.Minute
 func (s *stage) checkTold(ctx context.Context) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, insideMax)
 	defer cancel()
-	db, err := store.Open(ctx, s.target.DSN, store.Options{ConnsMax: 4, CacheKiB: 16 << 10})
+	db, err := s.target.open(ctx)
 	if err != nil {
 		return err
 	}

@@ -56,7 +56,7 @@ const (
 func (s *stage) checkLog(ctx context.Context) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, insideMax)
 	defer cancel()
-	db, err := store.Open(ctx, s.target.DSN, store.Options{ConnsMax: 4, CacheKiB: 16 << 10})
+	db, err := s.target.open(ctx)
 	if err != nil {
 		return err
 	}

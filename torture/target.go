@@ -12,6 +12,7 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib" // registers the driver "pgx"
 
 	"github.com/mianmi/mianmi"
+	"github.com/mianmi/mianmi/store"
 	"github.com/mianmi/mianmi/store/pgtest"
 )
 
@@ -54,6 +55,11 @@ func (t *Target) stop() {
 	if t.proxy != nil {
 		t.proxy.stop()
 	}
+}
+
+// open opens the store past proxy and service, for a look.
+func (t *Target) open(ctx context.Context) (*store.DB, error) {
+	return store.Open(ctx, t.DSN, store.Options{ConnsMax: 4, CacheKiB: 16 << 10})
 }
 
 // rows opens the database as a stranger does, past proxy and service.
