@@ -15,7 +15,8 @@
 //	access/     who is calling: staff, sessions, API keys, roles and rights
 //	idempotency/ the first answer to a request, kept sealed for a repeat
 //	payer/      payers: switch, own limits, agreements, payment password
-//	merchant/   merchants, stores, policies, approvals, emergency stops
+//	rollout/    how a loosening comes to terminals in stages: plan, reach, judgement; pure
+//	merchant/   merchants, stores, policies, approvals, rollouts, emergency stops
 //	terminal/   models and terminals with their settings
 //	  protocol/ what host and terminal say to each other: configs, signed reports
 //	fleet/      settings out and reports in: certificates, MQTT, the listener for terminals

@@ -25,6 +25,7 @@ type (
 	AllowanceID  string // "al…"
 	StopID       string // "es…", an emergency stop
 	ApprovalID   string // "ap…", a change that waits for a second person
+	RolloutID    string // "ro…", a loosening that comes in stages
 	RuleChangeID string // "rc…", a change of the rule packs in force
 	WebhookID    string // "wh…", who is told of facts
 	StaffID      string // "sf…"

@@ -12,7 +12,7 @@ import (
 const module = "github.com/mianmi/mianmi"
 
 // domain is who holds the business: transports and the store speak to these.
-var domain = []string{"mianmi", "money", "pinfree", "pinfree/emv", "evidence", "secret", "access", "idempotency", "payer", "merchant",
+var domain = []string{"mianmi", "money", "pinfree", "pinfree/emv", "evidence", "secret", "access", "idempotency", "rollout", "payer", "merchant",
 	"terminal", "terminal/protocol", "terminal/posture", "rules", "settings", "payment", "asof", "receipt", "support", "risk", "notice"}
 
 // mayImport says which packages of this module a package may import, tests
@@ -30,27 +30,28 @@ var mayImport = map[string][]string{
 	"evidence/witnesstest": {}, // a witness of logs, for tests
 	"secret":               {"mianmi"},
 	"access":               {"mianmi", "evidence", "secret"},
+	"rollout":              {"mianmi"},           // pure: plan, reach and judgement
 	"idempotency":          {"mianmi", "secret"}, // first answers: every transport needs them, and store keeps them
 	"payer":                {"mianmi", "money", "pinfree", "evidence", "secret", "access"},
-	"merchant":             {"mianmi", "money", "pinfree", "evidence", "secret", "access", "terminal/posture"}, // the second person for a looser policy on terminals
-	"terminal":             {"mianmi", "money", "pinfree", "evidence", "secret", "access", "terminal/protocol", "terminal/posture"},
+	"merchant":             {"mianmi", "money", "pinfree", "evidence", "secret", "access", "rollout", "terminal/posture"}, // the second person for a looser policy on terminals
+	"terminal":             {"mianmi", "money", "pinfree", "evidence", "secret", "access", "rollout", "terminal/protocol", "terminal/posture"},
 	"terminal/posture":     {"mianmi", "money", "terminal/protocol"},                                                 // conditions on what terminals report, in CEL
 	"terminal/protocol":    {"mianmi", "money"},                                                                      // the words between host and terminal: both sides speak them
 	"rules":                {"mianmi", "money", "pinfree", "pinfree/compare", "pinfree/packs", "evidence", "access"}, // the life of rule packs
-	"settings":             {"mianmi", "money", "pinfree", "pinfree/emv", "merchant", "terminal", "terminal/protocol", "terminal/posture", "rules"},
+	"settings":             {"mianmi", "money", "pinfree", "pinfree/emv", "rollout", "merchant", "terminal", "terminal/protocol", "terminal/posture", "rules"},
 	"channel":              {"mianmi", "money"},
 	"channel/channeltest":  {"mianmi", "money", "channel"},
 	"channel/wallet":       {"mianmi", "money", "channel"},
 	"channel/wechatpay":    {"mianmi", "money", "channel"},
 	"channel/iso8583":      {"mianmi", "money", "channel"},
 	"payment":              {"mianmi", "money", "pinfree", "pinfree/compare", "evidence", "payer", "merchant", "terminal", "settings", "channel", "secret"},
-	"asof":                 {"mianmi", "money", "pinfree", "evidence", "access", "payer", "merchant", "terminal", "rules", "settings", "payment"}, // what was in force, read back from what each of them recorded
-	"receipt":              {"mianmi", "money", "pinfree", "evidence", "secret", "access", "payer", "merchant", "terminal", "payment", "pdf"},     // what receipts say, and who may have them
+	"asof":                 {"mianmi", "money", "rollout", "pinfree", "evidence", "access", "payer", "merchant", "terminal", "rules", "settings", "payment"}, // what was in force, read back from what each of them recorded
+	"receipt":              {"mianmi", "money", "rollout", "pinfree", "evidence", "secret", "access", "payer", "merchant", "terminal", "payment", "pdf"},     // what receipts say, and who may have them
 	"pdf":                  {"mianmi"},
 	"support":              {"mianmi", "money", "evidence", "payment", "payer", "merchant", "terminal"},
 	"risk":                 {"mianmi", "money", "evidence", "payment", "payer", "merchant", "terminal"},
-	"notice":               {"mianmi", "money", "evidence", "payment", "payer", "merchant", "terminal", "access", "secret", "settings", "pinfree"}, // rights, sealed secrets, who listens; names of methods
-	"store":                append([]string{"channel"}, domain...),                                                                                 // postings are written as they are
+	"notice":               {"mianmi", "money", "rollout", "evidence", "payment", "payer", "merchant", "terminal", "access", "secret", "settings", "pinfree"}, // rights, sealed secrets, who listens; names of methods
+	"store":                append([]string{"channel"}, domain...),                                                                                            // postings are written as they are
 	"store/pgtest":         {},
 	"store/storetest":      append([]string{"store", "store/pgtest", "channel", "channel/wallet", "pinfree/packs", "pinfree/compare"}, domain...),
 	"torture":              {"*"}, // drives whole servers and looks into their databases; run by cmd
@@ -88,6 +89,7 @@ var plain = []string{"bytes", "cmp", "crypto/sha256", "encoding/hex", "encoding/
 var outside = map[string][]string{
 	"money":       plain,
 	"pinfree/emv": plain,
+	"rollout":     append([]string{"encoding/binary"}, plain...), // SHA-256 as a number
 	"pinfree":     append([]string{"cel.dev/cel-go/…", "sync"}, plain...),
 
 	"pinfree/compare": append([]string{"bufio"}, plain...), // reads a log by lines
