@@ -47,7 +47,7 @@ func TestRebuiltEqualsTables(t *testing.T) {
 // checkEpochs compares each terminal, key and rule set at every epoch.
 func (w *world) checkEpochs() {
 	t := w.t
-	compared, live := 0, 0
+	compared, live, staged := 0, 0, 0
 	for i, m := range w.moments {
 		if i > 0 && w.moments[i-1].epoch == m.epoch && w.moments[i-1].now.Equal(m.now) {
 			continue
@@ -61,6 +61,11 @@ func (w *world) checkEpochs() {
 				got := must(w.asof.SiteAt(t.Context(), m.epoch, m.now, id, "wallet"))(t)
 				compared++
 				live += len(got.Stops)
+				for i := range got.Policies {
+					if got.Policies[i].Value.Rollout != nil {
+						staged++
+					}
+				}
 				w.sameSite(m, want, got)
 			}
 		}
@@ -79,10 +84,10 @@ func (w *world) checkEpochs() {
 			}
 		}
 	}
-	if compared < 300 || live < 20 {
-		t.Errorf("%d comparisons, %d live stops: too few to prove anything", compared, live)
+	if compared < 300 || live < 10 || staged < 20 {
+		t.Errorf("%d comparisons, %d live stops, %d policies in stages: too few to prove anything", compared, live, staged)
 	}
-	t.Logf("%d sites compared at %d moments, %d live stops among them", compared, len(w.moments), live)
+	t.Logf("%d sites compared at %d moments, %d live stops and %d policies in stages among them; rollouts that were moved: %v", compared, len(w.moments), live, staged, w.rolled)
 }
 
 // sameSite compares what payments read of a terminal. Texts for people are in

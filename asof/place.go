@@ -101,6 +101,13 @@ func (s *Service) scopes(ctx context.Context, m moment, policies *[]Told[merchan
 		if err != nil {
 			return err
 		}
+		if p.Value.Rollout != nil {
+			far, err := newest(ctx, s, m, asked{subject: subjectOf(scope), question: question{ofPlaces, staging}}, readStaged)
+			if err != nil {
+				return err
+			}
+			p.Value.Take(&far.Value)
+		}
 		if p.Source.Known() {
 			*policies = append(*policies, p)
 		}
@@ -168,6 +175,11 @@ func readMerchant(e evidence.Entry) (*merchant.Merchant, error) {
 func readPolicy(e evidence.Entry) (*merchant.Policy, error) {
 	r, err := merchant.ReadEntry(e)
 	return r.Policy, err
+}
+
+func readStaged(e evidence.Entry) (*merchant.Staged, error) {
+	r, err := merchant.ReadEntry(e)
+	return r.Rollout, err
 }
 
 func readKey(e evidence.Entry) (*access.Key, error) {

@@ -21,6 +21,7 @@ const (
 	terms                      // its PIN-free policy
 	stopping                   // an emergency stop on it
 	belongs                    // an agreement or instrument of a payer
+	staging                    // how far its policy has come among its terminals
 )
 
 // facets are the types that are known. One that is not is never passed over:
@@ -43,6 +44,12 @@ var facets = map[string]facet{
 	"terminals.tightened":                nothing, // what a payment made of its terminal stands in its own entry
 	"terminals.loosening_proposed":       nothing,
 	"terminals.loosened":                 nothing,
+	"rollout.started":                    staging,
+	"rollout.advanced":                   staging,
+	"rollout.paused":                     staging,
+	"rollout.resumed":                    staging,
+	"rollout.stopped":                    staging,
+	"rollout.finished":                   staging,
 	"store.created":                      thing,
 	"store.changed":                      thing,
 	"model.created":                      thing,
@@ -143,7 +150,7 @@ type question struct {
 var skips = func() map[question][]string {
 	out := map[question][]string{}
 	for kind, tells := range facets {
-		for _, want := range []facet{thing, terms, stopping, belongs} {
+		for _, want := range []facet{thing, terms, stopping, belongs, staging} {
 			if q := (question{familyOf(kind), want}); tells&want == 0 {
 				out[q] = append(out[q], kind)
 			}

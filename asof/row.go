@@ -8,6 +8,7 @@ import (
 	"github.com/mianmi/mianmi/money"
 	"github.com/mianmi/mianmi/payment"
 	"github.com/mianmi/mianmi/pinfree"
+	"github.com/mianmi/mianmi/rollout"
 	"github.com/mianmi/mianmi/settings"
 )
 
@@ -30,6 +31,10 @@ type Row struct {
 	Since  time.Time // when this came into force; zero: never set
 	By     string    // mianmi.Actor.String() of who brought it into force
 	Source Source    // the zero Source: nobody has set anything, the default holds
+	// Rollout is, while a policy comes to terminals in stages, how far it was; nil: it
+	// does not. Former says that the terminal was not reached, and the former one held.
+	Rollout *merchant.Rollout
+	Former  bool
 	// Hidden says that whoever asks may see the state alone.
 	Hidden bool
 }
@@ -149,7 +154,12 @@ func (r *Row) ofPlace(s *Site) {
 			continue
 		}
 		r.from(s.Policies[i].Source)
-		r.Methods = p.Terms.Methods
+		t := &s.Terminal.Value
+		holds := p.For(rollout.Place{Terminal: t.ID, Store: t.Store, Model: t.Model})
+		r.Methods, r.Rollout = holds.Terms.Methods, p.Rollout
+		if holds != p { // the entry of the newer policy tells it
+			r.Former, r.Since, r.By = true, holds.Since, holds.Actor
+		}
 	}
 }
 
@@ -210,5 +220,6 @@ func policyRow(p *merchant.Policy, src Source) Row {
 		}
 	}
 	r.from(src)
+	r.Rollout = p.Rollout
 	return r
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/mianmi/mianmi/payment"
 	"github.com/mianmi/mianmi/pinfree"
 	"github.com/mianmi/mianmi/pinfree/packs"
+	"github.com/mianmi/mianmi/rollout"
 	"github.com/mianmi/mianmi/rules"
 	"github.com/mianmi/mianmi/settings"
 	"github.com/mianmi/mianmi/store/storetest"
@@ -69,7 +70,7 @@ func (w *world) step() string {
 		share int
 		do    func() error
 	}{
-		{"policy", 5, w.policy}, {"stop", 1, w.stop}, {"lift", 2, w.lift}, {"facts", 2, w.facts}, {"move", 1, w.move}, {"rename", 1, w.rename},
+		{"policy", 5, w.policy}, {"rollout", 5, w.rollout}, {"stop", 1, w.stop}, {"lift", 2, w.lift}, {"facts", 2, w.facts}, {"move", 1, w.move}, {"rename", 1, w.rename},
 		{"key", 1, w.key}, {"packs", 3, w.packsChange}, {"person", 9, w.person}, {"pay", 18, w.pay}, {"wait", 4, w.wait},
 	}
 	all := 0
@@ -130,6 +131,54 @@ func (w *world) policy() error {
 	}
 	return w.node().OpenScope(w.t.Context(), w.scope(), terms)
 }
+
+// rollout moves one that runs somewhere, or begins one.
+func (w *world) rollout() error {
+	ctx, m := w.t.Context(), w.node().Merchants
+	open, err := m.Rollouts(ctx, storetest.Operator, merchant.RolloutQuery{Open: true})
+	if err != nil {
+		return err
+	}
+	if len(open) == 0 || w.rnd.IntN(3) == 0 {
+		return w.beginRollout()
+	}
+	r := open[w.rnd.IntN(len(open))]
+	switch n := w.rnd.IntN(7); {
+	case r.State == rollout.Paused:
+		_, err = m.ResumeRollout(ctx, storetest.Operator, r.ID)
+	case n == 0:
+		_, err = m.StopRollout(ctx, storetest.Operator, r.ID)
+	case n == 1:
+		_, err = m.PauseRollout(ctx, storetest.Operator, r.ID)
+	case n == 2: // in between, in one part
+		terms := r.Terms
+		terms.PerPayment = ptr(money.Of(10_00+w.rnd.Int64N(100_00), "CNY"))
+		err = w.node().OpenScope(ctx, r.Scope, terms)
+	default:
+		_, err = m.AdvanceRollout(ctx, storetest.Operator, r.ID)
+	}
+	w.rolled[r.State]++
+	return err
+}
+
+func (w *world) beginRollout() error {
+	ctx, n, s := w.t.Context(), w.node(), w.shop()
+	scope := []merchant.Scope{merchant.Everything(), merchant.OfChannel("wallet"), merchant.OfMerchant(s.Merchant), merchant.OfStore(s.Store), merchant.OfModel(s.Model)}[w.rnd.IntN(5)]
+	if w.rnd.IntN(4) == 0 { // what is shut leaves more to be opened
+		if _, err := n.Merchants.Close(ctx, storetest.Operator, scope); err != nil {
+			return err
+		}
+	}
+	plan := rollout.Usual(rollout.Stage{Terminals: []mianmi.TerminalID{[]mianmi.TerminalID{s.Terminal, s.Bare}[w.rnd.IntN(2)]}},
+		rollout.Stage{Permille: 500}, rollout.Stage{Permille: rollout.All})
+	res, err := n.Merchants.SetPolicy(ctx, storetest.Operator, merchant.PolicyOrder{Scope: scope, Terms: merchant.Terms{PinFree: true}, Rollout: &plan})
+	if err == nil && res.Proposal != nil {
+		_, err = w.node().Merchants.Approve(ctx, storetest.Operator2, res.Proposal.ID)
+	}
+	return err
+}
+
+func ptr[T any](v T) *T { return &v }
 
 func (w *world) stop() error {
 	st, err := w.node().Merchants.Place(w.t.Context(), storetest.Operator, merchant.StopOrder{Scope: w.scope(), Reason: "drill",

@@ -15,6 +15,7 @@ import (
 	"github.com/mianmi/mianmi/evidence"
 	"github.com/mianmi/mianmi/merchant"
 	"github.com/mianmi/mianmi/payer"
+	"github.com/mianmi/mianmi/rollout"
 	"github.com/mianmi/mianmi/rules"
 	"github.com/mianmi/mianmi/secret"
 	"github.com/mianmi/mianmi/store"
@@ -43,6 +44,7 @@ type world struct {
 	orders int
 	paid   []mianmi.PaymentID
 	grants map[string]mianmi.AgreementID
+	rolled map[rollout.State]int
 	pack   int64 // version of the pack that the story changes
 
 	moments []moment
@@ -55,7 +57,7 @@ const late = 1500 * time.Millisecond
 
 func newWorld(t *testing.T, engine string, seed uint64) *world {
 	t.Helper()
-	w := &world{t: t, rnd: mrand.New(mrand.NewPCG(seed, 8)), clock: storetest.NewClock(), grants: map[string]mianmi.AgreementID{},
+	w := &world{t: t, rnd: mrand.New(mrand.NewPCG(seed, 8)), clock: storetest.NewClock(), grants: map[string]mianmi.AgreementID{}, rolled: map[rollout.State]int{},
 		payers: map[mianmi.PayerID]map[int64]said{}}
 	w.dsn = "sqlite:" + filepath.Join(t.TempDir(), "mianmi.db")
 	if engine == "postgres" {

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/mianmi/mianmi"
+	"github.com/mianmi/mianmi/rollout"
 	"github.com/mianmi/mianmi/terminal/posture"
 )
 
@@ -39,6 +40,7 @@ func (s ApprovalState) String() string {
 // Proposal is a loosening that somebody asks for: one of the four.
 type Proposal struct {
 	Terms     *Terms         `json:"terms,omitempty"`     // of the scope's policy
+	Rollout   *rollout.Plan  `json:"rollout,omitempty"`   // how the terms come to the scope's terminals; nil: to all at once
 	Lift      mianmi.StopID  `json:"lift,omitempty"`      // of an emergency stop
 	Facts     *Facts         `json:"facts,omitempty"`     // of the scope's merchant
 	Terminals *posture.Terms `json:"terminals,omitempty"` // of the policy on terminals; the scope is everything

@@ -2,9 +2,11 @@ package merchant
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/mianmi/mianmi"
+	"github.com/mianmi/mianmi/rollout"
 )
 
 // PolicyOrder asks for terms of a scope.
@@ -15,6 +17,9 @@ type PolicyOrder struct {
 	// force. A loosening based on another version is a Conflict. A tightening
 	// never is: it must not have to wait for a second look.
 	BasedOn *int64
+	// Rollout is how a loosening comes to the scope's terminals; nil: to all at
+	// once. What tightens does so for all, whatever the plan.
+	Rollout *rollout.Plan
 }
 
 // Result is what became of an order.
@@ -59,6 +64,9 @@ func (s *Service) changePolicy(ctx context.Context, actor mianmi.Actor, o Policy
 	if err := o.Scope.Validate(); err != nil {
 		return Result{}, err
 	}
+	if err := s.checkPlan(ctx, o); err != nil {
+		return Result{}, err
+	}
 	var res Result
 	err := s.records.ChangeScope(ctx, o.Scope, func(h Held) (Outcome, error) {
 		d := s.begin(actor, h)
@@ -66,7 +74,7 @@ func (s *Service) changePolicy(ctx context.Context, actor mianmi.Actor, o Policy
 		if err := d.mayOrder(o, after); err != nil {
 			return Outcome{}, err
 		}
-		res = d.orderPolicy(after)
+		res = d.orderPolicy(after, o.Rollout)
 		return d.out, d.err
 	})
 	if err != nil {
@@ -96,6 +104,47 @@ func (d *decision) check(do act) error {
 	return check(d.actor, do, d.held.Scope.Level, d.held.Place)
 }
 
+// checkPlan refuses a plan that names what is not there, or not of the scope's
+// merchant; one terminal has no stages.
+func (s *Service) checkPlan(ctx context.Context, o PolicyOrder) error {
+	if o.Rollout == nil {
+		return nil
+	}
+	if o.Scope.Level == LevelTerminal {
+		return mianmi.InvalidField("rollout", "one terminal has no stages")
+	}
+	if err := o.Rollout.Validate(); err != nil {
+		return err
+	}
+	owner, err := s.records.ScopePlace(ctx, o.Scope)
+	if err != nil {
+		return err
+	}
+	for i := range o.Rollout.Stages {
+		stage := &o.Rollout.Stages[i]
+		var list []Scope
+		for _, id := range stage.Terminals {
+			list = append(list, OfTerminal(id))
+		}
+		for _, id := range stage.Stores {
+			list = append(list, OfStore(id))
+		}
+		for _, id := range stage.Models {
+			list = append(list, OfModel(id))
+		}
+		for _, named := range list {
+			at, err := s.records.ScopePlace(ctx, named)
+			if err != nil && mianmi.KindOf(err) != mianmi.NotFound {
+				return err
+			}
+			if err != nil || owner.Merchant != "" && at.Merchant != "" && at.Merchant != owner.Merchant {
+				return mianmi.InvalidField(fmt.Sprintf("rollout.stages[%d].%ss", i, named.Level), "there is none of these here: "+named.Subject)
+			}
+		}
+	}
+	return nil
+}
+
 func (d *decision) mayOrder(o PolicyOrder, after Terms) error {
 	tighten, propose := d.check(actTighten), d.check(actPropose)
 	if tighten != nil && propose != nil {
@@ -112,35 +161,49 @@ func (d *decision) mayOrder(o PolicyOrder, after Terms) error {
 			return tighten
 		}
 	}
+	// What closes is not refused for what comes with it.
+	if closes := d.held.Policy.Terms.PinFree && !after.PinFree; !closes {
+		if err := d.rolloutRuns(); err != nil {
+			return err
+		}
+	}
 	if o.BasedOn != nil && *o.BasedOn != d.held.Policy.Version {
 		return mianmi.Conflicts("policy_changed", "the policy has changed since: look again")
 	}
 	return propose
 }
 
-func (d *decision) orderPolicy(after Terms) Result {
+// Types of entries about a policy.
+const policyTightened = "merchant.policy.tightened"
+
+func (d *decision) orderPolicy(after Terms, plan *rollout.Plan) Result {
 	res := Result{Policy: d.held.Policy, Change: Compare(d.held.Policy.Terms, after)}
 	if res.Change == Tightening || res.Change == Mixed {
-		res.Policy = d.putPolicy(Meet(d.held.Policy.Terms, after), "merchant.policy.tightened", Approval{})
+		res.Policy = d.tighten(Meet(d.held.Policy.Terms, after))
 	}
 	if res.Change == Loosening || res.Change == Mixed {
-		a := d.propose(Proposal{Terms: &after}, res.Policy.Version)
-		d.record("merchant.policy.loosening_proposed", scopeNote{Before: res.Policy.Terms, After: after, Version: res.Policy.Version, Approval: a.ID})
+		a := d.propose(Proposal{Terms: &after, Rollout: plan}, res.Policy.Version)
+		d.record("merchant.policy.loosening_proposed", scopeNote{Before: res.Policy.Terms, After: after, Version: res.Policy.Version, Approval: a.ID, Plan: plan})
 		res.Proposal = &a
 	}
 	return res
 }
 
-// putPolicy brings terms into force; proposals based on the former ones lapse.
-func (d *decision) putPolicy(t Terms, fact string, by Approval) Policy {
+// putPolicy brings terms into force, for all or by a rollout; proposals based
+// on the former ones lapse.
+func (d *decision) putPolicy(t Terms, by *Rollout, fact string, a Approval) Policy {
 	before := d.held.Policy
-	p := Policy{Scope: before.Scope, Terms: t, Version: before.Version + 1, Since: d.now, Actor: d.actor.String()}
+	p := Policy{Scope: before.Scope, Terms: t, Version: before.Version + 1, Since: d.now, Actor: d.actor.String(), Rollout: by}
 	d.out.Policy = &p
 	if c := Compare(before.Terms, t); c == Tightening || c == Mixed {
 		d.out.Tightening = true
 	}
-	d.record(fact, scopeNote{Before: before.Terms, After: t, Version: p.Version, Approval: by.ID, ProposedBy: by.ProposedBy})
-	d.lapse(by.ID, func(w Proposal) bool { return w.Terms != nil })
+	n := scopeNote{Before: before.Terms, After: t, Version: p.Version, Approval: a.ID, ProposedBy: a.ProposedBy}
+	if by != nil {
+		n.Rollout = &rolloutNote{by.ID, by.Kind, by.Plan, by.Former}
+	}
+	d.record(fact, n)
+	d.lapse(a.ID, func(w Proposal) bool { return w.Terms != nil })
 	return p
 }
 

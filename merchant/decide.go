@@ -135,7 +135,12 @@ func (d *decision) approveTerms(a Approval) {
 		return
 	}
 	d.fail(a.Proposal.Terms.validate(d.held.currency()))
-	d.putPolicy(*a.Proposal.Terms, "merchant.policy.loosened", a)
+	d.fail(d.rolloutRuns())
+	if a.Proposal.Rollout != nil {
+		d.startRollout(a)
+		return
+	}
+	d.putPolicy(*a.Proposal.Terms, nil, "merchant.policy.loosened", a)
 }
 
 // twoPersons makes sure that whoever approves is neither who proposed it nor

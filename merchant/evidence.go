@@ -8,6 +8,7 @@ import (
 	"github.com/mianmi/mianmi"
 	"github.com/mianmi/mianmi/evidence"
 	"github.com/mianmi/mianmi/money"
+	"github.com/mianmi/mianmi/rollout"
 )
 
 // note is one fact to be recorded. Body becomes JSON; names, addresses and
@@ -32,6 +33,8 @@ type scopeNote struct {
 	Until      string            `json:"until,omitempty"` // RFC 3339, UTC, as are those that follow
 	PlacedAt   string            `json:"placed_at,omitempty"`
 	PlacedBy   string            `json:"placed_by,omitempty"`
+	Plan       *rollout.Plan     `json:"plan,omitempty"`    // proposed with the terms
+	Rollout    *rolloutNote      `json:"rollout,omitempty"` // that brings the policy to terminals
 }
 
 // noteOf is what a fact says of a stop, but for its free text.

@@ -22,6 +22,9 @@ type Policy struct {
 	Version int64     // 0: nobody has set one yet, these are the default terms
 	Since   time.Time // when the terms came into force
 	Actor   string    // mianmi.Actor.String() of who brought them into force
+	// Rollout is, while the terms come to terminals in stages, how far they are;
+	// nil: they hold for all.
+	Rollout *Rollout
 }
 
 // DefaultTerms are the terms of a scope for which nobody has set a policy: a

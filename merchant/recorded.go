@@ -7,6 +7,7 @@ import (
 
 	"github.com/mianmi/mianmi"
 	"github.com/mianmi/mianmi/evidence"
+	"github.com/mianmi/mianmi/rollout"
 )
 
 // Recorded is what an entry left in force: at most one part is set, none when
@@ -16,6 +17,19 @@ type Recorded struct {
 	Store    *Store    // without name, address and time of creation
 	Policy   *Policy
 	Stop     *Stop // without its reason, which is free text
+	Rollout  *Staged
+}
+
+// Staged is how far a rollout is, as an entry tells it.
+type Staged struct {
+	ID      mianmi.RolloutID
+	Scope   Scope
+	Version int64 // of the policy
+	State   rollout.State
+	Stage   int // from 0
+	Stages  int
+	Because rollout.Because // why it does not run
+	Paused  rollout.Because // why it had been paused
 }
 
 // recorded reads entries by their type; those that are nil leave all as it is.
@@ -37,6 +51,12 @@ var recorded = map[string]func(evidence.Entry) (Recorded, error){
 	"terminals.tightened":                nil, // a payment's entry says what it made of its terminal
 	"terminals.loosening_proposed":       nil,
 	"terminals.loosened":                 nil,
+	"rollout.started":                    recordedStage,
+	"rollout.advanced":                   recordedStage,
+	"rollout.paused":                     recordedStage,
+	"rollout.resumed":                    recordedStage,
+	"rollout.stopped":                    recordedStage,
+	"rollout.finished":                   recordedStage,
 	"store.created":                      recordedStore,
 	"store.changed":                      recordedStore,
 }
@@ -100,7 +120,42 @@ func recordedPolicy(e evidence.Entry) (Recorded, error) {
 	if err != nil {
 		return Recorded{}, err
 	}
-	return Recorded{Policy: &Policy{Scope: n.scope, Terms: t, Version: n.Version, Since: e.At, Actor: e.Actor}}, nil
+	p := &Policy{Scope: n.scope, Terms: t, Version: n.Version, Since: e.At, Actor: e.Actor}
+	if r := n.Rollout; r != nil {
+		p.Rollout = &Rollout{ID: r.ID, Kind: r.Kind, Scope: n.scope, Terms: t, Version: n.Version, Former: r.Former, Plan: r.Plan, Stage: -1}
+	}
+	return Recorded{Policy: p}, nil
+}
+
+func recordedStage(e evidence.Entry) (Recorded, error) {
+	var n stageNote
+	if err := e.ReadBody(&n); err != nil {
+		return Recorded{}, err
+	}
+	scope, err := ParseScope(n.Scope)
+	if err != nil {
+		return Recorded{}, fmt.Errorf("entry %s of type %s: %w", e.ID, e.Type, err)
+	}
+	s := &Staged{ID: n.Rollout, Scope: scope, Version: n.Version, State: rollout.ParseState(n.State), Stage: n.Stage, Stages: n.Stages}
+	if n.Because != nil {
+		s.Because = *n.Because
+	}
+	if n.Paused != nil {
+		s.Paused = *n.Paused
+	}
+	return Recorded{Rollout: s}, nil
+}
+
+// Take makes the rollout of a recorded policy as far as the entry says. One that
+// is over for everybody is one no longer.
+func (p *Policy) Take(s *Staged) {
+	switch r := p.Rollout; {
+	case r == nil || s == nil || s.ID != r.ID: // it has come to nobody yet
+	case s.State == rollout.Finished:
+		p.Rollout = nil
+	case s.State.Open():
+		r.Stage, r.State, r.Because = s.Stage, s.State, s.Because
+	}
 }
 
 func recordedStop(e evidence.Entry) (Recorded, error) {

@@ -41,6 +41,8 @@ type Records interface {
 	// becomes of it, and writes that in the same transaction; no other change
 	// of settings runs at the same time. decide may be called again.
 	ChangeScope(ctx context.Context, s Scope, decide func(Held) (Outcome, error)) error
+
+	Rollouts
 }
 
 // Held is what is known about a scope.
@@ -80,6 +82,9 @@ type Outcome struct {
 	// Tightening says that the scope allows less than before: its terminals have
 	// to prove that they run it, or of a policy on terminals be judged by it.
 	Tightening bool
+	Rollout    *Rollout // begun or changed; the one of the policy
+	// Reached says that a stage of it begins: its terminals get another config.
+	Reached bool
 }
 
 // StoreQuery asks for a page of a merchant's stores.

@@ -12,6 +12,7 @@ import (
 	"github.com/mianmi/mianmi/money"
 	"github.com/mianmi/mianmi/payer"
 	"github.com/mianmi/mianmi/pinfree"
+	"github.com/mianmi/mianmi/rollout"
 )
 
 // payerData is what holds of a payer's PIN-free payment after the change.
@@ -53,6 +54,7 @@ type scopeData struct {
 	Until      string     `json:"until,omitempty"`
 	Approval   string     `json:"approval,omitempty"`
 	ProposedBy string     `json:"proposed_by,omitempty"`
+	Rollout    string     `json:"rollout,omitempty"` // by which the terms come to terminals in stages
 }
 
 // factsData is what its acquirer says of a merchant.
@@ -69,6 +71,23 @@ type termsData struct {
 	PinFree    bool          `json:"pin_free"`
 	PerPayment *money.Amount `json:"per_payment,omitempty"`
 	Methods    []string      `json:"methods,omitempty"` // none: all
+}
+
+// stagedData is how far a rollout is, and why it does not run.
+type stagedData struct {
+	Scope   string       `json:"scope"`
+	Rollout string       `json:"rollout"`
+	State   string       `json:"state"`
+	Stage   int          `json:"stage"` // from 1
+	Stages  int          `json:"stages"`
+	Because *becauseData `json:"because,omitempty"`
+}
+
+// becauseData is a reason with its figures: count of so many terminals or payments.
+type becauseData struct {
+	Reason string `json:"reason"` // person, attested, declined, unknown, closed, tightened
+	Count  int    `json:"count,omitempty"`
+	Of     int    `json:"of,omitempty"`
 }
 
 // packData is what was said of a rule pack.
@@ -96,6 +115,8 @@ func (e *envelope) recorded(w *Webhook, d *Delivery, r *Record) error {
 		return e.scope(entry)
 	case "rule":
 		return e.pack(entry)
+	case "rollout":
+		return e.staged(entry)
 	}
 	return fmt.Errorf("entries of type %s tell of nothing", entry.Type)
 }
@@ -139,6 +160,9 @@ type scopeBody struct {
 	ProposedBy string          `json:"proposed_by"`
 	Stop       string          `json:"stop"`
 	Until      string          `json:"until"`
+	Rollout    struct {
+		ID string `json:"id"`
+	} `json:"rollout"`
 }
 
 func (e *envelope) scope(entry evidence.Entry) error {
@@ -146,7 +170,7 @@ func (e *envelope) scope(entry evidence.Entry) error {
 	if err := json.Unmarshal(entry.Body, &b); err != nil {
 		return fmt.Errorf("entry %s: %w", entry.ID, err)
 	}
-	v := scopeData{Scope: b.Scope, Stop: b.Stop, Until: b.Until, Approval: b.Approval, ProposedBy: b.ProposedBy}
+	v := scopeData{Scope: b.Scope, Stop: b.Stop, Until: b.Until, Approval: b.Approval, ProposedBy: b.ProposedBy, Rollout: b.Rollout.ID}
 	e.Version = b.Version
 	switch {
 	case len(b.After) == 0:
@@ -162,6 +186,21 @@ func (e *envelope) scope(entry evidence.Entry) error {
 			return fmt.Errorf("facts of entry %s: %w", entry.ID, err)
 		}
 		v.Facts = (*factsData)(&f)
+	}
+	e.Data = v
+	return nil
+}
+
+func (e *envelope) staged(entry evidence.Entry) error {
+	rec, err := merchant.ReadEntry(entry)
+	if err != nil || rec.Rollout == nil {
+		return fmt.Errorf("entry %s tells of no rollout: %w", entry.ID, err)
+	}
+	s := rec.Rollout
+	e.Version = s.Version
+	v := stagedData{Scope: s.Scope.String(), Rollout: string(s.ID), State: s.State.String(), Stage: s.Stage + 1, Stages: s.Stages}
+	if b := s.Because; b.Reason != rollout.NoReason {
+		v.Because = &becauseData{string(b.Reason), b.Count, b.Of}
 	}
 	e.Data = v
 	return nil

@@ -36,6 +36,9 @@ const (
 	RulesInForce     // a rule pack
 	RulesWithdrawn
 	Test // sent on request, to one webhook
+	RolloutPaused
+	RolloutStopped  // the former terms are back at every terminal
+	RolloutFinished // the new terms hold at every terminal
 )
 
 // topicInfo says how a topic is called and who may be told.
@@ -76,6 +79,9 @@ var topics = map[Topic]topicInfo{
 	RulesInForce:     {name: "rules.in_force", platform: true},
 	RulesWithdrawn:   {name: "rules.withdrawn", platform: true},
 	Test:             {name: "webhook.test"},
+	RolloutPaused:    {name: "rollout.paused"},
+	RolloutStopped:   {name: "rollout.stopped"},
+	RolloutFinished:  {name: "rollout.finished"},
 }
 
 // entryTopics says what entries of the evidence tell. An entry that is not
@@ -105,6 +111,9 @@ var entryTopics = map[string]Topic{
 	"merchant.approval.rejected":         ApprovalRejected,
 	"merchant.approval.withdrawn":        ApprovalRejected,
 	"merchant.approval.lapsed":           ApprovalLapsed,
+	"rollout.paused":                     RolloutPaused,
+	"rollout.stopped":                    RolloutStopped,
+	"rollout.finished":                   RolloutFinished,
 
 	"rule.pack.in_force":   RulesInForce,
 	"rule.pack.withdrawn":  RulesWithdrawn,

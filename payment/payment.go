@@ -91,6 +91,10 @@ func (p *Payment) PinFree() bool {
 	return p.Outcome == pinfree.PinFree && p.CVM == pinfree.NoCVM && p.Method != pinfree.Cash
 }
 
+// Unresolved reports whether the payment ended without anybody having said yes
+// or no: nobody finished its step-up, or its state is one of a later version.
+func (p *Payment) Unresolved() bool { return p.State == Expired || stateNames[p.State] == "" }
+
 // Topic is what the outbox tells of the payment's present state.
 func (p *Payment) Topic() Topic { return topicOf(p.State) }
 

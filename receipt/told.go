@@ -119,7 +119,7 @@ func entryFacts(e evidence.Entry) []Fact {
 		if r, err := payer.ReadRecord(e); err == nil {
 			return payerFacts(&r)
 		}
-	case strings.HasPrefix(e.Type, "merchant.policy."), strings.HasPrefix(e.Type, "merchant.stop."):
+	case strings.HasPrefix(e.Type, "merchant.policy."), strings.HasPrefix(e.Type, "merchant.stop."), strings.HasPrefix(e.Type, "rollout."):
 		if r, err := merchant.ReadEntry(e); err == nil {
 			return placeFacts(r)
 		}
@@ -204,9 +204,18 @@ func placeFacts(r merchant.Recorded) []Fact {
 		if m := r.Policy.Terms.PerPayment; m != nil {
 			facts = append(facts, Fact{say("单笔限额", "Limit per payment"), same(m.String())})
 		}
-		return append(facts, Fact{say("策略版本", "Version of the policy"), same(fmt.Sprint(r.Policy.Version))})
+		facts = append(facts, Fact{say("策略版本", "Version of the policy"), same(fmt.Sprint(r.Policy.Version))})
+		if f := r.Policy.Rollout; f != nil {
+			facts = append(facts, Fact{say("分批推行", "Staged rollout"), say(fmt.Sprintf("分 %d 批；未到的终端沿用策略版本 %d", len(f.Plan.Stages), f.Former.Version),
+				fmt.Sprintf("in %d stages; terminals that are not reached keep version %d", len(f.Plan.Stages), f.Former.Version))})
+		}
+		return facts
 	case r.Stop != nil:
 		return []Fact{{say("范围", "Scope"), same(r.Stop.Scope.String())}, {say("至", "Until"), When(r.Stop.Until)}}
+	case r.Rollout != nil:
+		s := r.Rollout
+		return []Fact{{say("范围", "Scope"), same(s.Scope.String())}, {say("策略版本", "Version of the policy"), same(fmt.Sprint(s.Version))},
+			{say("批次", "Stage"), say(fmt.Sprintf("第 %d 批，共 %d 批", s.Stage+1, s.Stages), fmt.Sprintf("%d of %d", s.Stage+1, s.Stages))}}
 	}
 	return nil
 }

@@ -19,7 +19,7 @@ type Figures struct {
 
 	Payments int // at reached terminals since then, cash apart; the newest
 	Declined int // of them
-	Unknown  int // nobody knows yet how they ended
+	Unknown  int // ended without a result: nobody finished their step-up in time
 }
 
 // Outstanding are the reached terminals that have to prove it.
@@ -43,7 +43,7 @@ const (
 	ByPerson      Reason = "person"    // somebody paused or stopped it
 	FewAttested   Reason = "attested"  // too few terminals have proved the setting in time
 	ManyDeclined  Reason = "declined"  // too many payments were declined
-	ManyUnknown   Reason = "unknown"   // too many payments ended in doubt
+	ManyUnknown   Reason = "unknown"   // too many payments ended without a result
 	ClosedBetween Reason = "closed"    // PIN-free was switched off in the scope
 	Overtaken     Reason = "tightened" // a tightening left nothing to be rolled out
 	NoReason      Reason = ""          // it runs, or has finished
@@ -99,8 +99,8 @@ func (b Because) Words(p *Plan) mianmi.Text {
 		return mianmi.Text{ZH: fmt.Sprintf("%d 笔付款中有 %d 笔被拒付，上限为 %s", b.Of, b.Count, percent(p.DeclinedMax)),
 			EN: fmt.Sprintf("%d of %d payments were declined; at most %s are allowed", b.Count, b.Of, percent(p.DeclinedMax))}
 	case ManyUnknown:
-		return mianmi.Text{ZH: fmt.Sprintf("%d 笔付款中有 %d 笔结果不明，上限为 %s", b.Of, b.Count, percent(p.UnknownMax)),
-			EN: fmt.Sprintf("the outcome of %d of %d payments is unknown; at most %s are allowed", b.Count, b.Of, percent(p.UnknownMax))}
+		return mianmi.Text{ZH: fmt.Sprintf("%d 笔付款中有 %d 笔没有结果，上限为 %s", b.Of, b.Count, percent(p.UnknownMax)),
+			EN: fmt.Sprintf("%d of %d payments ended without a result; at most %s are allowed", b.Count, b.Of, percent(p.UnknownMax))}
 	case ClosedBetween:
 		return mianmi.Text{ZH: "该范围的小额免密已关闭", EN: "PIN-free payment was switched off there"}
 	case Overtaken:

@@ -77,7 +77,7 @@ type say struct {
 // and who has a say, the one that binds first.
 func (s *Site) saySo(c *protocol.Config, w Wanted) {
 	var list []say
-	everything := level{pinfree.LayerChannel, pinfree.ChannelClosed, "", &s.snapshot.everything}
+	everything := s.level(pinfree.LayerChannel, pinfree.ChannelClosed, "", &s.snapshot.everything)
 	hear := func(name string, l *level) bool {
 		word, open := l.say(name, c)
 		if word != nil {
@@ -100,7 +100,7 @@ func (s *Site) saySo(c *protocol.Config, w Wanted) {
 			open = true
 			continue
 		}
-		l := level{pinfree.LayerChannel, pinfree.ChannelClosed, name, ch}
+		l := s.level(pinfree.LayerChannel, pinfree.ChannelClosed, name, ch)
 		open = hear("channel", &l) || open
 	}
 	c.PinFree = c.PinFree && open
@@ -121,7 +121,7 @@ func (s *Site) saySo(c *protocol.Config, w Wanted) {
 // PIN-free open. Its most for a payment goes into the config; one in another
 // currency leaves nothing, as in a payment's decision.
 func (l *level) say(name string, c *protocol.Config) (*say, bool) {
-	p := l.rules.policy
+	p := l.policy
 	if p == nil {
 		open := l.kind != pinfree.LayerMerchant // merchant.DefaultTerms
 		if open {

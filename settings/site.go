@@ -30,6 +30,7 @@ type level struct {
 	closed pinfree.Reason // why not, when its policy is off
 	id     string
 	rules  *rules
+	policy *merchant.Policy // that holds for the site; nil: merchant.DefaultTerms
 }
 
 // Site returns the terminal and what it belongs to; false when the terminal,
@@ -47,12 +48,14 @@ func (s *Snapshot) Site(id mianmi.TerminalID) (Site, bool) {
 	if mc.thing == nil {
 		return Site{}, false
 	}
-	return Site{Terminal: t.thing, Model: md.thing, Store: st.thing, Merchant: mc.thing, snapshot: s, own: [ownLevels]level{
-		{pinfree.LayerMerchant, pinfree.MerchantClosed, string(mc.thing.ID), &mc.rules},
-		{pinfree.LayerStore, pinfree.StoreClosed, string(st.thing.ID), &st.rules},
-		{pinfree.LayerModel, pinfree.ModelClosed, string(md.thing.ID), &md.rules},
-		{pinfree.LayerTerminal, pinfree.TerminalClosed, string(t.thing.ID), &t.rules},
-	}}, true
+	site := Site{Terminal: t.thing, Model: md.thing, Store: st.thing, Merchant: mc.thing, snapshot: s}
+	site.own = [ownLevels]level{
+		site.level(pinfree.LayerMerchant, pinfree.MerchantClosed, string(mc.thing.ID), &mc.rules),
+		site.level(pinfree.LayerStore, pinfree.StoreClosed, string(st.thing.ID), &st.rules),
+		site.level(pinfree.LayerModel, pinfree.ModelClosed, string(md.thing.ID), &md.rules),
+		site.level(pinfree.LayerTerminal, pinfree.TerminalClosed, string(t.thing.ID), &t.rules),
+	}
+	return site, true
 }
 
 // Asked is what a payment asks of a site.
@@ -84,10 +87,10 @@ const LayersMax = ownLevels + 3
 // adds a layer of its own that refuses, and so does each live stop one that
 // asks for a PIN.
 func (s *Site) AppendLayers(dst []pinfree.Layer, ask Asked) []pinfree.Layer {
-	everything := level{pinfree.LayerChannel, pinfree.ChannelClosed, EverythingID, &s.snapshot.everything}
+	everything := s.level(pinfree.LayerChannel, pinfree.ChannelClosed, EverythingID, &s.snapshot.everything)
 	dst = everything.appendTo(dst, &ask)
 	if ch := s.snapshot.channels.get(ask.Channel); ch != nil {
-		channel := level{pinfree.LayerChannel, pinfree.ChannelClosed, ask.Channel, ch}
+		channel := s.level(pinfree.LayerChannel, pinfree.ChannelClosed, ask.Channel, ch)
 		dst = channel.appendTo(dst, &ask)
 	}
 	for i := range s.own {
@@ -143,7 +146,7 @@ func (l *level) appendTo(dst []pinfree.Layer, ask *Asked) []pinfree.Layer {
 				State: pinfree.Off, Because: pinfree.EmergencyStopped, Limits: pinfree.NoLimits()})
 		}
 	}
-	policy := l.rules.policy
+	policy := l.policy
 	if policy == nil {
 		return l.appendDefault(dst)
 	}
@@ -181,18 +184,14 @@ func notAccepted(kind pinfree.LayerKind, id string, version int64) pinfree.Layer
 // Accepts reports whether every level takes the method: for cash, which is
 // recorded and not decided, and for what to offer in place of another method.
 func (s *Site) Accepts(channel string, m pinfree.Method) bool {
-	accepts := s.snapshot.everything.accepts(m)
+	accepts := s.accepts(&s.snapshot.everything, m)
 	if ch := s.snapshot.channels.get(channel); ch != nil {
-		accepts = accepts && ch.accepts(m)
+		accepts = accepts && s.accepts(ch, m)
 	}
 	for i := range s.own {
-		accepts = accepts && s.own[i].rules.accepts(m)
+		accepts = accepts && s.accepts(s.own[i].rules, m)
 	}
 	return accepts && m != pinfree.MethodUnknown && s.Model.Accepts(m)
-}
-
-func (r *rules) accepts(m pinfree.Method) bool {
-	return r.policy == nil || r.policy.Terms.Methods == nil || r.policy.Terms.Methods.Has(m)
 }
 
 // Place is what rules may ask about the site.

@@ -36,13 +36,16 @@ func readPlace(ctx context.Context, q querier, s merchant.Scope) (merchant.Place
 	}, query, s.Subject)
 }
 
-const policyColumns = `scope, subject, pin_free, per_payment, currency, methods, version, since, actor`
+// A policy is read with the rollout that brings it to terminals, in one statement.
+const fromPolicy = `SELECT p.scope, p.subject, p.pin_free, p.per_payment, p.currency, p.methods, p.version, p.since, p.actor, p.rollout, r.body
+FROM policy p LEFT JOIN rollout r ON r.id = p.rollout `
 
 func scanPolicy(scan scanner) (p merchant.Policy, err error) {
 	var since int64
 	var limit, methods sql.NullInt64
-	var currency sql.NullString
-	err = scan(&p.Scope.Level, &p.Scope.Subject, &p.Terms.PinFree, &limit, &currency, &methods, &p.Version, &since, &p.Actor)
+	var currency, body sql.NullString
+	var rollout string
+	err = scan(&p.Scope.Level, &p.Scope.Subject, &p.Terms.PinFree, &limit, &currency, &methods, &p.Version, &since, &p.Actor, &rollout, &body)
 	if limit.Valid {
 		a := money.Of(limit.Int64, money.Currency(currency.String))
 		p.Terms.PerPayment = &a
@@ -52,10 +55,13 @@ func scanPolicy(scan scanner) (p merchant.Policy, err error) {
 		p.Terms.Methods = &m
 	}
 	p.Since = fromMicros(since)
+	if err == nil && rollout != "" {
+		p.Rollout = readRollout(&p, rollout, body.String)
+	}
 	return p, err
 }
 
-const selectPolicy = `SELECT ` + policyColumns + ` FROM policy WHERE scope = $1 AND subject = $2`
+const selectPolicy = fromPolicy + `WHERE p.scope = $1 AND p.subject = $2`
 
 // Policy reads the terms of a scope; the default ones when none are set.
 func (db *DB) Policy(ctx context.Context, s merchant.Scope) (merchant.Policy, error) {
@@ -119,7 +125,9 @@ func (db *DB) ChangeScope(ctx context.Context, s merchant.Scope, decide func(mer
 		if err := writeOutcome(ctx, tx, epoch, out); err != nil {
 			return err
 		}
-		if out.Policy == nil && out.Stop == nil && out.Merchant == nil { // proposals concern no terminal yet, and a policy on terminals all
+		// Proposals concern no terminal yet, a rollout only when it reaches more, and
+		// a policy on terminals all.
+		if out.Policy == nil && out.Stop == nil && out.Merchant == nil && !out.Reached {
 			return nil
 		}
 		if err := watchOff(ctx, tx, &offChange{held: &held, out: &out, epoch: epoch, deadline: deadline}); err != nil {
@@ -143,6 +151,11 @@ func readMakers(ctx context.Context, tx *sql.Tx, id string) ([]string, error) {
 func writeOutcome(ctx context.Context, tx *sql.Tx, epoch int64, o merchant.Outcome) error {
 	if o.Merchant != nil {
 		if err := writeMerchant(ctx, tx, epoch, *o.Merchant); err != nil {
+			return err
+		}
+	}
+	if o.Rollout != nil {
+		if err := writeRollout(ctx, tx, epoch, &o); err != nil {
 			return err
 		}
 	}
@@ -170,11 +183,11 @@ func writeOutcome(ctx context.Context, tx *sql.Tx, epoch int64, o merchant.Outco
 }
 
 // A version is written once: the one after the version that was read.
-const upsertPolicy = `INSERT INTO policy (scope, subject, pin_free, per_payment, currency, methods, version, since, actor, epoch)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+const upsertPolicy = `INSERT INTO policy (scope, subject, pin_free, per_payment, currency, methods, version, since, actor, epoch, rollout)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 ON CONFLICT (scope, subject) DO UPDATE SET pin_free = excluded.pin_free, per_payment = excluded.per_payment,
 currency = excluded.currency, methods = excluded.methods, version = excluded.version, since = excluded.since,
-actor = excluded.actor, epoch = excluded.epoch
+actor = excluded.actor, epoch = excluded.epoch, rollout = excluded.rollout
 WHERE policy.version = excluded.version - 1`
 
 func writePolicy(ctx context.Context, tx *sql.Tx, epoch int64, p merchant.Policy) error {
@@ -188,7 +201,7 @@ func writePolicy(ctx context.Context, tx *sql.Tx, epoch int64, p merchant.Policy
 		methods = sql.NullInt64{Int64: int64(*m), Valid: true}
 	}
 	res, err := tx.ExecContext(ctx, upsertPolicy, int64(p.Scope.Level), p.Scope.Subject, bit(p.Terms.PinFree),
-		limit, currency, methods, p.Version, micros(p.Since), p.Actor, epoch)
+		limit, currency, methods, p.Version, micros(p.Since), p.Actor, epoch, rolloutOf(&p))
 	return mustWriteOne("policy "+p.Scope.String(), res, err)
 }
 

@@ -81,3 +81,25 @@ func TestTerminals(t *testing.T) {
 		})
 	}
 }
+
+// Both engines keep the contract of staged rollouts.
+func TestRollouts(t *testing.T) {
+	t.Parallel()
+	for _, engine := range engines {
+		t.Run(engine, func(t *testing.T) {
+			t.Parallel()
+			storetest.Rollouts(t, nodes(engine))
+		})
+	}
+}
+
+// Both engines keep the contract of staged rollouts with payments.
+func TestRolloutPayments(t *testing.T) {
+	t.Parallel()
+	for _, engine := range engines {
+		t.Run(engine, func(t *testing.T) {
+			t.Parallel()
+			storetest.RolloutPayments(t, nodes(engine))
+		})
+	}
+}

@@ -142,7 +142,7 @@ const (
 	countTerminals = `SELECT COUNT(*), COALESCE(SUM(CASE WHEN m.proof = 1 THEN 1 ELSE 0 END), 0),
 COALESCE(SUM(CASE WHEN m.proof <> 1 AND ` + proved + ` THEN 1 ELSE 0 END), 0)` + fromTerminals
 
-	listTerminals = `SELECT t.id, t.name, t.store, m.proof, COALESCE(x.attested, 0), COALESCE(x.floor, 0), COALESCE(x.drift, ''), x.revoked_at,
+	listTerminals = `SELECT t.id, t.name, t.store, t.model, m.proof, COALESCE(x.attested, 0), COALESCE(x.floor, 0), COALESCE(x.drift, ''), x.revoked_at,
 COALESCE(x.delivered, 0), COALESCE(x.saved, 0), COALESCE(x.refused, 0), x.seen_at,
 CASE WHEN EXISTS (SELECT 1 FROM terminal_setting l WHERE l.terminal = t.id AND l.version = x.delivered AND l.rebooted_at IS NOT NULL) THEN 1 ELSE 0 END,
 CASE WHEN EXISTS (SELECT 1 FROM terminal_key k WHERE k.terminal = t.id AND k.revoked_at IS NULL) THEN 1 ELSE 0 END` + fromTerminals
@@ -184,7 +184,7 @@ ORDER BY t.id LIMIT $4`, subject, o.Epoch, string(after), limit)
 
 func scanOutstanding(scan scanner) (o terminal.Outstanding, err error) {
 	var revoked, seen sql.NullInt64
-	err = scan(&o.Terminal, &o.Name, &o.Store, &o.Proof, &o.Attested, &o.Floor, &o.Drift, &revoked, &o.Delivered, &o.Saved, &o.Refused, &seen,
+	err = scan(&o.Terminal, &o.Name, &o.Store, &o.Model, &o.Proof, &o.Attested, &o.Floor, &o.Drift, &revoked, &o.Delivered, &o.Saved, &o.Refused, &seen,
 		&o.Rebooted, &o.Enrolled)
 	o.Proven.Terminal, o.RevokedAt, o.SeenAt = o.Terminal, fromNullMicros(revoked), fromNullMicros(seen)
 	return o, err

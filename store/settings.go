@@ -140,7 +140,7 @@ const (
 	newerStores    = `SELECT ` + storeColumns + ` FROM store WHERE epoch > $1`
 	newerModels    = `SELECT ` + modelColumns + ` FROM model WHERE epoch > $1`
 	newerTerminals = selectTerminalFrom + `WHERE t.epoch > $1`
-	newerPolicies  = `SELECT ` + policyColumns + ` FROM policy WHERE epoch > $1`
+	newerPolicies  = fromPolicy + `WHERE p.epoch > $1`
 	// Stops that are lifted matter only to a snapshot that may hold them.
 	newerStops = `SELECT ` + stopColumns + ` FROM emergency_stop WHERE epoch > $1 AND (lifted_at IS NULL OR $1 > 0)`
 	newerKeys  = `SELECT id, merchant, scopes, expires_at, revoked_at FROM api_key WHERE epoch > $1`

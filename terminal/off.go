@@ -50,6 +50,7 @@ type Outstanding struct {
 	Terminal mianmi.TerminalID
 	Name     string
 	Store    mianmi.StoreID
+	Model    mianmi.ModelID
 	Progress
 }
 
@@ -168,13 +169,17 @@ func (s *Service) OffOutstanding(ctx context.Context, actor mianmi.Actor, epoch 
 	if err != nil {
 		return nil, err
 	}
+	return s.leftOut(ctx, list, o.Epoch)
+}
+
+func (s *Service) leftOut(ctx context.Context, list []Outstanding, version int64) ([]LeftOut, error) {
 	lease, err := s.records.Lease(ctx)
 	if err != nil {
 		return nil, err
 	}
 	now, out := s.now(), make([]LeftOut, len(list))
 	for i := range list {
-		out[i] = LeftOut{Outstanding: list[i], Stage: list[i].Stage(o.Epoch)}
+		out[i] = LeftOut{Outstanding: list[i], Stage: list[i].Stage(version)}
 		out[i].Offline = list[i].Progress.Offline(lease, now)
 	}
 	return out, nil

@@ -72,7 +72,10 @@ var effects = map[string]effect{
 	"payer.password.locked": byHand, "payer.password.changed": byHand, "payer.password.reset": byHand,
 	"merchant.created": nothing, "merchant.renamed": nothing, "merchant.facts.loosening_proposed": nothing,
 	"merchant.policy.loosening_proposed": nothing, "merchant.stop.lift_proposed": nothing, "merchant.approval.lapsed": nothing,
-	"merchant.approval.rejected": nothing, "merchant.approval.withdrawn": nothing, "store.created": nothing, "store.changed": nothing,
+	"merchant.approval.rejected": nothing, "merchant.approval.withdrawn": nothing,
+	// A stop comes with a tightening of the policy, which is done again. Where a pause is lost, the copy may go on by itself.
+	"rollout.started": nothing, "rollout.advanced": nothing, "rollout.resumed": nothing, "rollout.finished": nothing, "rollout.stopped": nothing,
+	"rollout.paused": byHand, "store.created": nothing, "store.changed": nothing,
 	"model.created": nothing, "model.renamed": nothing, "terminal.created": nothing, "terminal.renamed": nothing,
 	"terminal.enrolment.issued": nothing, "terminal.key.issued": nothing, "terminal.key.replaced": nothing,
 	// What terminals reported: in the backup their leases are over, and they have to prove themselves anew.

@@ -31,6 +31,10 @@ const (
 	turnMax = 30 * time.Second
 )
 
+// rolloutRest is how long a rollout is left alone after a look at it, by all
+// nodes: a look counts terminals and reads payments.
+const rolloutRest = 5 * time.Second
+
 // sweeps are the workers of every node. Several nodes may sweep one database.
 func sweeps(clock mianmi.Clock, s *services, db *store.DB) []worker {
 	return []worker{
@@ -43,6 +47,9 @@ func sweeps(clock mianmi.Clock, s *services, db *store.DB) []worker {
 			return n > 0, err
 		}},
 		{"watch OFFs", 2 * time.Second, s.terminals.WatchOffs},
+		{"watch rollouts", rolloutRest, func(ctx context.Context) (bool, error) {
+			return false, s.merchants.WatchRollouts(ctx, rolloutRest)
+		}},
 		{"prune", 10 * time.Minute, func(ctx context.Context) (bool, error) {
 			n, err := db.Prune(ctx, clock.Now(), pruneMax)
 			return n >= pruneMax, err

@@ -464,8 +464,25 @@ CREATE TABLE policy (
   since       bigint   NOT NULL,
   actor       text COLLATE "C" NOT NULL,
   epoch       bigint   NOT NULL,
+  rollout     text COLLATE "C" NOT NULL,
   PRIMARY KEY (scope, subject)
 );
+
+-- Loosened policies that come to terminals in stages (docs/adr/0013). state: 1
+-- running, 2 paused, 3 stopped, 4 finished; body is the whole record, JSON. A
+-- policy names the one of it that is open. Leases are the database's own time.
+CREATE TABLE rollout (
+  id          text COLLATE "C" NOT NULL PRIMARY KEY,
+  scope       smallint NOT NULL,
+  subject     text COLLATE "C" NOT NULL,
+  merchant    text COLLATE "C" NOT NULL,
+  store       text COLLATE "C" NOT NULL,
+  state       smallint NOT NULL,
+  revision    bigint   NOT NULL,
+  body        text COLLATE "C" NOT NULL,
+  lease_until bigint   NOT NULL
+);
+CREATE UNIQUE INDEX rollout_open ON rollout (scope, subject) WHERE state <= 2;
 
 CREATE TABLE emergency_stop (
   id        text COLLATE "C" NOT NULL PRIMARY KEY,

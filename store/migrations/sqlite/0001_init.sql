@@ -453,8 +453,25 @@ CREATE TABLE policy (
   since       integer  NOT NULL,
   actor       text     NOT NULL,
   epoch       integer  NOT NULL,
+  rollout     text     NOT NULL,
   PRIMARY KEY (scope, subject)
 ) WITHOUT ROWID;
+
+-- Loosened policies that come to terminals in stages (docs/adr/0013). state: 1
+-- running, 2 paused, 3 stopped, 4 finished; body is the whole record, JSON. A
+-- policy names the one of it that is open. Leases are the database's own time.
+CREATE TABLE rollout (
+  id          text     NOT NULL PRIMARY KEY,
+  scope       integer  NOT NULL,
+  subject     text     NOT NULL,
+  merchant    text     NOT NULL,
+  store       text     NOT NULL,
+  state       integer  NOT NULL,
+  revision    integer  NOT NULL,
+  body        text     NOT NULL,
+  lease_until integer  NOT NULL
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX rollout_open ON rollout (scope, subject) WHERE state <= 2;
 
 CREATE TABLE emergency_stop (
   id        text     NOT NULL PRIMARY KEY,
