@@ -28,9 +28,9 @@ type bus struct {
 const (
 	// hostsQueue makes one host of several answer a question.
 	hostsQueue = "mianmi"
-	// asksMax bounds the questions that a node answers at once: the database has
-	// fewer connections.
-	asksMax = 64
+	// asksMax bounds the questions that a node answers at once: some full batches
+	// of each kind (terminal), whose questions share one connection to the database.
+	asksMax = 512
 	// waitingMax bounds questions that wait: those of every terminal of a node
 	// at once. More are dropped, and asked again by whoever asked.
 	waitingMax      = 50_000

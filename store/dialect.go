@@ -29,6 +29,10 @@ type dialect struct {
 	tryOutboxLock []string
 	// now is the database's clock, as it was when the statement began.
 	now string
+	// rowByRow: an INSERT of many rows costs more to read than its rows to write,
+	// for its numbered parameters are looked up one by one (measured: a quarter of
+	// the processor's time of an OFF over 500 terminals).
+	rowByRow bool
 	// versionTables counts the tables that hold the schema's version: 0 or 1.
 	versionTables string
 	// Payments of past times lie by bucket and identifier, or by identifier alone:
@@ -40,7 +44,7 @@ type dialect struct {
 var (
 	// SQLite has one writer at a time: a transaction that begins immediate
 	// holds everything.
-	sqliteDialect = dialect{name: "sqlite", goose: "sqlite3", pastPlaces: 1, tryLogLock: []string{`SELECT 1`}, lockLog: `SELECT 1`,
+	sqliteDialect = dialect{name: "sqlite", goose: "sqlite3", pastPlaces: 1, rowByRow: true, tryLogLock: []string{`SELECT 1`}, lockLog: `SELECT 1`,
 		tryOutboxLock: []string{`SELECT 1`}, now: `CAST(round(unixepoch('subsec') * 1000000.0) AS integer)`,
 		versionTables: `SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'goose_db_version'`}
 

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -94,9 +95,13 @@ func anys[T any, A any](list []T, of func(T) A) []any {
 // rowsText remembers INSERTs of several rows.
 var rowsText sync.Map // rowsOf → string
 
-// insertRows writes rows with a statement of one row, many at once where there
-// are. All rows have as many columns as the statement.
-func insertRows(ctx context.Context, tx *sql.Tx, query string, rows [][]any) error {
+// insertRows writes rows with a statement of one row: many at once where there
+// are, or each by the statement that is prepared once. All rows have as many
+// columns as the statement.
+func (db *DB) insertRows(ctx context.Context, tx *sql.Tx, query string, rows [][]any) error {
+	if db.dialect.rowByRow {
+		return execEach(ctx, tx, query, rows)
+	}
 	return inSteps(len(rows), func(from, n int) error {
 		key := rowsOf{query, n}
 		text, ok := rowsText.Load(key)
@@ -111,4 +116,22 @@ func insertRows(ctx context.Context, tx *sql.Tx, query string, rows [][]any) err
 		_, err := tx.ExecContext(ctx, s, args...)
 		return err
 	})
+}
+
+// execEach runs a statement that is prepared once for each row.
+func execEach(ctx context.Context, tx *sql.Tx, query string, rows [][]any) (err error) {
+	if len(rows) == 0 {
+		return nil
+	}
+	stmt, err := tx.PrepareContext(ctx, query)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stmt.Close()) }()
+	for _, r := range rows {
+		if _, err := stmt.ExecContext(ctx, r...); err != nil {
+			return err
+		}
+	}
+	return nil
 }

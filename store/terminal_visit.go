@@ -57,7 +57,7 @@ func (db *DB) Visit(ctx context.Context, asks []terminal.VisitAsk, fn func([]*te
 			return err
 		}
 		if missing := r.missing(asks, states, snap); len(missing) > 0 {
-			if err := insertRows(ctx, tx, insertStateUnless, missing); err != nil {
+			if err := db.insertRows(ctx, tx, insertStateUnless, missing); err != nil {
 				return wrapDriver("begin the state of a terminal", err)
 			}
 			if states, err = r.states(asks); err != nil {
@@ -71,7 +71,7 @@ func (db *DB) Visit(ctx context.Context, asks []terminal.VisitAsk, fn func([]*te
 		if err := fn(visits); err != nil {
 			return err
 		}
-		return writeVisits(ctx, tx, visits)
+		return db.writeVisits(ctx, tx, visits)
 	})
 }
 

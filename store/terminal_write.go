@@ -10,7 +10,7 @@ import (
 )
 
 // writeVisits writes what visits left, each kind of row in few statements.
-func writeVisits(ctx context.Context, tx *sql.Tx, visits []*terminal.Visit) error {
+func (db *DB) writeVisits(ctx context.Context, tx *sql.Tx, visits []*terminal.Visit) error {
 	var rows leftRows
 	for _, v := range visits {
 		if !v.Known {
@@ -23,10 +23,10 @@ func writeVisits(ctx context.Context, tx *sql.Tx, visits []*terminal.Visit) erro
 			return err
 		}
 	}
-	if err := rows.write(ctx, tx); err != nil {
+	if err := rows.write(ctx, db, tx); err != nil {
 		return wrapDriver("write the state of terminals", err)
 	}
-	return writeEntriesOf(ctx, tx, rows.entries)
+	return db.writeEntriesOf(ctx, tx, rows.entries)
 }
 
 // leftRows are rows to be written, by statement.
@@ -78,15 +78,13 @@ func (r *leftRows) add(v *terminal.Visit) error {
 	return nil
 }
 
-func (r *leftRows) write(ctx context.Context, tx *sql.Tx) error {
+func (r *leftRows) write(ctx context.Context, db *DB, tx *sql.Tx) error {
 	for _, one := range []struct {
 		query string
 		rows  [][]any
 	}{{endRun, r.ended}, {closeAlarm, r.closed}} {
-		for _, row := range one.rows {
-			if _, err := tx.ExecContext(ctx, one.query, row...); err != nil {
-				return err
-			}
+		if err := execEach(ctx, tx, one.query, one.rows); err != nil {
+			return err
 		}
 	}
 	for _, row := range r.refusals {
@@ -105,7 +103,7 @@ func (r *leftRows) write(ctx context.Context, tx *sql.Tx) error {
 		rows  [][]any
 	}{{upsertState, r.states}, {upsertSetting, r.settings}, {insertRun, r.runs}, {insertRefusal, r.refusals}, {insertMenu, r.menu},
 		{upsertCheck, r.checks}, {insertAlarm, r.alarms}} {
-		if err := insertRows(ctx, tx, many.query, many.rows); err != nil {
+		if err := db.insertRows(ctx, tx, many.query, many.rows); err != nil {
 			return err
 		}
 	}
@@ -123,7 +121,7 @@ const (
 )
 
 // writeEntriesOf records many facts, each in the bucket of its subject.
-func writeEntriesOf(ctx context.Context, tx *sql.Tx, entries []evidence.Entry) error {
+func (db *DB) writeEntriesOf(ctx context.Context, tx *sql.Tx, entries []evidence.Entry) error {
 	rows, waiting := make([][]any, len(entries)), make([][]any, len(entries))
 	for i, e := range entries {
 		text, err := e.Encode()
@@ -134,8 +132,8 @@ func writeEntriesOf(ctx context.Context, tx *sql.Tx, entries []evidence.Entry) e
 		rows[i] = []any{bucket, string(e.ID), micros(e.At), e.Type, e.Subject, text, nil}
 		waiting[i] = []any{bucket, string(e.ID)}
 	}
-	if err := insertRows(ctx, tx, entryRow, rows); err != nil {
+	if err := db.insertRows(ctx, tx, entryRow, rows); err != nil {
 		return wrapDriver("write evidence", err)
 	}
-	return wrapDriver("write evidence", insertRows(ctx, tx, waitingRow, waiting))
+	return wrapDriver("write evidence", db.insertRows(ctx, tx, waitingRow, waiting))
 }
