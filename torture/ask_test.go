@@ -25,7 +25,7 @@ func fakeStage(t *testing.T, h http.HandlerFunc) *stage {
 	}
 	n := &node{cmd: &exec.Cmd{}, api: api} // a process that is well
 	return &stage{nodes: []*node{n}, begun: time.Now(), ctx: t.Context(), verdict: &verdict{}, tally: &tally{},
-		bounds: bounds{answer: 100 * time.Millisecond, attempt: time.Second, comeBack: 2 * time.Second}}
+		bounds: usualBounds}
 }
 
 func problem(status int, code string) http.HandlerFunc {
@@ -45,30 +45,34 @@ func TestAskJudgesAnswers(t *testing.T) {
 		name   string
 		answer http.HandlerFunc
 		broken []Promise
+		bounds bounds // none: those of a run, so that a slow machine is no fault
 	}{
-		{"an answer", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }, nil},
-		{"a refusal", problem(http.StatusConflict, "order_conflict"), nil},
-		{"a fault of ours", problem(http.StatusInternalServerError, "internal"), []Promise{Answers}},
-		{"a page of a stranger", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotFound) }, []Promise{Answers}},
-		{"a key that is lost", problem(http.StatusUnauthorized, "bearer_invalid"), []Promise{Answers}},
-		{"a connection that ends", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, []Promise{Answers}},
+		{"an answer", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }, nil, bounds{}},
+		{"a refusal", problem(http.StatusConflict, "order_conflict"), nil, bounds{}},
+		{"a fault of ours", problem(http.StatusInternalServerError, "internal"), []Promise{Answers}, bounds{}},
+		{"a page of a stranger", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotFound) }, []Promise{Answers}, bounds{}},
+		{"a key that is lost", problem(http.StatusUnauthorized, "bearer_invalid"), []Promise{Answers}, bounds{}},
+		{"a connection that ends", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, []Promise{Answers}, bounds{}},
 		{"an answer that is late", func(w http.ResponseWriter, r *http.Request) {
 			t := time.NewTimer(300 * time.Millisecond)
 			defer t.Stop()
 			<-t.C
 			w.WriteHeader(http.StatusNoContent)
-		}, []Promise{Answers}},
+		}, []Promise{Answers}, bounds{answer: 100 * time.Millisecond, attempt: time.Minute, comeBack: time.Minute}},
 		{"no answer", func(_ http.ResponseWriter, r *http.Request) {
 			select {
 			case <-r.Context().Done():
 			case <-hang:
 			}
-		}, []Promise{Answers}},
-		{"a service that never comes back", problem(http.StatusServiceUnavailable, "unavailable"), []Promise{Recovers}},
+		}, []Promise{Answers}, bounds{answer: 100 * time.Millisecond, attempt: 300 * time.Millisecond, comeBack: time.Minute}},
+		{"a service that never comes back", problem(http.StatusServiceUnavailable, "unavailable"), []Promise{Recovers}, bounds{answer: time.Minute, attempt: time.Minute, comeBack: time.Second}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			s := fakeStage(t, tt.answer)
+			if tt.bounds != (bounds{}) {
+				s.bounds = tt.bounds
+			}
 			_, err := s.ask(t.Context(), rand.New(rand.NewPCG(1, 1)), ask{who: &caller{name: "a test", token: "mk_test"},
 				do: func(ctx context.Context, api *client.Client) error { return api.Logout(ctx) }})
 			var got []Promise

@@ -49,7 +49,7 @@ func TestStoreBehindProxy(t *testing.T) {
 	}
 	for round := range 5 {
 		for _, err := range write() {
-			if err != nil && (round == 0 || mianmi.KindOf(err) != mianmi.Unavailable) {
+			if err != nil && mianmi.KindOf(err) != mianmi.Unavailable { // which may also be a machine that is slow
 				t.Errorf("after %d cuts: %v", round, err)
 			}
 		}
