@@ -10,10 +10,12 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
+	mrand "math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -154,17 +156,19 @@ func (n *natsNode) kill() {
 	_ = n.cmd.Wait()
 }
 
-// freePorts finds ports that nobody listens on.
-func freePorts(t *testing.T, n int) []int {
+// freePorts finds ports that nobody listens on, below those that systems give to
+// connections (32768 and up): none of them takes it while a server restarts.
+func freePorts(t *testing.T, n int) (out []int) {
 	t.Helper()
-	var out []int
-	for range n {
-		l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-		if err != nil {
+	for tries := 0; len(out) < n; tries++ {
+		port := 10_000 + mrand.IntN(20_000) //nolint:gosec // any will do
+		l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		if err == nil {
+			defer l.Close() //nolint:errcheck // only its number was wanted
+			out = append(out, port)
+		} else if tries > 100 { // far more than are taken in a row
 			t.Fatal(err)
 		}
-		defer l.Close() //nolint:errcheck // only its number was wanted
-		out = append(out, l.Addr().(*net.TCPAddr).Port)
 	}
 	return out
 }

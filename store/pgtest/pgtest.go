@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -321,11 +322,17 @@ func otherUser() (*syscall.Credential, error) {
 	return nil, errors.New("PostgreSQL refuses to run as root, and there is no user postgres or nobody")
 }
 
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
+// freePort finds a port that nobody listens on, below those that systems give
+// to connections (32768 and up): none of them takes it before the server runs,
+// or while it is halted.
+func freePort() (port int, err error) {
+	for range 100 { // far more than are taken in a row
+		port = 10_000 + rand.IntN(20_000) //nolint:gosec // any will do
+		l, listenErr := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		if listenErr == nil {
+			return port, l.Close()
+		}
+		err = listenErr
 	}
-	port := l.Addr().(*net.TCPAddr).Port
-	return port, l.Close()
+	return 0, err
 }
