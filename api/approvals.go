@@ -46,6 +46,7 @@ type Approval struct {
 	Merchant   string         `json:"merchant,omitzero"`
 	State      string         `json:"state" enum:"waiting,approved,rejected,withdrawn,lapsed,expired"`
 	Terms      *Terms         `json:"terms,omitzero" doc:"Proposed for the policy"`
+	Rollout    *RolloutPlan   `json:"rollout,omitzero" doc:"How the terms come to terminals in stages; left out: to all at once"`
 	Lift       string         `json:"lift,omitzero" doc:"The emergency stop to be lifted"`
 	Facts      *Facts         `json:"facts,omitzero" doc:"Proposed for the merchant"`
 	Terminals  *TerminalTerms `json:"terminals,omitzero" doc:"Proposed for the policy on terminals"`
@@ -66,7 +67,7 @@ func showApproval(p *merchant.Approval) Approval {
 		DecidedBy: p.DecidedBy, DecidedAt: timeOrNone(p.DecidedAt)}
 	if p.Proposal.Terms != nil {
 		t := showTerms(p.Proposal.Terms)
-		out.Terms = &t
+		out.Terms, out.Rollout = &t, showPlan(p.Proposal.Rollout)
 	}
 	if p.Proposal.Terminals != nil {
 		t := showTerminalTerms(p.Proposal.Terminals)

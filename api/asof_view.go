@@ -47,6 +47,8 @@ type AsOfLayer struct {
 	DayCount   *int64      `json:"day_count,omitzero"`
 	QuietHours *QuietHours `json:"quiet_hours,omitzero"`
 	Methods    *[]string   `json:"methods,omitzero" doc:"That it takes; left out: all"`
+	Rollout    string      `json:"rollout,omitzero" doc:"The staged rollout by which the policy came to terminals then"`
+	Former     bool        `json:"former,omitzero" doc:"It had not come to this terminal: the former policy held"`
 	Until      *time.Time  `json:"until,omitzero" doc:"End of an emergency stop, or of the payer's cooling-off"`
 	Since      *time.Time  `json:"since,omitzero"`
 	By         string      `json:"by,omitzero"`
@@ -199,6 +201,9 @@ func showRow(r *asof.Row) AsOfLayer {
 	}
 	if r.Quiet != nil {
 		out.QuietHours = &QuietHours{From: clockText(r.Quiet.From), To: clockText(r.Quiet.To)}
+	}
+	if r.Rollout != nil {
+		out.Rollout, out.Former = string(r.Rollout.ID), r.Former
 	}
 	if r.Methods != nil {
 		out.Methods = ptr(methodNames(*r.Methods))

@@ -101,13 +101,14 @@ func policyRoutes[I scoped, P scopedPolicy](s *Server, at place) {
 	add(s, route{method: "PUT", path: at.path + "/policy", name: "setPolicyOf" + at.name, tag: "policies", may: sets,
 		summary: "Set the PIN-free policy of " + at.what,
 		about: "A tightening is in force when it is answered. A loosening becomes a proposal that a second person must approve. " +
-			"Of a mixed order the tight part is in force at once and the whole is proposed."},
+			"Of a mixed order the tight part is in force at once and the whole is proposed. While a staged rollout runs here, what loosens is a conflict; what closes ends it."},
 		func(ctx context.Context, a mianmi.Actor, in *P) (*PolicyResultOutput, error) {
 			terms, err := (*in).body().Terms.terms()
 			if err != nil {
 				return nil, err
 			}
-			return policyResult(s.Merchants.SetPolicy(ctx, a, merchant.PolicyOrder{Scope: (*in).scope(), Terms: terms, BasedOn: (*in).body().BasedOn}))
+			return policyResult(s.Merchants.SetPolicy(ctx, a, merchant.PolicyOrder{Scope: (*in).scope(), Terms: terms, BasedOn: (*in).body().BasedOn,
+				Rollout: (*in).body().Rollout.plan()}))
 		})
 	add(s, route{method: "POST", path: at.path + "/pin-free/close", name: "closePinFreeOf" + at.name, tag: "policies", may: closes,
 		summary: "Switch PIN-free payment off for " + at.what, about: "In one step, by one person, at once; other terms stay."},
@@ -156,6 +157,8 @@ func showTerms(t *merchant.Terms) Terms {
 type PolicyBody struct {
 	Terms
 	BasedOn *int64 `json:"based_on,omitzero" doc:"Version that was seen; a loosening based on another one is a conflict"`
+	// Rollout is not for one terminal.
+	Rollout *RolloutPlan `json:"rollout,omitzero" doc:"Bring a loosening to terminals in stages; left out: to all at once. What tightens does so for all, whatever the plan"`
 }
 
 // Policy is the terms of a scope that are in force.
@@ -165,13 +168,18 @@ type Policy struct {
 	Version int64      `json:"version"`
 	Since   *time.Time `json:"since,omitzero"`
 	Actor   string     `json:"actor,omitzero" doc:"Who brought them into force"`
+	Rollout string     `json:"rollout,omitzero" doc:"The staged rollout by which they come to terminals; those that it has not reached keep the former terms"`
 }
 
 // PolicyOutput is one policy.
 type PolicyOutput struct{ Body Policy }
 
 func showPolicy(p *merchant.Policy) Policy {
-	return Policy{Scope: p.Scope.String(), Terms: showTerms(&p.Terms), Version: p.Version, Since: timeOrNone(p.Since), Actor: p.Actor}
+	out := Policy{Scope: p.Scope.String(), Terms: showTerms(&p.Terms), Version: p.Version, Since: timeOrNone(p.Since), Actor: p.Actor}
+	if p.Rollout != nil {
+		out.Rollout = string(p.Rollout.ID)
+	}
+	return out
 }
 
 // PolicyResult is what became of an order.

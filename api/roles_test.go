@@ -127,6 +127,13 @@ policyOfModel             @readers
 policyOfStore             @staff +manage +read +tighten
 policyOfTerminal          @staff +manage +read +tighten
 reject                    merchant_admin risk_analyst operator
+rollout                   @staff +manage +read +tighten
+rollouts                  @staff +manage +read +tighten
+rolloutOutstanding        @staff +manage +read +tighten
+pauseRollout              @own store_manager merchant_admin +tighten
+resumeRollout             @own store_manager merchant_admin +manage
+advanceRollout            @own store_manager merchant_admin +manage
+stopRollout               @own store_manager merchant_admin +tighten
 setPolicyOfChannel        @own
 setPolicyOfEverything     @own
 setPolicyOfMerchant       @own merchant_admin +manage +tighten
@@ -181,8 +188,7 @@ takeBackRules             risk_analyst operator
 `
 
 var roleGroups = strings.NewReplacer(
-	"@own", "support_agent risk_analyst operator",
-	"@shop", "cashier store_manager merchant_admin",
+	"@own", "support_agent risk_analyst operator", "@shop", "cashier store_manager merchant_admin",
 	"@readers", "support_agent risk_analyst operator auditor",
 	"@staff", "cashier store_manager merchant_admin support_agent risk_analyst operator auditor",
 	"+any", "+manage +pay +payers +read +refund +tighten +webhooks")
@@ -251,7 +257,7 @@ var bodies = map[string]string{
 }
 
 var queries = map[string]string{"approvals": "?merchant={merchant}", "stops": "?scope=terminal:{terminal}", "apiKeys": "?merchant={merchant}", "webhooks": "?merchant={merchant}",
-	"staff": "?merchant={merchant}", "terminalAlarms": "?terminal={terminal}", "terminalInForce": "?at=2026-07-03T02:00:00Z", "switchOffs": "?store={store}"}
+	"staff": "?merchant={merchant}", "terminalAlarms": "?terminal={terminal}", "terminalInForce": "?at=2026-07-03T02:00:00Z", "switchOffs": "?store={store}", "rollouts": "?store={store}"}
 
 // Each role may do what the table says, and nothing else: at the first gate and
 // at the services behind it, for things that are the caller's own.
@@ -287,7 +293,7 @@ func TestRolesAndRoutes(t *testing.T) {
 				fill := strings.NewReplacer("{payer}", string(p.ID), "{payment}", string(paid.ID), "{merchant}", string(s.merchant.ID),
 					"{store}", string(s.store.ID), "{terminal}", string(s.terminal.ID), "{model}", string(s.model.ID), "{channel}", "wallet",
 					"{order_no}", "A1", "{n}", fmt.Sprint("n", number), "{n4}", fmt.Sprint(number), "{open}", fmt.Sprint(name == "+manage"),
-					"{approval}", "ap0", "{stop}", "es0", "{staff}", "sf0", "{key}", "ak0", "{token}", "t0", "{receipt}", string(paid.ID), "{agreement}", "ag0", "{webhook}", "wh0", "{number}", "1")
+					"{approval}", "ap0", "{stop}", "es0", "{rollout}", "ro0", "{staff}", "sf0", "{key}", "ak0", "{token}", "t0", "{receipt}", string(paid.ID), "{agreement}", "ag0", "{webhook}", "wh0", "{number}", "1")
 				status, code := w.try(caller(), strings.ToUpper(method), fill.Replace(path+queries[op.ID]), fill.Replace(bodies[op.ID]))
 				if may := slices.Contains(want, name); may == (code == "not_allowed") {
 					t.Errorf("%s %s (%s) by %s: %d %s; the table says that it may: %v", method, path, op.ID, name, status, code, may)

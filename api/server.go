@@ -195,6 +195,7 @@ func (s *Server) register() {
 	s.registerSwitchOffs()
 	s.registerPolicies()
 	s.registerStops()
+	s.registerRollouts()
 	s.registerTerminalPolicy()
 	s.registerStaff()
 	s.registerRules()

@@ -47,6 +47,8 @@ type AsOfLayer struct {
 	DayCount   *int64        `json:"day_count"`
 	QuietHours *QuietHours   `json:"quiet_hours"`
 	Methods    *[]string     `json:"methods"`
+	Rollout    string        `json:"rollout"` // by which the policy came to terminals then
+	Former     bool          `json:"former"`  // it had not come to this one
 	Until      *time.Time    `json:"until"`
 	Since      *time.Time    `json:"since"`
 	By         string        `json:"by"`

@@ -47,11 +47,12 @@ type Terms struct {
 
 // Policy is the terms in force.
 type Policy struct {
-	Scope   Scope      `json:"scope"`
-	Terms   Terms      `json:"terms"`
-	Version int64      `json:"version"`
-	Since   *time.Time `json:"since"`
-	Actor   string     `json:"actor"`
+	Scope   Scope            `json:"scope"`
+	Terms   Terms            `json:"terms"`
+	Version int64            `json:"version"`
+	Since   *time.Time       `json:"since"`
+	Actor   string           `json:"actor"`
+	Rollout mianmi.RolloutID `json:"rollout"` // by which it comes to terminals; empty: it holds for all
 }
 
 // PolicyResult is what became of an order.
@@ -89,6 +90,7 @@ type Approval struct {
 	Merchant   mianmi.MerchantID `json:"merchant"`
 	State      string            `json:"state"`
 	Terms      *Terms            `json:"terms"`
+	Rollout    *RolloutPlan      `json:"rollout"` // how the terms come to terminals
 	Lift       mianmi.StopID     `json:"lift"`
 	Facts      *Facts            `json:"facts"`
 	Terminals  *TerminalTerms    `json:"terminals"`

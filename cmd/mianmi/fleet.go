@@ -15,13 +15,15 @@ import (
 
 // fleetCmd looks after terminals on the database itself, while servers run.
 type fleetCmd struct {
-	Enrol  fleetEnrolCmd  `cmd:"" help:"Make a code that enrols a terminal: shown once, for a quarter of an hour, good for one use." zh:"生成终端登记码：只显示一次，一刻钟内有效，只能用一次。"`
-	Revoke fleetRevokeCmd `cmd:"" help:"Take a terminal's certificates back: a machine that was lost or stolen." zh:"吊销终端证书：机器丢失或被盗时使用。"`
-	Offs   fleetOffsCmd   `cmd:"" help:"List OFFs with the number of terminals that have proved them." zh:"列出各次关闭及已证实生效的终端数。"`
-	Off    fleetOffCmd    `cmd:"" help:"Show an OFF: how many terminals have proved it, which have not and why, until when." zh:"显示一次关闭：多少台终端已证实、哪些尚未证实及原因、期限。"`
-	Alarms fleetAlarmsCmd `cmd:"" help:"List alarms about terminals." zh:"列出终端告警。"`
-	Policy fleetPolicyCmd `cmd:"" help:"Print the policy on terminals, set it, or approve one that another person proposed." zh:"打印、设置终端策略，或复核他人提出的策略。"`
-	Show   fleetShowCmd   `cmd:"" help:"Show what a terminal is to run, what it has proved, and what stands in the way." zh:"显示终端应运行的设置、已证实的设置以及未生效的原因。"`
+	Enrol    fleetEnrolCmd    `cmd:"" help:"Make a code that enrols a terminal: shown once, for a quarter of an hour, good for one use." zh:"生成终端登记码：只显示一次，一刻钟内有效，只能用一次。"`
+	Revoke   fleetRevokeCmd   `cmd:"" help:"Take a terminal's certificates back: a machine that was lost or stolen." zh:"吊销终端证书：机器丢失或被盗时使用。"`
+	Offs     fleetOffsCmd     `cmd:"" help:"List OFFs with the number of terminals that have proved them." zh:"列出各次关闭及已证实生效的终端数。"`
+	Off      fleetOffCmd      `cmd:"" help:"Show an OFF: how many terminals have proved it, which have not and why, until when." zh:"显示一次关闭：多少台终端已证实、哪些尚未证实及原因、期限。"`
+	Alarms   fleetAlarmsCmd   `cmd:"" help:"List alarms about terminals." zh:"列出终端告警。"`
+	Rollouts fleetRolloutsCmd `cmd:"" help:"List staged rollouts of loosened policies." zh:"列出放宽策略的分批推行。"`
+	Rollout  fleetRolloutCmd  `cmd:"" help:"Show how far a staged rollout is; pause, resume, advance or stop it." zh:"显示分批推行的进度；可暂停、恢复、进入下一批或终止。"`
+	Policy   fleetPolicyCmd   `cmd:"" help:"Print the policy on terminals, set it, or approve one that another person proposed." zh:"打印、设置终端策略，或复核他人提出的策略。"`
+	Show     fleetShowCmd     `cmd:"" help:"Show what a terminal is to run, what it has proved, and what stands in the way." zh:"显示终端应运行的设置、已证实的设置以及未生效的原因。"`
 }
 
 // fleetWork is a subcommand's way to terminals.
