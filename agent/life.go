@@ -84,8 +84,8 @@ func (t *Terminal) hinted(ctx context.Context, l *link.Link) bool {
 	defer timer.Stop()
 	select {
 	case h := <-l.Hints():
-		if h.Update {
-			kick(t.seek)
+		if h.Update { // all of them were told at once
+			time.AfterFunc(l.Jitter(updateFirst), func() { kick(t.seek) })
 		}
 		t.mu.Lock()
 		defer t.mu.Unlock()

@@ -80,6 +80,7 @@ type TerminalStatus struct {
 
 	Device  Device       `json:"device" doc:"As its newest report says"`
 	Network Network      `json:"network" doc:"As its newest report says"`
+	Update  *Update      `json:"update,omitzero" doc:"A program that is not simply running, as its newest report says"`
 	Menu    []MenuChange `json:"menu" doc:"Changes made in its own menu, newest first; at most 10"`
 }
 
@@ -135,6 +136,13 @@ type Network struct {
 	LossPC int64  `json:"loss_pc"`
 }
 
+// Update is how a terminal stands with a program.
+type Update struct {
+	State   string `json:"state" doc:"trial: runs, and is not confirmed yet; waiting: for the restart; refused: is not taken, for the reason" example:"waiting"`
+	Version string `json:"version"`
+	Reason  string `json:"reason,omitzero" example:"not_attested"`
+}
+
 // MenuChange is a change that somebody made in a terminal's own menu.
 type MenuChange struct {
 	ID         string    `json:"id"`
@@ -167,6 +175,9 @@ func showTerminalStatus(st *terminal.Status) TerminalStatus {
 		Device: Device{Model: said.Device.Model, OS: said.Device.OS, Firmware: said.Device.Firmware, App: said.Device.App, Keypad: said.Device.Keypad,
 			Battery: said.Device.Battery},
 		Network: Network(said.Network), Menu: []MenuChange{}}
+	if u := said.Update; u != nil {
+		out.Update = &Update{State: u.State, Version: u.Version, Reason: u.Reason}
+	}
 	if st.Need.Tightened > 0 {
 		out.Tightened = &WantedSetting{Version: st.Need.Tightened, Since: timeOrNone(st.Need.TightenedAt)}
 	}

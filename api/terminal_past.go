@@ -129,7 +129,7 @@ func (s *Server) refusedReports(ctx context.Context, a mianmi.Actor, in *struct 
 type TerminalAlarm struct {
 	ID       string     `json:"id"`
 	Terminal string     `json:"terminal"`
-	Kind     string     `json:"kind" enum:"drift,fell_back,setting_refused,unsafe,report_refused,check_failed,trouble,overdue"`
+	Kind     string     `json:"kind" enum:"drift,fell_back,setting_refused,unsafe,report_refused,check_failed,trouble,update_refused,overdue"`
 	Detail   string     `json:"detail,omitzero"`
 	OpenedAt time.Time  `json:"opened_at"`
 	ClosedAt *time.Time `json:"closed_at,omitzero"`

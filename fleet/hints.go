@@ -135,8 +135,16 @@ func (h *hints) tell(id mianmi.TerminalID, version int64) {
 // Broadcast sends every terminal that has asked here a hint of a version that
 // it has had long ago, which it leaves lying: what the way alone takes, to
 // measure an OFF by. It returns how many were sent.
-func (s *Service) Broadcast() (int, error) {
-	b, err := json.Marshal(protocol.Hint{Version: 1})
+func (s *Service) Broadcast() (int, error) { return s.broadcast(protocol.Hint{Version: 1}) }
+
+// HintUpdates tells every terminal that has asked here that there may be a
+// program for it. It returns how many were told; others look by themselves.
+func (s *Service) HintUpdates() (int, error) {
+	return s.broadcast(protocol.Hint{Version: 1, Update: true})
+}
+
+func (s *Service) broadcast(h protocol.Hint) (int, error) {
+	b, err := json.Marshal(h)
 	if err != nil || s.bus == nil {
 		return 0, err
 	}

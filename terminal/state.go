@@ -30,11 +30,12 @@ type State struct {
 // Said is what else the newest report says.
 type Said struct {
 	posture.Facts
-	At         time.Time       `json:"at"` // by the terminal's clock
-	Decided    time.Time       `json:"decided,omitzero"`
-	Tightening int64           `json:"tightening,omitempty"`
-	Local      *protocol.Local `json:"local,omitempty"`
-	Pending    *protocol.Local `json:"pending,omitempty"`
+	At         time.Time        `json:"at"` // by the terminal's clock
+	Decided    time.Time        `json:"decided,omitzero"`
+	Update     *protocol.Update `json:"update,omitempty"` // nil: nothing to say of programs
+	Tightening int64            `json:"tightening,omitempty"`
+	Local      *protocol.Local  `json:"local,omitempty"`
+	Pending    *protocol.Local  `json:"pending,omitempty"`
 	// TroubleAt is when somebody there last said that something is wrong, by the
 	// host's clock.
 	TroubleAt time.Time `json:"trouble_at,omitzero"`
@@ -118,6 +119,7 @@ const (
 	AlarmPosture  = "unsafe"
 	AlarmReport   = "report_refused"
 	AlarmCheck    = "check_failed"
-	AlarmTrouble  = "trouble" // a person there says that something is wrong
-	AlarmOverdue  = "overdue" // an OFF is not in force there after its deadline
+	AlarmTrouble  = "trouble"        // a person there says that something is wrong
+	AlarmUpdate   = "update_refused" // a program was not taken, or was given up again
+	AlarmOverdue  = "overdue"        // an OFF is not in force there after its deadline
 )

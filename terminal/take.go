@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -39,6 +40,21 @@ func (w *work) take(r *protocol.Report, signed []byte) {
 	w.alarm(AlarmReport, "")
 	w.checked(r)
 	w.troubled(r)
+	w.program(r.Update)
+}
+
+// program notes what the terminal says of a program; one that it does not take,
+// or has gone back from, is an alarm.
+func (w *work) program(u *protocol.Update) {
+	detail := ""
+	if u != nil {
+		u = &protocol.Update{State: plain(u.State, ""), Version: plain(u.Version, ""), Reason: plain(u.Reason, "")}
+		if u.State == "refused" {
+			detail = strings.TrimSpace(u.Version + " " + cmp.Or(u.Reason, "refused"))
+		}
+	}
+	w.State.Said.Update = u
+	w.alarm(AlarmUpdate, detail)
 }
 
 // saved notes what lies on the terminal's disk and runs after the next boot.

@@ -91,6 +91,22 @@ type RoleStanding struct {
 	KeyHere bool   // the key is in one of the key folders
 }
 
+// Due reports whether snapshot or timestamp are past half of their lives and
+// the keys of both are here.
+func (s *Standing) Due(now time.Time) bool {
+	due := false
+	for _, r := range s.Roles {
+		if r.Role != metadata.SNAPSHOT && r.Role != metadata.TIMESTAMP {
+			continue
+		}
+		if !r.KeyHere {
+			return false
+		}
+		due = due || r.Expires.Sub(now) < lives[r.Role]/2
+	}
+	return due
+}
+
 // Standing reads how the repository stands.
 func (r *Repository) Standing() (Standing, error) {
 	c, err := r.load()

@@ -57,6 +57,7 @@ type TerminalStatus struct {
 
 	Device  Device       `json:"device"`
 	Network Network      `json:"network"`
+	Update  *Update      `json:"update"`
 	Menu    []MenuChange `json:"menu"`
 }
 
@@ -104,6 +105,13 @@ type Device struct {
 	App      string `json:"app"`
 	Keypad   bool   `json:"keypad"`
 	Battery  *int   `json:"battery"`
+}
+
+// Update is how a terminal stands with a program that is not simply running.
+type Update struct {
+	State   string `json:"state"` // trial, waiting, refused
+	Version string `json:"version"`
+	Reason  string `json:"reason"`
 }
 
 // Network is the verdict of a terminal's own link checks.

@@ -11,6 +11,7 @@ import (
 	"github.com/mianmi/mianmi/store"
 	"github.com/mianmi/mianmi/terminal"
 	"github.com/mianmi/mianmi/terminal/protocol"
+	"github.com/mianmi/mianmi/update"
 )
 
 // fleetCmd looks after terminals on the database itself, while servers run.
@@ -116,6 +117,9 @@ func (c *fleetShowCmd) Run(ctx context.Context, a *app) error {
 			say("证实有效至  %s", "proof holds   until %s", moment(st.State.LeaseUntil)),
 			say("最近上报    %s，第 %d 次开机", "last report   %s, boot %d", moment(st.State.ReportedAt), st.State.Boot),
 		}
+		if said := &st.State.Said; said.Device.App != "" {
+			lines = append(lines, say("程序        %s%s", "program       %s%s", said.Device.App, ofUpdate(said.Update).In(a.lang)))
+		}
 		for _, d := range st.Words {
 			lines = append(lines, say("须验密      %s", "asks for PIN  %s", d.Support.In(a.lang)))
 		}
@@ -126,6 +130,20 @@ func (c *fleetShowCmd) Run(ctx context.Context, a *app) error {
 		}
 		return nil
 	})
+}
+
+// ofUpdate is what follows the version of a terminal's program.
+func ofUpdate(u *protocol.Update) mianmi.Text {
+	switch {
+	case u == nil:
+		return mianmi.Text{}
+	case u.State == "trial":
+		return mianmi.Text{ZH: "，试运行中，主机尚未证实", EN: ", on trial until the host confirms it"}
+	case u.State == "waiting":
+		return say("，%s 待重启后运行", "; %s runs after the restart", u.Version)
+	}
+	words := update.Kind(u.Reason).Words()
+	return mianmi.Text{ZH: "，" + u.Version + " 未被采用：" + words.ZH, EN: "; " + u.Version + " is not taken: " + words.EN}
 }
 
 // moment is a time for people; "–" when there was none.

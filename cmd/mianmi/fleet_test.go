@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/rand"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"github.com/mianmi/mianmi/api/client"
 	"github.com/mianmi/mianmi/money"
 	"github.com/mianmi/mianmi/terminal/protocol"
+	"github.com/mianmi/mianmi/update"
 )
 
 // fleetShop is a running server that terminals come to, two operators who are
@@ -342,5 +344,31 @@ func TestServeTerminalFlags(t *testing.T) {
 		if got := w.run(t, append([]string{"serve"}, args...)...); got.code != exitUsage || cmp.Equal(got.stderr, "") {
 			t.Errorf("%s: %+v", name, got)
 		}
+	}
+}
+
+// Terminals of a running server are told when there is a program for them, and
+// their status says how they stand with it.
+func TestUpdateIsHintedAt(t *testing.T) {
+	t.Parallel()
+	f := newFleetShop(t)
+	w := f.machine("收银台 1")
+	w.fetch()
+	b := w.connect(f.at["serving MQTT"])
+	o := operator{t, &update.Repository{Dir: filepath.Join(f.world.dir, "data", "updates"), Keys: []string{filepath.Join(t.TempDir(), "keys")},
+		Clock: systemClock{}, Random: rand.Reader}}
+	if err := o.repo.Init(); err != nil {
+		t.Fatal(err)
+	}
+	o.publish("1.4.0", []byte("a program"), 4)
+	for !b.hint().Update {
+	}
+	w.device.Change = func(r *protocol.Report) { r.Update = &protocol.Update{State: "waiting", Version: "1.4.0"} }
+	w.report()
+	if u := f.status(w).Update; u == nil || *u != (client.Update{State: "waiting", Version: "1.4.0"}) {
+		t.Errorf("the status says %+v", u)
+	}
+	if got := f.world.run(t, "fleet", "show", string(w.device.ID)); got.code != exitOK || !strings.Contains(got.stdout, "1.4.0 runs after the restart") {
+		t.Errorf("fleet show: %+v", got)
 	}
 }

@@ -81,6 +81,7 @@ type node struct {
 	services    *services
 	listener    net.Listener
 	fleet       *fleet.Service // nil: no terminals
+	updates     *workers       // with fleet
 	stopMetrics func() error
 }
 
@@ -105,6 +106,9 @@ func (c *serveCmd) open(ctx context.Context, a *app) (n *node, err error) {
 	}
 	if c.Terminals != "" {
 		if n.fleet, err = c.terminalFlags.fleet(context.WithoutCancel(ctx), a, n.db, n.services); err != nil {
+			return nil, errors.Join(err, n.stopMetrics(), n.listener.Close(), n.close())
+		}
+		if n.updates, err = c.watchUpdates(context.WithoutCancel(ctx), a, n.fleet); err != nil {
 			return nil, errors.Join(err, n.stopMetrics(), n.listener.Close(), n.close())
 		}
 	}
@@ -138,6 +142,9 @@ func (n *node) serve(ctx context.Context) error {
 
 // close ends the services, and the database after them.
 func (n *node) close() error {
+	if n.updates != nil {
+		n.updates.stop()
+	}
 	if n.fleet != nil {
 		n.fleet.Stop()
 	}

@@ -25,7 +25,8 @@ type terminalFlags struct {
 	MQTT             string   `name:"mqtt" placeholder:"HOST:PORT" help:"Address of the built-in MQTT broker for terminals (TLS); none by default: terminals then ask by long polling." zh:"内置 MQTT 服务（TLS）供终端连接的监听地址；默认不开启，终端改用长轮询。"`
 	MQTTPublic       string   `name:"mqtt-public" placeholder:"HOST:PORT" help:"Where terminals reach MQTT; by default the first of terminal-names and the port of mqtt." zh:"终端访问 MQTT 的地址；默认为 terminal-names 的第一个名称加 mqtt 的端口。"`
 
-	Updates string `placeholder:"DIR" help:"Folder of the update repository that terminals take programs from; default is updates in the data folder." zh:"供终端下载程序的更新库目录；默认为数据目录下的 updates。"`
+	Updates    string   `placeholder:"DIR" help:"Folder of the update repository that terminals take programs from; default is updates in the data folder." zh:"供终端下载程序的更新库目录；默认为数据目录下的 updates。"`
+	UpdateKeys []string `placeholder:"DIR,…" help:"Folders with the keys of snapshot and timestamp: the server signs anew what is past half of its life. Default is update-keys in the data folder; without the keys 'mianmi update refresh' has to be run." zh:"snapshot 与 timestamp 密钥所在目录：有效期过半时由本服务续签。默认为数据目录下的 update-keys；没有密钥时须另行运行 mianmi update refresh。"`
 
 	NATS        string `name:"nats" placeholder:"URL,…" help:"NATS cluster that carries the messages in the place of the built-in broker, as the user of the account that terminals live in; see docs/terminal-protocol.md." zh:"以外部 NATS 集群代替内置 MQTT 服务：终端所在账户的用户连接地址；见 docs/terminal-protocol.zh-CN.md。"`
 	NATSAuth    string `name:"nats-auth" placeholder:"URL,…" help:"The same servers, as the user of the auth callout's account." zh:"同一集群，以鉴权回调（auth callout）账户的用户连接。"`
@@ -102,6 +103,16 @@ func (f *terminalFlags) fleet(ctx context.Context, a *app, db *store.DB, s *serv
 		a.log.InfoContext(ctx, "serving MQTT", "address", at)
 	}
 	return n, nil
+}
+
+// watchUpdates begins to look after the repository for the terminals of a node.
+func (f *terminalFlags) watchUpdates(ctx context.Context, a *app, n *fleet.Service) (*workers, error) {
+	watch := &updatesWatch{repository: a.updates(f.Updates, f.UpdateKeys), hint: n.HintUpdates, log: a.log}
+	w, err := watch.worker()
+	if err != nil {
+		return nil, fmt.Errorf("updates: %w", err)
+	}
+	return startWorkers(ctx, a.log, tick, w), nil
 }
 
 // versions says what each terminal is to run by the newest settings.

@@ -36,12 +36,17 @@ func (a *app) updatesDir(flag string) string {
 	return filepath.Join(a.shared.Data, "updates")
 }
 
+// updates is the repository by the flags that name it.
+func (a *app) updates(dir string, keys []string) *update.Repository {
+	if len(keys) == 0 {
+		keys = []string{filepath.Join(a.shared.Data, "update-keys")}
+	}
+	return &update.Repository{Dir: a.updatesDir(dir), Keys: keys, Clock: a.clock, Random: a.random}
+}
+
 // open returns the repository, which nobody else changes until it is closed.
 func (c *updateCmd) open(a *app) (*update.Repository, io.Closer, error) {
-	r := &update.Repository{Dir: a.updatesDir(c.Updates), Keys: c.UpdateKeys, Clock: a.clock, Random: a.random}
-	if len(r.Keys) == 0 {
-		r.Keys = []string{filepath.Join(a.shared.Data, "update-keys")}
-	}
+	r := a.updates(c.Updates, c.UpdateKeys)
 	_, lock, err := disk.Open(r.Dir)
 	return r, lock, err
 }

@@ -51,6 +51,7 @@ func Terminals(t *testing.T, nodes func(*testing.T) Nodes) {
 		"an OFF that is taken back is watched no longer":          offIsTakenBack,
 		"a stricter policy on terminals is in force at once":      policyOnTerminalsTightens,
 		"a looser policy on terminals waits for a second person":  policyOnTerminalsLoosens,
+		"a program that a terminal refuses is an alarm":           programIsRefused,
 		"a bad policy on terminals names the field":               badPolicyOnTerminals,
 	}
 	for name, test := range tests {

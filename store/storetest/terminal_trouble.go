@@ -36,3 +36,32 @@ func troubleIsTaken(t *testing.T, w *fleetWorld) {
 		t.Errorf("%d alarms are open a day later", n)
 	}
 }
+
+// What a terminal says of a program is shown, and one that it does not take is
+// an alarm until it says otherwise.
+func programIsRefused(t *testing.T, w *fleetWorld) {
+	ctx, d := t.Context(), w.device
+	w.sync(t, d)
+	says := func(u *protocol.Update) *protocol.Update {
+		d.Change = func(r *protocol.Report) { r.Update = u }
+		must(d.Report(ctx, w.fleet))(t)
+		return w.status(t, d).State.Said.Update
+	}
+	if got := says(&protocol.Update{State: "trial", Version: "1.4.0"}); got == nil || got.State != "trial" || got.Version != "1.4.0" {
+		t.Errorf("on trial: %+v", got)
+	}
+	if got := says(&protocol.Update{State: "refused", Version: "1.4.0\x1b[31m", Reason: "not_attested"}); got == nil || got.Version != "1.4.0[31m" {
+		t.Errorf("refused: %+v", got)
+	}
+	alarms := must(w.fleet.Alarms(ctx, w.admin, terminal.AlarmQuery{Terminal: d.ID, Open: true}))(t)
+	if len(alarms) != 1 || alarms[0].Kind != terminal.AlarmUpdate || alarms[0].Detail != "1.4.0[31m not_attested" {
+		t.Errorf("alarms: %+v", alarms)
+	}
+	if got := says(nil); got != nil {
+		t.Errorf("nothing to say: %+v", got)
+	}
+	if alarms := must(w.fleet.Alarms(ctx, w.admin, terminal.AlarmQuery{Terminal: d.ID, Open: true}))(t); len(alarms) != 0 {
+		t.Errorf("alarms: %+v", alarms)
+	}
+	w.believed(t, "whatever it says of programs", d)
+}
