@@ -94,15 +94,15 @@ func (w *hookWorld) node(t *testing.T) *Node {
 // quick is a schedule for tests.
 var quick = notice.Schedule{Waits: []time.Duration{20 * time.Millisecond}, First: 20 * time.Millisecond, Most: 200 * time.Millisecond, Life: time.Hour}
 
-// send starts a sender on a node; it ends with the test.
+// send starts a sender on a node; it ends with the test. It waits for an answer
+// as long as a machine that is busy may take.
 func send(t *testing.T, n *Node, c notice.SenderConfig) *notice.Sender {
 	t.Helper()
-	s := startSender(t, n.DB, n, c)
-	t.Cleanup(s.Stop)
-	return s
+	return sendWithin(t, n, c, time.Minute)
 }
 
-func startSender(t *testing.T, outbox notice.Outbox, n *Node, c notice.SenderConfig) *notice.Sender {
+// sendWithin is send with another wait for an answer.
+func sendWithin(t *testing.T, n *Node, c notice.SenderConfig, answerMax time.Duration) *notice.Sender {
 	t.Helper()
 	if c.Poll == 0 {
 		c.Poll = 40 * time.Millisecond // more would be most of what a test does under the race detector
@@ -110,8 +110,10 @@ func startSender(t *testing.T, outbox notice.Outbox, n *Node, c notice.SenderCon
 	if len(c.Waits) == 0 {
 		c.Schedule = quick
 	}
-	p := notice.NewPoster(notice.NewGuard(loopback), machine, notice.PosterConfig{Timeout: 2 * time.Second})
-	return must(notice.StartSender(context.WithoutCancel(t.Context()), notice.SenderParts{Outbox: outbox, Service: n.Webhooks, Poster: p}, c))(t)
+	p := notice.NewPoster(notice.NewGuard(loopback), machine, notice.PosterConfig{Timeout: answerMax})
+	s := must(notice.StartSender(context.WithoutCancel(t.Context()), notice.SenderParts{Outbox: n.DB, Service: n.Webhooks, Poster: p}, c))(t)
+	t.Cleanup(s.Stop)
+	return s
 }
 
 // hook is a webhook and its receiver.

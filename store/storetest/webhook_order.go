@@ -185,7 +185,7 @@ func hangingReceivers(t *testing.T, w *hookWorld) {
 	h := w.hook(t, w.Merchant, nil, "payment.*")
 	p := must(w.NewPerson(t.Context(), 5000_00))(t)
 	w.pay(t, p, 12) // enough for ten failures in a row
-	send(t, w.Node, notice.SenderConfig{Healthy: 5, Failing: 2})
+	sendWithin(t, w.Node, notice.SenderConfig{Healthy: 5, Failing: 2}, 2*time.Second)
 	h.awaitMessages(t, 12)
 	h.complete(t, 12)
 	// On a machine that is busy the one that works may fail now and then, too.
