@@ -3,10 +3,11 @@ package bench
 import (
 	"context"
 	"crypto/ecdsa"
-	"crypto/rand"
+	crand "crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"strconv"
@@ -40,13 +41,14 @@ type machine struct {
 	running *protocol.Setting
 	pinFree bool
 	tight   int64 // version of the newest tightening that it has seen
+	silent  int   // questions in a row that were not answered
 }
 
 // question is one of the two that a terminal has under way at a time.
 type question struct {
-	n     int64 // 0: none
-	at    time.Time
-	again bool // to be asked once more when the answer is there
+	n     int64     // 0: none
+	due   time.Time // when it is asked again without an answer
+	again bool      // to be asked once more when the answer is there
 }
 
 // backoff is how long a terminal waits before it connects again.
@@ -158,6 +160,7 @@ func (m *machine) take(topic string, payload []byte) error {
 	if err := json.Unmarshal(payload, &a); err != nil {
 		return fmt.Errorf("read an answer: %w", err)
 	}
+	m.silent = 0
 	switch n {
 	case m.config.n:
 		return m.tookConfig(a)
@@ -177,7 +180,10 @@ func (m *machine) have() int64 {
 // ask publishes a question; the caller holds mu.
 func (m *machine) ask(q *question, kind string, payload []byte) error {
 	m.asks++
-	*q = question{n: m.asks, at: time.Now()}
+	// Later each time, with jitter, as the protocol wants it: when the host has
+	// more to do than it can, who asks again at once makes it worse.
+	wait := answerMax << min(m.silent, 3)
+	*q = question{n: m.asks, due: time.Now().Add(wait + rand.N(wait/2))} //nolint:gosec // jitter
 	p := &packets.PublishPacket{FixedHeader: packets.FixedHeader{MessageType: packets.Publish}, TopicName: protocol.TopicAsk(m.id, kind, m.asks), Payload: payload}
 	return m.write(p)
 }
@@ -260,7 +266,7 @@ func (m *machine) sendReport() error {
 		Tightening: m.tight,
 		Device:     protocol.Device{Model: "linux_countertop", OS: "linux 6.12", Firmware: "1.4.2", App: "1.0.0", Keypad: true},
 		Network:    protocol.Network{Kind: "ethernet", DNS: true, TLS: true, RTTms: 12}}
-	signed, err := r.Sign(rand.Reader, m.key)
+	signed, err := r.Sign(crand.Reader, m.key)
 	if err != nil {
 		return err
 	}
@@ -307,12 +313,14 @@ func (m *machine) remind() {
 	var err error
 	now, w := time.Now(), m.s.watch.Load()
 	switch {
-	case m.config.n != 0 && now.Sub(m.config.at) > answerMax:
+	case m.config.n != 0 && now.After(m.config.due):
 		m.s.again.Add(1)
+		m.silent++
 		m.config = question{}
 		err = m.askConfig()
-	case m.report.n != 0 && now.Sub(m.report.at) > answerMax:
+	case m.report.n != 0 && now.After(m.report.due):
 		m.s.again.Add(1)
+		m.silent++
 		m.report = question{}
 		err = m.sendReport()
 	case w != nil && w.what != watchBroadcast && m.config.n == 0 && m.report.n == 0 && now.Sub(w.since) > alone && w.waits(m.n):
