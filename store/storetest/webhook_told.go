@@ -15,6 +15,7 @@ import (
 	"github.com/mianmi/mianmi/notice"
 	"github.com/mianmi/mianmi/payer"
 	"github.com/mianmi/mianmi/payment"
+	"github.com/mianmi/mianmi/rollout"
 )
 
 // taker keeps the messages of a hook.
@@ -67,10 +68,12 @@ func toldWhatIsTheirs(t *testing.T, w *hookWorld) {
 	lift := must(w.Merchants.Lift(ctx, w.Manager, stop.ID))(t)
 	must(w.Merchants.Close(ctx, w.Manager, merchant.OfStore(w.Store)))(t)
 	must(w.Merchants.Approve(ctx, Operator, lift.ID))(t)
+	w.rolledOut(t)
 	must(w.Merchants.Close(ctx, Operator, merchant.OfModel(w.Model)))(t)
 
 	shared := []string{"agreement.opened", "payment.approved", "payment.refunded", "payment.approved", "payment.reversed", "payment.step_up_required",
-		"payment.declined", "agreement.closed", "stop.placed", "approval.waiting", "policy.tightened", "stop.lifted"}
+		"payment.declined", "agreement.closed", "stop.placed", "approval.waiting", "policy.tightened", "stop.lifted",
+		"policy.tightened", "approval.waiting", "policy.loosened", "rollout.paused", "policy.tightened", "rollout.stopped"}
 	ofPlatform := slices.Concat([]string{"wallet.topped_up"}, shared[:8], []string{"payer.loss.reported"}, shared[8:], []string{"policy.tightened"})
 	send(t, w.Node, notice.SenderConfig{})
 	hp.awaitMessages(t, len(ofPlatform))
@@ -89,10 +92,26 @@ func toldWhatIsTheirs(t *testing.T, w *hookWorld) {
 		if strings.Contains(string(m.Body), string(p.ID)) || strings.Contains(string(m.Body), "冷了") {
 			t.Errorf("the merchant is told who pays, or a free text: %s", m.Body)
 		}
+		if strings.HasPrefix(m.Type, "rollout.") && !strings.Contains(string(m.Data), `"stage":1,"stages":1,"because":{"reason":"person"}`) {
+			t.Errorf("%s: %s", m.Type, m.Data)
+		}
 	}
 	if n := number(t, w.rows, `SELECT count(*) FROM outbox`); n != 0 {
 		t.Errorf("%d facts were left in the outbox", n)
 	}
+}
+
+// rolledOut begins a rollout, pauses it and stops it.
+func (w *hookWorld) rolledOut(t *testing.T) {
+	t.Helper()
+	ctx, scope := t.Context(), merchant.OfMerchant(w.Merchant)
+	must(w.Merchants.SetPolicy(ctx, Operator, merchant.PolicyOrder{Scope: scope, Terms: limited(100)}))(t)
+	plan := rollout.Usual(rollout.Stage{Permille: rollout.All})
+	res := must(w.Merchants.SetPolicy(ctx, Operator, merchant.PolicyOrder{Scope: scope, Terms: merchant.Terms{PinFree: true}, Rollout: &plan}))(t)
+	must(w.Merchants.Approve(ctx, Operator2, res.Proposal.ID))(t)
+	id := must(w.Merchants.Rollouts(ctx, Operator, merchant.RolloutQuery{Open: true}))(t)[0].ID
+	must(w.Merchants.PauseRollout(ctx, Operator, id))(t)
+	must(w.Merchants.StopRollout(ctx, Operator, id))(t)
 }
 
 // Messages that are sent late say the same as those sent at once: the state of
