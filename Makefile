@@ -8,10 +8,8 @@ ifdef FULL
 export MIANMI_TEST_FULL = 1
 endif
 
-# Packages with concurrency of their own: the race detector pays here. It does
-# not look into SQLite, C made into Go with locks of its own, which it would make
-# many times slower; it sees all that calls it, and every lock.
-RACE_FLAGS = -race -gcflags='modernc.org/...=-race=false'
+# Packages with concurrency of their own: the race detector pays here. It makes
+# the SQLite engine many times slower, hence not everywhere.
 RACE       = $(shell go list ./... | grep -E '/(store|payment|payer|merchant|terminal|settings|access|channel|api|notice|fleet|agent)(/|$$)' | grep -v /agent/screen)
 # Packages run in the order in which they are named, two at a time on two cores:
 # those that take long go first, so that none is left for the end alone.
@@ -63,8 +61,8 @@ assets:
 race:
 	@scripts/install-tools.sh postgres || true
 	@if scripts/install-tools.sh cc; then \
-		echo "CGO_ENABLED=1 go test $(RACE_FLAGS) ./store $(RACE)"; \
-		CGO_ENABLED=1 go test $(RACE_FLAGS) -timeout $(TIMEOUT) ./store $(RACE); \
+		echo "CGO_ENABLED=1 go test -race ./store $(RACE)"; \
+		CGO_ENABLED=1 go test -race -timeout $(TIMEOUT) ./store $(RACE); \
 	fi
 
 # Long runs: every seed and round that the tests have, then each fuzz target
