@@ -18,12 +18,13 @@ import (
 // simTerminal is a machine and what the host must have heard of it. One
 // goroutine at a time lets it act; its mail may be written meanwhile.
 type simTerminal struct {
-	*storetest.Device
-	shop   int
-	store  mianmi.StoreID
-	model  mianmi.ModelID
-	host   bool // proves nothing
-	reboot bool
+	*storetest.Device                   // of the machine that is there now
+	ID                mianmi.TerminalID // stays: others read it while a new machine comes
+	shop              int
+	store             mianmi.StoreID
+	model             mianmi.ModelID
+	host              bool // proves nothing
+	reboot            bool
 
 	cut    bool            // off the network: nothing gets through but payments
 	got    map[int64]int64 // version that it has fetched → when the fetch had ended
@@ -64,7 +65,7 @@ func (s *fleetSim) newTerminal(i int, m terminal.Model) *simTerminal {
 	if err != nil {
 		s.fail("create terminal %d: %v", i, err)
 	}
-	d := &simTerminal{shop: shop, store: st, model: m.ID, host: m.Proof == terminal.ByHost, reboot: m.Reboot}
+	d := &simTerminal{ID: x.ID, shop: shop, store: st, model: m.ID, host: m.Proof == terminal.ByHost, reboot: m.Reboot}
 	d.anew(s, s.nodes[i%2], x.ID)
 	return d
 }
