@@ -22,6 +22,9 @@ func TestTerminalPolicy(t *testing.T) {
 	if first.Version != 0 || len(first.Terms.Rules) == 0 {
 		t.Fatalf("the shipped one: %+v", first)
 	}
+	if r := get[client.TerminalPolicyResult](t)(w.operator.SetTerminalPolicy(ctx, first.Terms, nil)); r.Change != "same" || r.Policy.Version != 0 {
+		t.Errorf("as it was: %+v", r)
+	}
 	terms := first.Terms
 	terms.LeaseSeconds, terms.ReportSeconds, terms.MenuLocked = 120, 30, true
 	terms.Rules = append(terms.Rules, client.TerminalRule{ID: "battery_low", Unsafe: "device.battery >= 0 && device.battery < 5",

@@ -135,8 +135,15 @@ func (r Rule) check() string {
 	return ""
 }
 
-// Encode returns the terms as they are stored.
+// Encode returns the terms as they are stored: no list is as good as an empty
+// one.
 func (t Terms) Encode() ([]byte, error) {
+	if t.KeypadAbove == nil {
+		t.KeypadAbove = []money.Amount{}
+	}
+	if t.Rules == nil {
+		t.Rules = []Rule{}
+	}
 	b, err := json.Marshal(t)
 	if err != nil {
 		return nil, fmt.Errorf("encode the terms of a terminal policy: %w", err)
