@@ -132,8 +132,8 @@ func TestTortureCanFail(t *testing.T) {
 	}{
 		{torture.Once, `AFTER INSERT ON payment WHEN NEW.order_no LIKE '%n3' BEGIN UPDATE payment SET amount = amount + 1 WHERE id = NEW.id; END`},
 		{torture.Orders, `AFTER INSERT ON merchant_order BEGIN UPDATE merchant_order SET key = randomblob(16) WHERE payment = NEW.payment; END`},
-		{torture.Balances, `AFTER INSERT ON journal WHEN NEW.kind = 1 AND NEW.amount = 7 BEGIN
-			UPDATE payer SET balance = balance + 1 WHERE 'payer:' || id = NEW.debit; END`},
+		{torture.Balances, `AFTER UPDATE OF balance ON payer WHEN NEW.balance < OLD.balance AND NEW.balance % 7 = 0 BEGIN
+			UPDATE payer SET balance = balance + 1 WHERE bucket = NEW.bucket AND id = NEW.id; END`},
 		{torture.Books, `AFTER INSERT ON journal WHEN NEW.kind = 1 AND NEW.amount = 7 BEGIN UPDATE journal SET amount = 8 WHERE ref = NEW.ref; END`},
 		{torture.Off, `AFTER UPDATE OF pin_free ON payer WHEN NEW.pin_free = 0 BEGIN UPDATE payer SET pin_free = 1 WHERE id = NEW.id; END;
 			AFTER UPDATE OF open ON agreement WHEN NEW.open = 0 BEGIN UPDATE agreement SET open = 1 WHERE id = NEW.id; END;
