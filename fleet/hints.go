@@ -12,10 +12,9 @@ import (
 
 // hints tells terminals that there is something newer for them. It looks at the
 // number of the newest change a few times a second, so it needs to be told by
-// nobody, on any node; being told makes it look at once.
+// nobody, on any node.
 type hints struct {
-	s    *Service
-	look chan struct{}
+	s *Service
 
 	mu    sync.Mutex
 	seen  map[mianmi.TerminalID]*watched // terminals that have asked here
@@ -37,15 +36,7 @@ const (
 )
 
 func newHints(s *Service) *hints {
-	return &hints{s: s, look: make(chan struct{}, 1), seen: map[mianmi.TerminalID]*watched{}}
-}
-
-// Changed makes the hints go out at once: call it when settings have changed.
-func (s *Service) Changed() {
-	select {
-	case s.hints.look <- struct{}{}:
-	default: // it is about to look anyway
-	}
+	return &hints{s: s, seen: map[mianmi.TerminalID]*watched{}}
 }
 
 func (h *hints) run(ctx context.Context) {
@@ -56,7 +47,6 @@ func (h *hints) run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-h.look:
 		case <-t.C:
 		}
 		err := h.turn(ctx)

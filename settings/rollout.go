@@ -14,7 +14,7 @@ func (s *Site) policy(r *rules) *merchant.Policy {
 		return r.policy
 	}
 	p := r.policy.For(rollout.Place{Terminal: s.Terminal.ID, Store: s.Store.ID, Model: s.Model.ID})
-	if p.Version == 0 { // nobody had set one
+	if p.Version == 0 && p.Terms.Equal(merchant.DefaultTerms(p.Scope.Level)) { // nobody had set one
 		return nil
 	}
 	return p

@@ -73,7 +73,7 @@ func (f *benchFlags) check() error {
 // database is the run's: the one that is named, or a temporary one.
 func (f *benchFlags) database(ctx context.Context, a *app) (dsn string, stop func() error, err error) {
 	if !f.TempPG {
-		return a.shared.dsn(), func() error { return nil }, nil
+		return a.shared.dsn(), func() error { return nil }, os.MkdirAll(a.shared.Data, 0o700)
 	}
 	// As a small server would be set: no checkpoint falls into a short run.
 	c, err := pgtest.Start(pgtest.Options{Durable: true, Set: []string{"shared_buffers=2GB", "wal_compression=lz4", "max_wal_size=8GB",
