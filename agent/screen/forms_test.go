@@ -131,8 +131,8 @@ func TestWhoClosedIt(t *testing.T) {
 			})
 			c.wait("the host's setting", func() bool { return c.Setting().Running.Version == v })
 			page := p.get("/menu/pin_free")
-			byMenu := strings.Contains(page, "由 本机菜单（操作员 7） 关闭，主机已确认")
-			byHost := strings.Contains(page, "由 本终端的主机设置 关闭") && strings.Contains(page, "上级也已关闭：本终端的主机设置")
+			byMenu := strings.Contains(page, "由本机菜单（操作员 7）关闭，主机已确认")
+			byHost := strings.Contains(page, "由本终端的主机设置关闭") && strings.Contains(page, "上级也已关闭：本终端的主机设置")
 			if byMenu != menu || byHost == menu {
 				t.Errorf("by the menu %t, by the host %t:\n%s", byMenu, byHost, page)
 			}

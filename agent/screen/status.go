@@ -109,7 +109,7 @@ func (p speaker) shut(s agent.Setting, restarts bool) Status {
 func (p speaker) cause(s agent.Setting) (since time.Time, by string) {
 	say := func(at time.Time, name, and string) {
 		if since.IsZero() || at.After(since) {
-			since, by = at, p.T("由 "+name+" 关闭", "Closed by "+name)+and
+			since, by = at, p.T("由"+name+"关闭", "Closed by "+name)+and
 		}
 	}
 	for _, c := range []*protocol.Config{s.Running, s.Saved} {
