@@ -2,8 +2,8 @@
 // for money that moves.
 //
 // Books is a payment system whose accounts lie in our own database, so that
-// money moves in the transaction of the decision. Systems that are asked over
-// a network are another contract, beside it.
+// money moves in the transaction of the decision. Remote is one that is asked over
+// a network, after the decision (ADR 14).
 package channel
 
 import (
