@@ -26,7 +26,7 @@ type Payment struct {
 	Where      Where     `json:"where"`
 	Reasons    []Reason  `json:"reasons" doc:"Why it was decided so, the binding reason first"`
 	StepUp     *StepUp   `json:"step_up,omitzero" doc:"While the payment waits for the payer"`
-	Failure    string    `json:"failure,omitzero" enum:"insufficient_funds,currency_mismatch,password_locked,balance_too_large,cancelled"`
+	Failure    string    `json:"failure,omitzero" enum:"insufficient_funds,currency_mismatch,password_locked,balance_too_large,code_refused,payer_stopped,channel_refused,channel_busy,cancelled"`
 	Sentence   Text      `json:"sentence" doc:"One line for the cashier"`
 	Basis      Basis     `json:"decided_by"`
 	CreatedAt  time.Time `json:"created_at"`

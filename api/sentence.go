@@ -12,6 +12,10 @@ var declined = map[string]mianmi.Text{
 	"currency_mismatch":  {ZH: "顾客账户不支持这种货币，未扣款。", EN: "The customer's account has another currency; nothing was taken."},
 	"password_locked":    {ZH: "密码多次输错已锁定，未扣款，请换一种付款方式。", EN: "The password is locked after wrong tries; nothing was taken. Offer another way to pay."},
 	"balance_too_large":  {ZH: "顾客账户余额将超过上限，未处理。", EN: "The customer's balance would be too large; nothing was done."},
+	"code_refused":       {ZH: "付款码无效、已使用或已过期，未扣款，请顾客刷新后再扫。", EN: "The payment code is used, expired or not valid; nothing was taken. Ask for a fresh one."},
+	"payer_stopped":      {ZH: "顾客没有确认付款，未扣款。", EN: "The customer did not confirm; nothing was taken."},
+	"channel_refused":    {ZH: "支付渠道不受理这笔付款，未扣款，请换一种付款方式。", EN: "The payment system does not take this payment; nothing was taken. Offer another way to pay."},
+	"channel_busy":       {ZH: "支付渠道暂时无法处理，未扣款，请稍后再试。", EN: "The payment system cannot answer now; nothing was taken. Try again in a moment."},
 	"cancelled":          {ZH: "付款已取消，未扣款。", EN: "The payment was called off; nothing was taken."},
 }
 

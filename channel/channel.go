@@ -55,9 +55,14 @@ const (
 	CurrencyMismatch  Failure = 2
 	PasswordLocked    Failure = 3 // the step-up ended with the password locked
 	BalanceTooLarge   Failure = 4 // a credit would not fit
+	CodeRefused       Failure = 5 // the payment code is used, expired or none of the system's
+	PayerStopped      Failure = 6 // the payer did not confirm: closed the page, or let it time out
+	ChannelRefused    Failure = 7 // the system does not take it: its risk control, its limits, our account there
+	ChannelBusy       Failure = 8 // the system could not say; the same may work in a moment
 )
 
-var failureNames = [...]string{"", "insufficient_funds", "currency_mismatch", "password_locked", "balance_too_large"}
+var failureNames = [...]string{"", "insufficient_funds", "currency_mismatch", "password_locked", "balance_too_large",
+	"code_refused", "payer_stopped", "channel_refused", "channel_busy"}
 
 // String is the failure's name in the API.
 func (f Failure) String() string {

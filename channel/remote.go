@@ -17,6 +17,9 @@ type Remote interface {
 	// Takes reports whether a payment code read at a till is one of this system's.
 	Takes(code string) bool
 	Pace() Pace
+	// Terms says how a merchant takes payments here; false: not at all, and then
+	// nothing may be asked in its name.
+	Terms(m mianmi.MerchantID) (Terms, bool)
 	// Charge takes an order by a payment code, without a way to have a password
 	// asked for. A repeat with the same Order.Payment is never charged twice.
 	Charge(ctx context.Context, o Order, code string) Answer
@@ -130,6 +133,13 @@ type RefundAnswer struct {
 	At          time.Time
 	Failure     Failure
 	Fault       string
+}
+
+// Terms is how a merchant takes payments through a channel.
+type Terms struct {
+	// OwnRules: for a payer whom we do not know, the channel's own rules suffice.
+	// Without it such a payment is stepped up.
+	OwnRules bool
 }
 
 // Pace is when a channel may be asked.
