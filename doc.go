@@ -21,7 +21,8 @@
 //	  protocol/ what host and terminal say to each other: configs, signed reports
 //	fleet/      settings out and reports in: certificates, MQTT, the listener for terminals
 //	update/     programs for terminals: signed repositories (TUF), their client
-//	channel/    the contract with a payment system; wallet/ is the built-in one
+//	channel/    the contract with a payment system; wallet/ is the built-in one, and
+//	            channeltest/ the contract of one over a network as a test
 //	payment/    the life of one payment; batching of authorizations
 //	asof/       what was in force at a moment, rebuilt from the log alone
 //	receipt/    what a receipt says in words and on paper; who may have it

@@ -21,11 +21,15 @@ const (
 	Funding Account = "house:funding"
 )
 
-// Of names the account of a payer.
+// OfPayer names the account of a payer.
 func OfPayer(id mianmi.PayerID) Account { return Account("payer:" + string(id)) }
 
 // OfMerchant names the account of a merchant.
 func OfMerchant(id mianmi.MerchantID) Account { return Account("merchant:" + string(id)) }
+
+// OfChannel names where a channel over a network keeps what it owes the house's
+// merchants: a capture takes it from there, a refund puts it back.
+func OfChannel(name string) Account { return Account("channel:" + name) }
 
 // Kind says why money moved. The numbers are stored: never renumber.
 type Kind uint8

@@ -28,7 +28,9 @@ type Remote interface {
 	Prepay(ctx context.Context, o Order) Answer
 	Query(ctx context.Context, r Ref) Answer
 	// Undo calls an order off: a charge is reversed, a QR closed. It ends Unpaid or
-	// GivenBack; Paid says that it came too late to close, and must be refunded.
+	// GivenBack; Paid says that it came too late to close, and must be refunded. An
+	// order that never arrived ends Unpaid too, and its number takes no money later:
+	// a channel that does not promise so by itself is made to by using the number up.
 	Undo(ctx context.Context, r Ref) Answer
 	// Refund gives back a part or all of a paid order; a repeat with the same
 	// Refund is given back once.
