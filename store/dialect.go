@@ -33,6 +33,10 @@ type dialect struct {
 	// for its numbered parameters are looked up one by one (measured: a quarter of
 	// the processor's time of an OFF over 500 terminals).
 	rowByRow bool
+	// inList is "IN ($1)" of a list that is one parameter: for the same reason
+	// not one for each value. jsonLists: it is in JSON.
+	inList    string
+	jsonLists bool
 	// versionTables counts the tables that hold the schema's version: 0 or 1.
 	versionTables string
 	// Payments of past times lie by bucket and identifier, or by identifier alone:
@@ -44,7 +48,7 @@ type dialect struct {
 var (
 	// SQLite has one writer at a time: a transaction that begins immediate
 	// holds everything.
-	sqliteDialect = dialect{name: "sqlite", goose: "sqlite3", pastPlaces: 1, rowByRow: true, tryLogLock: []string{`SELECT 1`}, lockLog: `SELECT 1`,
+	sqliteDialect = dialect{name: "sqlite", goose: "sqlite3", pastPlaces: 1, rowByRow: true, inList: `IN (SELECT value FROM json_each($1))`, jsonLists: true, tryLogLock: []string{`SELECT 1`}, lockLog: `SELECT 1`,
 		tryOutboxLock: []string{`SELECT 1`}, now: `CAST(round(unixepoch('subsec') * 1000000.0) AS integer)`,
 		versionTables: `SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'goose_db_version'`}
 
@@ -53,6 +57,7 @@ var (
 		lockLog:       `SELECT pg_advisory_xact_lock(7233011)`,
 		tryOutboxLock: []string{`SET LOCAL idle_in_transaction_session_timeout = '5s'`, `SELECT CASE WHEN pg_try_advisory_xact_lock(7233012) THEN 1 ELSE 0 END`},
 		forUpdate:     " FOR UPDATE", forClaim: " FOR UPDATE SKIP LOCKED",
+		inList:        `= ANY($1)`,
 		now:           `CAST(extract(epoch FROM statement_timestamp()) * 1000000 AS bigint)`,
 		versionTables: `SELECT count(*) FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'goose_db_version'`}
 )

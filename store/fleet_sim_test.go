@@ -346,15 +346,16 @@ func (s *fleetSim) lift(first, second *storetest.Node, off *simOff) {
 // hint puts hints into the mail of those whom a change concerns.
 func (s *fleetSim) hint(node *storetest.Node, scope merchant.Scope, chance uint64) {
 	r := rand.New(rand.NewPCG(s.seed, chance))
+	newest, err := node.DB.Newest(s.t.Context())
+	if err != nil {
+		s.fail("the newest versions for hints: %v", err)
+		return
+	}
 	for _, d := range s.all {
 		if !d.in(s, scope) {
 			continue
 		}
-		version, _, err := node.DB.Newest(s.t.Context(), d.ID)
-		if err != nil {
-			s.fail("the newest version for a hint: %v", err)
-			return
-		}
+		version, _ := newest(d.ID)
 		for range [...]int{0, 1, 1, 2}[r.IntN(4)] {
 			d.post(version)
 		}

@@ -3,94 +3,49 @@ package store
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
-	"slices"
-	"strconv"
-	"strings"
+	"regexp"
 	"sync"
 )
 
-// listSteps are the lengths of lists in statements, so that few texts exist: a
-// shorter list repeats its last element.
-var listSteps = [...]int{1, 8, 64, 256}
-
-// listTexts remembers statements with their lists written out.
+// listTexts remembers statements as an engine takes them.
 var listTexts sync.Map // listText → string
 
-type listText struct {
-	query string
-	n, m  int
-}
+type listText struct{ engine, query string }
 
-// withLists replaces the first "IN ($1)" of a statement by a list of n
-// parameters, and the next one, when there is one, by m more.
-func withLists(query string, n, m int) string {
-	key := listText{query, n, m}
+var listMark = regexp.MustCompile(`IN \((\$[0-9]+)\)`)
+
+// withLists writes "IN ($2)" as the engine takes a list that is one parameter:
+// so each statement has one text, however long the list is.
+func (d *dialect) withLists(query string) string {
+	key := listText{d.name, query}
 	if text, ok := listTexts.Load(key); ok {
 		s, _ := text.(string)
 		return s
 	}
-	next := 1
-	var out strings.Builder
-	rest := query
-	for _, count := range [...]int{n, m} {
-		before, after, found := strings.Cut(rest, "IN ($)")
-		out.WriteString(before)
-		if rest = after; !found {
-			break
-		}
-		out.WriteString("IN (")
-		for i := range count {
-			if i > 0 {
-				out.WriteString(", ")
-			}
-			out.WriteString("$" + strconv.Itoa(next))
-			next++
-		}
-		out.WriteString(")")
-	}
-	out.WriteString(rest)
-	listTexts.Store(key, out.String())
-	return out.String()
+	text := listMark.ReplaceAllString(query, d.inList)
+	listTexts.Store(key, text)
+	return text
 }
 
-// padded is the list at a length of listSteps.
-func padded[T any](list []T) []T {
-	for _, n := range listSteps {
-		if len(list) <= n {
-			out := slices.Grow(slices.Clone(list), n-len(list))
-			for len(out) < n {
-				out = append(out, list[len(list)-1])
-			}
-			return out
-		}
+// list is such a parameter.
+func list[T any, S string | int64](d *dialect, in []T, as func(T) S) any {
+	out := make([]S, len(in))
+	for i, v := range in {
+		out[i] = as(v)
 	}
-	return list
+	if !d.jsonLists {
+		return out
+	}
+	text, err := json.Marshal(out)
+	if err != nil {
+		panic(err) // texts and numbers alone
+	}
+	return string(text)
 }
 
-// readLists reads all rows of a query with one list "IN ($)" or two.
-func readLists[T any](ctx context.Context, q querier, scan func(scanner) (T, error), query string, lists ...[]any) ([]T, error) {
-	var args []any
-	n := [2]int{}
-	for i, list := range lists {
-		if len(list) == 0 {
-			return nil, nil
-		}
-		list = padded(list)
-		n[i] = len(list)
-		args = append(args, list...)
-	}
-	return readAll(ctx, q, scan, withLists(query, n[0], n[1]), args...)
-}
-
-// anys is a list as arguments of a statement.
-func anys[T any, A any](list []T, of func(T) A) []any {
-	out := make([]any, len(list))
-	for i, v := range list {
-		out[i] = of(v)
-	}
-	return out
-}
+func same[S string | int64](v S) S { return v }
 
 // rowsText remembers INSERTs of several rows.
 var rowsText sync.Map // rowsOf → string

@@ -46,7 +46,8 @@ func (db *DB) Refusals(ctx context.Context, id mianmi.TerminalID, before string,
 
 // MenuChanges reads changes in a terminal's menu by their identifiers.
 func (db *DB) MenuChanges(ctx context.Context, id mianmi.TerminalID, ids []string) ([]terminal.MenuChange, error) {
-	return readLists(ctx, db.read, scanMenu, selectMenuOf, []any{string(id)}, anys(ids, sameText))
+	return readAll(ctx, db.read, scanMenu, db.dialect.withLists(selectMenuOf), list(&db.dialect, []mianmi.TerminalID{id}, terminalText),
+		list(&db.dialect, ids, same))
 }
 
 const selectMenuHistory = `SELECT ` + menuColumns + ` FROM terminal_menu WHERE terminal = $1 ORDER BY version DESC, received_at DESC LIMIT $2`

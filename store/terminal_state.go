@@ -107,12 +107,14 @@ func scanSetting(scan scanner) (s terminal.Setting, err error) {
 	return s, err
 }
 
-// What a config says never changes once it was delivered. Boots are another
-// machine's when one takes the place of the one before.
+// What a config says never changes once it was delivered, and nobody asks for
+// its bytes again once a newer one was attested. Boots are another machine's
+// when one takes the place of the one before.
 const upsertSetting = `INSERT INTO terminal_setting (` + settingColumns + `)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
-ON CONFLICT (terminal, version) DO UPDATE SET config = excluded.config, delivered_boot = excluded.delivered_boot,
-saved_at = excluded.saved_at, saved_boot = excluded.saved_boot,
+ON CONFLICT (terminal, version) DO UPDATE SET
+config = CASE WHEN excluded.superseded_at IS NULL THEN COALESCE(terminal_setting.config, excluded.config) END,
+delivered_boot = excluded.delivered_boot, saved_at = excluded.saved_at, saved_boot = excluded.saved_boot,
 rebooted_at = excluded.rebooted_at, attested_at = excluded.attested_at, refused_at = excluded.refused_at,
 refused_reason = excluded.refused_reason, superseded_at = excluded.superseded_at`
 

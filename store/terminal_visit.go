@@ -17,10 +17,10 @@ import (
 var Channels = []string{"wallet"}
 
 const (
-	selectStates      = `SELECT ` + stateColumns + ` FROM terminal_state WHERE terminal IN ($) ORDER BY terminal`
-	selectSettings    = `SELECT ` + settingColumns + ` FROM terminal_setting WHERE terminal IN ($) AND version IN ($)`
-	selectMenuOf      = `SELECT ` + menuColumns + ` FROM terminal_menu WHERE terminal IN ($) AND id IN ($)`
-	selectChecksByID  = `SELECT ` + checkColumns + ` FROM terminal_check WHERE id IN ($)`
+	selectStates      = `SELECT ` + stateColumns + ` FROM terminal_state WHERE terminal IN ($1) ORDER BY terminal`
+	selectSettings    = `SELECT ` + settingNoBytes + ` FROM terminal_setting WHERE terminal IN ($1) AND version IN ($2)`
+	selectMenuOf      = `SELECT ` + menuColumns + ` FROM terminal_menu WHERE terminal IN ($1) AND id IN ($2)`
+	selectChecksByID  = `SELECT ` + checkColumns + ` FROM terminal_check WHERE id IN ($1)`
 	insertStateUnless = `INSERT INTO terminal_state (` + stateColumns + `)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)
 ON CONFLICT (terminal) DO NOTHING`
@@ -28,25 +28,25 @@ ON CONFLICT (terminal) DO NOTHING`
 
 func terminalText(id mianmi.TerminalID) string { return string(id) }
 
-func sameText(s string) string { return s }
-
-// Newest is the version that a terminal is to run.
-func (db *DB) Newest(ctx context.Context, id mianmi.TerminalID) (int64, bool, error) {
+// Newest implements terminal.Visits.
+func (db *DB) Newest(ctx context.Context) (func(mianmi.TerminalID) (int64, bool), error) {
 	snap, err := db.Settings(ctx)
 	if err != nil {
-		return 0, false, err
+		return nil, err
 	}
-	site, ok := snap.Site(id)
-	if !ok {
-		return 0, false, nil
-	}
-	return site.Concern(Channels).Version, true, nil
+	return func(id mianmi.TerminalID) (int64, bool) {
+		site, ok := snap.Site(id)
+		if !ok {
+			return 0, false
+		}
+		return site.Concern(Channels).Version, true
+	}, nil
 }
 
 // Visit locks states, lets fn change them, and writes what it leaves.
 func (db *DB) Visit(ctx context.Context, asks []terminal.VisitAsk, fn func([]*terminal.Visit) error) error {
 	return db.tx(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		r := visitReader{ctx: ctx, q: tx, lock: db.dialect.forUpdate}
+		r := visitReader{ctx: ctx, q: tx, d: &db.dialect, lock: db.dialect.forUpdate}
 		states, err := r.states(asks)
 		if err != nil {
 			return err
@@ -81,7 +81,7 @@ func (db *DB) Look(ctx context.Context, ask terminal.VisitAsk) (*terminal.Visit,
 	if err != nil {
 		return nil, err
 	}
-	r, asks := visitReader{ctx: ctx, q: db.read}, []terminal.VisitAsk{ask}
+	r, asks := visitReader{ctx: ctx, q: db.read, d: &db.dialect}, []terminal.VisitAsk{ask}
 	states, err := r.states(asks)
 	if err != nil {
 		return nil, err
@@ -97,16 +97,16 @@ func (db *DB) Look(ctx context.Context, ask terminal.VisitAsk) (*terminal.Visit,
 type visitReader struct {
 	ctx  context.Context //nolint:containedctx // lives as long as the transaction
 	q    querier
+	d    *dialect
 	lock string
 }
 
 // states reads the states, locked in the order of their terminals.
 func (r *visitReader) states(asks []terminal.VisitAsk) (map[mianmi.TerminalID]terminal.State, error) {
-	ids := anys(asks, func(a terminal.VisitAsk) string { return string(a.Terminal) })
-	list, err := readLists(r.ctx, r.q, scanState, selectStates+r.lock, ids)
-	out := make(map[mianmi.TerminalID]terminal.State, len(list))
-	for i := range list {
-		out[list[i].Terminal] = list[i]
+	rows, err := readAll(r.ctx, r.q, scanState, r.d.withLists(selectStates+r.lock), list(r.d, asks, askText))
+	out := make(map[mianmi.TerminalID]terminal.State, len(rows))
+	for i := range rows {
+		out[rows[i].Terminal] = rows[i]
 	}
 	return out, err
 }
@@ -126,9 +126,6 @@ func (r *visitReader) missing(asks []terminal.VisitAsk, states map[mianmi.Termin
 }
 
 func (r *visitReader) visits(asks []terminal.VisitAsk, states map[mianmi.TerminalID]terminal.State, snap *settings.Snapshot) ([]*terminal.Visit, error) {
-	now := func(site *settings.Site) func(time.Time) protocol.Config {
-		return func(now time.Time) protocol.Config { return site.Config(settings.Wanted{Channels: Channels, Now: now}) }
-	}
 	visits, at := make([]*terminal.Visit, len(asks)), make(map[mianmi.TerminalID]*terminal.Visit, len(asks))
 	for i, a := range asks {
 		v := &terminal.Visit{Terminal: a.Terminal, Policy: snap.Posture()}
@@ -137,17 +134,22 @@ func (r *visitReader) visits(asks []terminal.VisitAsk, states map[mianmi.Termina
 		if site, ok := snap.Site(a.Terminal); ok {
 			c := site.Concern(Channels)
 			v.Known, v.Place, v.Model = true, terminal.Place{Merchant: site.Merchant.ID, Store: site.Store.ID}, *site.Model
-			v.Version, v.Desired, v.Need, v.Config = c.Version, c.At, site.Need(Channels), now(&site)
+			v.Version, v.Desired, v.Need, v.Config = c.Version, c.At, site.Need(Channels), configOf(site)
 		}
 		visits[i], at[a.Terminal] = v, v
 	}
 	return visits, r.fill(asks, at)
 }
 
+// configOf computes a terminal's config.
+func configOf(site settings.Site) func(now time.Time) protocol.Config {
+	return func(now time.Time) protocol.Config { return site.Config(settings.Wanted{Channels: Channels, Now: now}) }
+}
+
 // fill reads keys, settings, and what else the asks name.
 func (r *visitReader) fill(asks []terminal.VisitAsk, at map[mianmi.TerminalID]*terminal.Visit) error {
-	ids := anys(asks, func(a terminal.VisitAsk) string { return string(a.Terminal) })
-	keys, err := readLists(r.ctx, r.q, scanTerminalKey, selectKeysOf, ids)
+	ids := list(r.d, asks, askText)
+	keys, err := readAll(r.ctx, r.q, scanTerminalKey, r.d.withLists(selectKeysOf), ids)
 	if err != nil {
 		return err
 	}
@@ -163,21 +165,26 @@ func (r *visitReader) fill(asks []terminal.VisitAsk, at map[mianmi.TerminalID]*t
 	}
 	slices.Sort(versions)
 	versions = slices.Compact(versions)
-	list, err := readLists(r.ctx, r.q, scanSetting, selectSettings, ids, anys(versions, func(v int64) int64 { return v }))
+	settings, err := readAll(r.ctx, r.q, scanSetting, r.d.withLists(selectSettings), ids, list(r.d, versions, same))
 	if err != nil {
 		return err
 	}
-	for _, s := range list {
+	for _, s := range settings {
 		at[s.Terminal].Settings = append(at[s.Terminal].Settings, s)
 	}
-	changes, err := readLists(r.ctx, r.q, scanMenu, selectMenuOf, ids, anys(menu, sameText))
-	if err != nil {
-		return err
+	if len(menu) > 0 {
+		changes, err := readAll(r.ctx, r.q, scanMenu, r.d.withLists(selectMenuOf), ids, list(r.d, menu, same))
+		if err != nil {
+			return err
+		}
+		for _, c := range changes {
+			at[c.Terminal].Menu = append(at[c.Terminal].Menu, c)
+		}
 	}
-	for _, c := range changes {
-		at[c.Terminal].Menu = append(at[c.Terminal].Menu, c)
+	if len(checks) == 0 {
+		return nil
 	}
-	known, err := readLists(r.ctx, r.q, scanCheck, selectChecksByID, anys(checks, sameText))
+	known, err := readAll(r.ctx, r.q, scanCheck, r.d.withLists(selectChecksByID), list(r.d, checks, same))
 	for _, c := range known {
 		v := at[c.Terminal]
 		v.Checked = append(v.Checked, c.ID)
@@ -187,3 +194,5 @@ func (r *visitReader) fill(asks []terminal.VisitAsk, at map[mianmi.TerminalID]*t
 	}
 	return err
 }
+
+func askText(a terminal.VisitAsk) string { return string(a.Terminal) }

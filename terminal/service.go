@@ -66,7 +66,7 @@ type Service struct {
 	revoked  func(mianmi.TerminalID)
 
 	reports    batcher[reportAsk, heard]
-	deliveries batcher[mianmi.TerminalID, delivery]
+	deliveries batcher[fetchAsk, delivery]
 }
 
 // New returns a Service. random makes identifiers and must be safe for

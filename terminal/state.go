@@ -47,7 +47,7 @@ type Setting struct {
 	Terminal   mianmi.TerminalID
 	Version    int64
 	Hash       protocol.Hash
-	Config     []byte    // as delivered; nil once a newer one was delivered
+	Config     []byte    // as delivered; filled to be written alone
 	PinFree    bool      // what it says without regard to stops
 	StopsUntil time.Time // end of the last stop that it holds; zero: none
 	Tightened  int64     // epoch of the newest tightening that it holds

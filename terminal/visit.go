@@ -13,9 +13,14 @@ import (
 
 // Visits is what the life of a setting needs of the store.
 type Visits interface {
-	// Newest is the version of the config that a terminal is to run now; false:
+	// Newest reads which version of its config each terminal is to run now; false:
 	// there is no such terminal.
-	Newest(ctx context.Context, id mianmi.TerminalID) (int64, bool, error)
+	Newest(ctx context.Context) (func(mianmi.TerminalID) (int64, bool), error)
+	// Fetch locks the states of terminals that ask for their config, each once,
+	// calls fn with what a delivery needs to know of them by settings as new as the
+	// lock, and writes what it leaves, all in one transaction. fn may be called
+	// again from the start.
+	Fetch(ctx context.Context, ids []mianmi.TerminalID, fn func([]*Fetch) error) error
 	// Visit locks the states of terminals, each once, reads what is known of them
 	// by settings as new as the lock, calls fn, and writes what it leaves, all in
 	// one transaction. fn may be called again from the start with new visits.

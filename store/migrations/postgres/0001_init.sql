@@ -621,7 +621,7 @@ CREATE TABLE terminal_state (
 );
 
 -- A config that a terminal has fetched, with the time of each state of its life.
--- The bytes are kept until a newer one is delivered, the row for ever.
+-- The bytes are kept until a newer one is attested, the row for ever.
 CREATE TABLE terminal_setting (
   terminal       text COLLATE "C" NOT NULL REFERENCES terminal (id),
   version        bigint   NOT NULL,

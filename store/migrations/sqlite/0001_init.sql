@@ -610,7 +610,7 @@ CREATE TABLE terminal_state (
 ) WITHOUT ROWID;
 
 -- A config that a terminal has fetched, with the time of each state of its life.
--- The bytes are kept until a newer one is delivered, the row for ever.
+-- The bytes are kept until a newer one is attested, the row for ever.
 CREATE TABLE terminal_setting (
   terminal       text     NOT NULL REFERENCES terminal (id),
   version        integer  NOT NULL,
@@ -630,7 +630,7 @@ CREATE TABLE terminal_setting (
   refused_reason text     NOT NULL,
   superseded_at  integer,
   PRIMARY KEY (terminal, version)
-) WITHOUT ROWID;
+);
 
 -- A span in which the proof of one setting held; until_at NULL: it lasts, to the
 -- end of the lease in terminal_state.
