@@ -64,7 +64,7 @@ var mayImport = map[string][]string{
 	"agent/link":           {"mianmi", "terminal/protocol", "api/client"}, // the way to the host and its check
 	"agent/screen":         {"mianmi", "money", "terminal/protocol", "api/client", "agent", "agent/link", "agent/model", "web/ui", "web/static"},
 	"agent/agenttest":      {"mianmi", "money", "terminal/protocol", "api/client"}, // a small working host
-	"update":               {"mianmi"},                                             // TUF repositories and their client: host and terminal
+	"update":               {"mianmi", "terminal/protocol"},                        // TUF repositories and their client: host and terminal
 	"api":                  domain,
 	"api/client":           {"mianmi", "money"},
 	"api/wechatv3":         domain,

@@ -242,7 +242,6 @@ func (c *Client) get(ctx context.Context, name string, most int64) ([]byte, erro
 func (c *Client) choose(targets map[string]*metadata.TargetFiles, skip func(string) bool) (*Offer, error) {
 	type candidate struct {
 		version string
-		parts   []int
 		t       *metadata.TargetFiles
 	}
 	var list []candidate
@@ -251,10 +250,9 @@ func (c *Client) choose(targets map[string]*metadata.TargetFiles, skip func(stri
 		if len(f) != 3 || f[0] != c.Model || f[2] != c.Platform || !Newer(f[1], c.Here.App) || skip(f[1]) {
 			continue
 		}
-		n, _ := numbers(f[1])
-		list = append(list, candidate{f[1], n, t})
+		list = append(list, candidate{f[1], t})
 	}
-	slices.SortFunc(list, func(a, b candidate) int { return slices.Compare(b.parts, a.parts) })
+	slices.SortFunc(list, func(a, b candidate) int { return newestFirst(a.version, b.version) })
 	var told error
 	for _, one := range list {
 		offer, err := c.fit(one.version, one.t)

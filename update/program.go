@@ -138,9 +138,7 @@ func (r *Repository) Standing() (Standing, error) {
 		if d := cmp.Compare(a.Model, b.Model); d != 0 {
 			return d
 		}
-		x, _ := numbers(a.Version)
-		y, _ := numbers(b.Version)
-		return cmp.Or(slices.Compare(y, x), cmp.Compare(a.Platform, b.Platform))
+		return cmp.Or(newestFirst(a.Version, b.Version), cmp.Compare(a.Platform, b.Platform))
 	})
 	return s, nil
 }

@@ -13,12 +13,10 @@ import (
 	"fmt"
 	"path"
 	"regexp"
-	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/mianmi/mianmi"
+	"github.com/mianmi/mianmi/terminal/protocol"
 )
 
 // Bounds of what either side takes: many times what there is.
@@ -62,7 +60,6 @@ const (
 var (
 	models    = regexp.MustCompile(`^[a-z][a-z0-9_]{1,39}$`)
 	platforms = regexp.MustCompile(`^[a-z0-9]{1,16}-[a-z0-9]{1,16}$`)
-	plain     = regexp.MustCompile(`^[0-9]{1,6}(\.[0-9]{1,6}){0,3}$`)
 )
 
 // name is the target that a program is: model, version, platform.
@@ -73,7 +70,7 @@ func (p Program) check() error {
 	switch {
 	case !models.MatchString(p.Model):
 		return mianmi.InvalidField("model", "want the family of a model, such as linux_countertop")
-	case !plain.MatchString(p.Version):
+	case !plain(p.Version):
 		return mianmi.InvalidField("version", "want numbers with dots, such as 1.4.0")
 	case !platforms.MatchString(p.Platform):
 		return mianmi.InvalidField("platform", "want system and processor, such as linux-arm64")
@@ -83,7 +80,7 @@ func (p Program) check() error {
 		return mianmi.InvalidField("attest_within", "want 1s to 24h")
 	}
 	for field, v := range map[string]string{"minimum_app": p.Minimum.App, "minimum_os": p.Minimum.OS, "minimum_firmware": p.Minimum.Firmware} {
-		if v != "" && !plain.MatchString(v) {
+		if v != "" && !plain(v) {
 			return mianmi.InvalidField(field, "want numbers with dots, such as 1.4.0")
 		}
 	}
@@ -108,34 +105,27 @@ func decodeProgram(custom *json.RawMessage, length int64) (Program, error) {
 // Newer reports whether version a is newer than b. One that cannot be read is
 // older than any.
 func Newer(a, b string) bool {
-	x, ok := numbers(a)
-	y, _ := numbers(b)
-	return ok && slices.Compare(x, y) > 0
+	x, ok := protocol.ParseVersion(a)
+	y, okB := protocol.ParseVersion(b)
+	return ok && (!okB || x.Compare(y) > 0)
 }
 
 // Same reports whether two versions are one: v1.4 and 1.4.0 are.
 func Same(a, b string) bool {
-	x, okA := numbers(a)
-	y, okB := numbers(b)
-	return okA && okB && slices.Equal(x, y) || !okA && !okB && a == b
+	x, okA := protocol.ParseVersion(a)
+	y, okB := protocol.ParseVersion(b)
+	return okA && okB && x == y || !okA && !okB && a == b
 }
 
-// numbers are the parts of a version, filled up to four.
-func numbers(version string) ([]int, bool) {
-	version = strings.TrimPrefix(strings.TrimSpace(version), "v")
-	if i := strings.IndexAny(version, "-+ "); i >= 0 {
-		version = version[:i]
-	}
-	if !plain.MatchString(version) {
-		return nil, false
-	}
-	out := make([]int, 4)
-	for i, f := range strings.Split(version, ".") {
-		n, err := strconv.Atoi(f)
-		if err != nil {
-			return nil, false
-		}
-		out[i] = n
-	}
-	return out, true
+// newestFirst orders versions.
+func newestFirst(a, b string) int {
+	x, _ := protocol.ParseVersion(a)
+	y, _ := protocol.ParseVersion(b)
+	return y.Compare(x)
+}
+
+// plain reports whether a version is nothing but numbers.
+func plain(version string) bool {
+	_, ok := protocol.ParseRelease(version)
+	return ok
 }

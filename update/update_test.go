@@ -307,6 +307,7 @@ func TestVersions(t *testing.T) {
 		{"1.10.0", "1.9.9", true, false}, {"1.9.9", "1.10.0", false, false}, {"v1.2", "1.2.0", false, true}, {"1.2.0", "unreleased", true, false},
 		{"unreleased", "0.0.1", false, false}, {"unreleased", "unreleased", false, true}, {"1.0.0", "", true, false}, {"", "1", false, false},
 		{"v0.0.0-20260301120000-abcdef123456", "0.0.1", false, false}, {"1.2.3.4", "1.2.3", true, false},
+		{"0.0.0", "unreleased", true, false},
 	} {
 		if n, s := update.Newer(tt.a, tt.b), update.Same(tt.a, tt.b); n != tt.newer || s != tt.same {
 			t.Errorf("%q and %q: newer %v, same %v", tt.a, tt.b, n, s)
