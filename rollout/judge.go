@@ -14,8 +14,9 @@ type Figures struct {
 	Total     int // terminals in scope
 	Reached   int // of them
 	HostAlone int // of the reached ones: of models that prove nothing
-	Delivered int // have fetched the setting, and not proved it
+	Delivered int // have fetched it, and not proved that it runs
 	Attested  int // have proved it
+	Refused   int // of a program: did not take it, or went back from it
 
 	Payments int // at reached terminals since then, cash apart; the newest
 	Declined int // of them
@@ -41,7 +42,8 @@ type Reason string
 // Reasons.
 const (
 	ByPerson      Reason = "person"    // somebody paused or stopped it
-	FewAttested   Reason = "attested"  // too few terminals have proved the setting in time
+	FewAttested   Reason = "attested"  // too few terminals have proved in time that they run it
+	ManyRefused   Reason = "refused"   // too many terminals did not take the program, or went back from it
 	ManyDeclined  Reason = "declined"  // too many payments were declined
 	ManyUnknown   Reason = "unknown"   // too many payments ended without a result
 	ClosedBetween Reason = "closed"    // PIN-free was switched off in the scope
@@ -58,13 +60,17 @@ type Because struct {
 
 // Threshold reports whether a threshold of the plan is the reason.
 func (b Because) Threshold() bool {
-	return b.Reason == FewAttested || b.Reason == ManyDeclined || b.Reason == ManyUnknown
+	return b.Reason == FewAttested || b.Reason == ManyRefused || b.Reason == ManyDeclined || b.Reason == ManyUnknown
 }
 
 // Judge says what is to be done with a running stage. What speaks against it
 // comes first, then what is missing. A share counts exactly: 1 of 20 is more
 // than 49 thousandths.
 func (p *Plan) Judge(f Figures) (Step, Because) {
+	prove := f.Reached - f.HostAlone
+	if above(f.Refused, prove, p.RefusedMax) {
+		return Pause, Because{ManyRefused, f.Refused, prove}
+	}
 	if f.Payments >= p.PaymentsMin && f.Payments > 0 {
 		if above(f.Unknown, f.Payments, p.UnknownMax) {
 			return Pause, Because{ManyUnknown, f.Unknown, f.Payments}
@@ -73,7 +79,7 @@ func (p *Plan) Judge(f Figures) (Step, Because) {
 			return Pause, Because{ManyDeclined, f.Declined, f.Payments}
 		}
 	}
-	if prove := f.Reached - f.HostAlone; int64(f.Attested)*All < int64(prove)*int64(p.AttestedMin) {
+	if int64(f.Attested)*All < int64(prove)*int64(p.AttestedMin) {
 		if f.For >= time.Duration(p.AttestSeconds)*time.Second {
 			return Pause, Because{FewAttested, f.Attested, prove}
 		}
@@ -93,8 +99,11 @@ func (b Because) Words(p *Plan) mianmi.Text {
 	case ByPerson:
 		return mianmi.Text{ZH: "由人工操作", EN: "by a person"}
 	case FewAttested:
-		return mianmi.Text{ZH: fmt.Sprintf("%s内，%d 台终端中只有 %d 台证实了新设置，要求至少 %s", lasting(p.AttestSeconds).ZH, b.Of, b.Count, percent(p.AttestedMin)),
-			EN: fmt.Sprintf("after %s only %d of %d terminals have proved the new setting; at least %s are wanted", lasting(p.AttestSeconds).EN, b.Count, b.Of, percent(p.AttestedMin))}
+		return mianmi.Text{ZH: fmt.Sprintf("%s内，%d 台终端中只有 %d 台证实已在运行，要求至少 %s", lasting(p.AttestSeconds).ZH, b.Of, b.Count, percent(p.AttestedMin)),
+			EN: fmt.Sprintf("after %s only %d of %d terminals have proved that they run it; at least %s are wanted", lasting(p.AttestSeconds).EN, b.Count, b.Of, percent(p.AttestedMin))}
+	case ManyRefused:
+		return mianmi.Text{ZH: fmt.Sprintf("%d 台终端中有 %d 台未采用这个程序或已退回原版本，上限为 %s", b.Of, b.Count, percent(p.RefusedMax)),
+			EN: fmt.Sprintf("%d of %d terminals did not take the program, or went back from it; at most %s may", b.Count, b.Of, percent(p.RefusedMax))}
 	case ManyDeclined:
 		return mianmi.Text{ZH: fmt.Sprintf("%d 笔付款中有 %d 笔被拒付，上限为 %s", b.Of, b.Count, percent(p.DeclinedMax)),
 			EN: fmt.Sprintf("%d of %d payments were declined; at most %s are allowed", b.Count, b.Of, percent(p.DeclinedMax))}
@@ -118,6 +127,9 @@ func percent(permille int) string {
 }
 
 func lasting(seconds int64) mianmi.Text {
+	if seconds%3600 == 0 {
+		return mianmi.Text{ZH: fmt.Sprintf("%d 小时", seconds/3600), EN: fmt.Sprintf("%d h", seconds/3600)}
+	}
 	if seconds%60 != 0 {
 		return mianmi.Text{ZH: fmt.Sprintf("%d 秒", seconds), EN: fmt.Sprintf("%d s", seconds)}
 	}

@@ -53,7 +53,7 @@ func (p *Plan) Validate() error {
 	}{
 		{"attested_permille_min", int64(p.AttestedMin), 0, All}, {"attest_seconds", p.AttestSeconds, attestSecondsMin, secondsMax},
 		{"soak_seconds", p.SoakSeconds, 0, secondsMax}, {"declined_permille_max", int64(p.DeclinedMax), 0, All},
-		{"unknown_permille_max", int64(p.UnknownMax), 0, All}, {"payments_min", int64(p.PaymentsMin), 1, paymentsMinMax},
+		{"unknown_permille_max", int64(p.UnknownMax), 0, All}, {"refused_permille_max", int64(p.RefusedMax), 0, All}, {"payments_min", int64(p.PaymentsMin), 1, paymentsMinMax},
 	} {
 		if b.n < b.least || b.n > b.most {
 			return bad(b.field, fmt.Sprintf("want %d to %d", b.least, b.most))

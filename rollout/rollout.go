@@ -1,7 +1,8 @@
-// Package rollout is how a loosening comes to terminals in stages: the plan,
+// Package rollout is how something new comes to terminals in stages: the plan,
 // whom a stage reaches, and whether it is good enough to go on. It is pure.
 //
-// What is rolled out, and who may, is left to merchant; counting to store.
+// What is rolled out, and who may, is left to merchant (settings) and terminal
+// (programs); counting to them and to store.
 package rollout
 
 import (
@@ -16,8 +17,11 @@ import (
 // know reaches nobody.
 type Kind string
 
-// Setting is a loosened policy.
-const Setting Kind = "setting"
+// Kinds.
+const (
+	Setting Kind = "setting" // a loosened policy
+	Program Kind = "program" // a version of the terminals' program
+)
 
 // State is where a rollout stands. The numbers are stored.
 type State uint8
@@ -26,7 +30,7 @@ type State uint8
 const (
 	Running  State = 1
 	Paused   State = 2 // nothing moves on; what is reached stays
-	Stopped  State = 3 // the former terms came back for everybody
+	Stopped  State = 3 // the former terms came back for everybody; nobody new gets the program
 	Finished State = 4 // everybody is reached
 )
 
@@ -58,7 +62,7 @@ type Place struct {
 type Plan struct {
 	Stages []Stage `json:"stages"`
 	// AttestedMin is the least share of the reached terminals, in thousandths,
-	// that have proved the stage's setting after AttestSeconds.
+	// that have proved after AttestSeconds that they run what the stage brings.
 	AttestedMin   int   `json:"attested_permille_min"`
 	AttestSeconds int64 `json:"attest_seconds"`
 	SoakSeconds   int64 `json:"soak_seconds"` // a stage lasts at least that long
@@ -67,6 +71,9 @@ type Plan struct {
 	DeclinedMax int `json:"declined_permille_max"`
 	UnknownMax  int `json:"unknown_permille_max"`
 	PaymentsMin int `json:"payments_min"`
+	// RefusedMax is, of a program, the most of the reached terminals, in thousandths,
+	// that may not take it or go back from it.
+	RefusedMax int `json:"refused_permille_max,omitempty"`
 	// ByHand says that a person begins each further stage.
 	ByHand bool `json:"by_hand"`
 }
@@ -88,6 +95,15 @@ const All = 1000
 // and 2 % unknown, once there are 50.
 func Usual(stages ...Stage) Plan {
 	return Plan{Stages: stages, AttestedMin: 950, AttestSeconds: 15 * 60, SoakSeconds: 30 * 60, DeclinedMax: 100, UnknownMax: 20, PaymentsMin: 50}
+}
+
+// UsualProgram is the same for a program, which waits for a quiet hour of each
+// terminal: 90 % run it within a day, four hours each, and at most 2 % do not
+// take it.
+func UsualProgram(stages ...Stage) Plan {
+	p := Usual(stages...)
+	p.AttestedMin, p.AttestSeconds, p.SoakSeconds, p.RefusedMax = 900, 24*60*60, 4*60*60, 20
+	return p
 }
 
 // Reaches reports whether a stage, counted from 0, or one before it reaches the

@@ -119,6 +119,7 @@ func TestPlansAreChecked(t *testing.T) {
 		"a soak without end":     {func(p *rollout.Plan) { p.SoakSeconds = 1 << 40 }, "rollout.soak_seconds"},
 		"less than no payment":   {func(p *rollout.Plan) { p.DeclinedMax = -1 }, "rollout.declined_permille_max"},
 		"more than all payments": {func(p *rollout.Plan) { p.UnknownMax = 1001 }, "rollout.unknown_permille_max"},
+		"more than all refuse":   {func(p *rollout.Plan) { p.RefusedMax = 1001 }, "rollout.refused_permille_max"},
 		"a share of nothing":     {func(p *rollout.Plan) { p.PaymentsMin = 0 }, "rollout.payments_min"},
 	} {
 		p := rollout.Usual(rollout.Stage{Permille: 10}, all)
@@ -160,6 +161,8 @@ func TestJudge(t *testing.T) {
 		"one declined too many":   {func(f *rollout.Figures) { f.Declined = 6 }, rollout.Pause, rollout.Because{Reason: rollout.ManyDeclined, Count: 6, Of: 50}},
 		"one in doubt too many":   {func(f *rollout.Figures) { f.Unknown = 2 }, rollout.Pause, rollout.Because{Reason: rollout.ManyUnknown, Count: 2, Of: 50}},
 		"in doubt at once":        {func(f *rollout.Figures) { f.Unknown, f.For = 2, 0 }, rollout.Pause, rollout.Because{Reason: rollout.ManyUnknown, Count: 2, Of: 50}},
+		"one refuses":             {func(f *rollout.Figures) { f.Refused = 1 }, rollout.Pause, rollout.Because{Reason: rollout.ManyRefused, Count: 1, Of: 20}},
+		"one refuses at once":     {func(f *rollout.Figures) { f.Refused, f.For = 1, 0 }, rollout.Pause, rollout.Because{Reason: rollout.ManyRefused, Count: 1, Of: 20}},
 		"too few payments to say": {func(f *rollout.Figures) { f.Payments, f.Declined = 49, 49 }, rollout.GoOn, rollout.Because{}},
 	} {
 		f := good
@@ -187,6 +190,7 @@ func TestWorseFiguresNeverGoOn(t *testing.T) {
 		f.Unknown = rapid.IntRange(0, f.Payments-f.Declined).Draw(t, "unknown")
 		worse := f
 		worse.Attested -= rapid.IntRange(0, f.Attested).Draw(t, "less proved")
+		worse.Refused += rapid.IntRange(0, reached).Draw(t, "more refused")
 		worse.Declined += rapid.IntRange(0, f.Payments-f.Declined).Draw(t, "more declined")
 		a, _ := p.Judge(f)
 		b, _ := p.Judge(worse)
