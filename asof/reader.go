@@ -50,6 +50,12 @@ var facets = map[string]facet{
 	"rollout.resumed":                    staging,
 	"rollout.stopped":                    staging,
 	"rollout.finished":                   staging,
+	"program.started":                    nothing, // which program a terminal gets, not what it allows
+	"program.advanced":                   nothing,
+	"program.paused":                     nothing,
+	"program.resumed":                    nothing,
+	"program.stopped":                    nothing,
+	"program.finished":                   nothing,
 	"store.created":                      thing,
 	"store.changed":                      thing,
 	"model.created":                      thing,

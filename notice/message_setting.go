@@ -13,6 +13,7 @@ import (
 	"github.com/mianmi/mianmi/payer"
 	"github.com/mianmi/mianmi/pinfree"
 	"github.com/mianmi/mianmi/rollout"
+	"github.com/mianmi/mianmi/terminal"
 )
 
 // payerData is what holds of a payer's PIN-free payment after the change.
@@ -83,9 +84,20 @@ type stagedData struct {
 	Because *becauseData `json:"because,omitempty"`
 }
 
+// programData is how far the rollout of a program is, and why it does not run.
+type programData struct {
+	Rollout string       `json:"rollout"`
+	Family  string       `json:"family"`
+	Version string       `json:"program_version"`
+	State   string       `json:"state"`
+	Stage   int          `json:"stage"` // from 1
+	Stages  int          `json:"stages"`
+	Because *becauseData `json:"because,omitempty"`
+}
+
 // becauseData is a reason with its figures: count of so many terminals or payments.
 type becauseData struct {
-	Reason string `json:"reason"` // person, attested, declined, unknown, closed, tightened
+	Reason string `json:"reason"` // person, attested, refused, declined, unknown, closed, tightened
 	Count  int    `json:"count,omitempty"`
 	Of     int    `json:"of,omitempty"`
 }
@@ -117,6 +129,8 @@ func (e *envelope) recorded(w *Webhook, d *Delivery, r *Record) error {
 		return e.pack(entry)
 	case "rollout":
 		return e.staged(entry)
+	case "program":
+		return e.program(entry)
 	}
 	return fmt.Errorf("entries of type %s tell of nothing", entry.Type)
 }
@@ -198,11 +212,25 @@ func (e *envelope) staged(entry evidence.Entry) error {
 	}
 	s := rec.Rollout
 	e.Version = s.Version
-	v := stagedData{Scope: s.Scope.String(), Rollout: string(s.ID), State: s.State.String(), Stage: s.Stage + 1, Stages: s.Stages}
-	if b := s.Because; b.Reason != rollout.NoReason {
-		v.Because = &becauseData{string(b.Reason), b.Count, b.Of}
+	e.Data = stagedData{Scope: s.Scope.String(), Rollout: string(s.ID), State: s.State.String(), Stage: s.Stage + 1, Stages: s.Stages, Because: because(s.Because)}
+	return nil
+}
+
+func because(b rollout.Because) *becauseData {
+	if b.Reason == rollout.NoReason {
+		return nil
 	}
-	e.Data = v
+	return &becauseData{string(b.Reason), b.Count, b.Of}
+}
+
+func (e *envelope) program(entry evidence.Entry) error {
+	rec, err := terminal.ReadEntry(entry)
+	if err != nil || rec.Program == nil {
+		return fmt.Errorf("entry %s tells of no program: %w", entry.ID, err)
+	}
+	s := rec.Program
+	e.Data = programData{Rollout: string(s.Rollout), Family: s.Family, Version: s.Version, State: s.State.String(), Stage: s.Stage + 1, Stages: s.Stages,
+		Because: because(s.Because)}
 	return nil
 }
 

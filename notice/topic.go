@@ -39,6 +39,9 @@ const (
 	RolloutPaused
 	RolloutStopped  // the former terms are back at every terminal
 	RolloutFinished // the new terms hold at every terminal
+	ProgramPaused   // a version of the terminals' program comes to nobody for now
+	ProgramStopped  // and to nobody any more
+	ProgramFinished // every terminal of the model may have it
 )
 
 // topicInfo says how a topic is called and who may be told.
@@ -82,6 +85,9 @@ var topics = map[Topic]topicInfo{
 	RolloutPaused:    {name: "rollout.paused"},
 	RolloutStopped:   {name: "rollout.stopped"},
 	RolloutFinished:  {name: "rollout.finished"},
+	ProgramPaused:    {name: "program.paused", platform: true},
+	ProgramStopped:   {name: "program.stopped", platform: true},
+	ProgramFinished:  {name: "program.finished", platform: true},
 }
 
 // entryTopics says what entries of the evidence tell. An entry that is not
@@ -114,6 +120,9 @@ var entryTopics = map[string]Topic{
 	"rollout.paused":                     RolloutPaused,
 	"rollout.stopped":                    RolloutStopped,
 	"rollout.finished":                   RolloutFinished,
+	"program.paused":                     ProgramPaused,
+	"program.stopped":                    ProgramStopped,
+	"program.finished":                   ProgramFinished,
 
 	"rule.pack.in_force":   RulesInForce,
 	"rule.pack.withdrawn":  RulesWithdrawn,

@@ -17,6 +17,7 @@ import (
 	"github.com/mianmi/mianmi/payer"
 	"github.com/mianmi/mianmi/payment"
 	"github.com/mianmi/mianmi/pinfree"
+	"github.com/mianmi/mianmi/terminal"
 )
 
 // Told is what a receipt says.
@@ -123,6 +124,10 @@ func entryFacts(e evidence.Entry) []Fact {
 		if r, err := merchant.ReadEntry(e); err == nil {
 			return placeFacts(r)
 		}
+	case strings.HasPrefix(e.Type, "program."):
+		if r, err := terminal.ReadEntry(e); err == nil && r.Program != nil {
+			return programFacts(r.Program)
+		}
 	case e.Type == evidence.KeyChangeType:
 		var b evidence.KeyChangeBody
 		if e.ReadBody(&b) != nil {
@@ -215,9 +220,17 @@ func placeFacts(r merchant.Recorded) []Fact {
 	case r.Rollout != nil:
 		s := r.Rollout
 		return []Fact{{say("范围", "Scope"), same(s.Scope.String())}, {say("策略版本", "Version of the policy"), same(fmt.Sprint(s.Version))},
-			{say("批次", "Stage"), say(fmt.Sprintf("第 %d 批，共 %d 批", s.Stage+1, s.Stages), fmt.Sprintf("%d of %d", s.Stage+1, s.Stages))}}
+			stageFact(s.Stage, s.Stages)}
 	}
 	return nil
+}
+
+func stageFact(stage, stages int) Fact {
+	return Fact{say("批次", "Stage"), say(fmt.Sprintf("第 %d 批，共 %d 批", stage+1, stages), fmt.Sprintf("%d of %d", stage+1, stages))}
+}
+
+func programFacts(s *terminal.ProgramStep) []Fact {
+	return []Fact{{say("机型类别", "Family of the model"), same(s.Family)}, {say("程序版本", "Version of the program"), same(s.Version)}, stageFact(s.Stage, s.Stages)}
 }
 
 // zone is that of times for people.

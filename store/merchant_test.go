@@ -93,6 +93,17 @@ func TestRollouts(t *testing.T) {
 	}
 }
 
+// Both engines keep the contract of staged rollouts of programs.
+func TestPrograms(t *testing.T) {
+	t.Parallel()
+	for _, engine := range engines {
+		t.Run(engine, func(t *testing.T) {
+			t.Parallel()
+			storetest.Programs(t, nodes(engine))
+		})
+	}
+}
+
 // Both engines keep the contract of staged rollouts with payments.
 func TestRolloutPayments(t *testing.T) {
 	t.Parallel()

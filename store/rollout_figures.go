@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"time"
 
 	"github.com/mianmi/mianmi"
 	"github.com/mianmi/mianmi/merchant"
@@ -63,7 +64,7 @@ func (db *DB) RolloutFigures(ctx context.Context, r merchant.Rollout) (f rollout
 		}
 		after = string(list[len(list)-1].at.Terminal)
 	}
-	return f, db.rolloutPayments(ctx, &r, reached, &f)
+	return f, db.countPayments(ctx, paymentsOf{since: r.FromAt, at: reached, channel: channelOf(&r)}, &f)
 }
 
 func count(f *rollout.Figures, t *stagedTerminal, epoch int64) {
@@ -78,17 +79,36 @@ func count(f *rollout.Figures, t *stagedTerminal, epoch int64) {
 	}
 }
 
-// rolloutPayments counts the payments at reached terminals among the newest of
-// all since the stage began.
-func (db *DB) rolloutPayments(ctx context.Context, r *merchant.Rollout, reached map[mianmi.TerminalID]bool, f *rollout.Figures) error {
-	if len(reached) == 0 {
+// paymentsOf says which payments count: at these terminals, and of the channel
+// when there is one.
+type paymentsOf struct {
+	since   time.Time
+	at      map[mianmi.TerminalID]bool
+	channel string
+}
+
+func channelOf(r *merchant.Rollout) string {
+	if r.Scope.Level == merchant.LevelChannel {
+		return r.Scope.Subject
+	}
+	return ""
+}
+
+// CountPayments implements terminal.Programs.
+func (db *DB) CountPayments(ctx context.Context, since time.Time, at map[mianmi.TerminalID]bool, f *rollout.Figures) error {
+	return db.countPayments(ctx, paymentsOf{since: since, at: at}, f)
+}
+
+// countPayments counts them among the newest of all.
+func (db *DB) countPayments(ctx context.Context, of paymentsOf, f *rollout.Figures) error {
+	if len(of.at) == 0 {
 		return nil
 	}
-	for p, err := range db.Past(ctx, payment.PastQuery{Since: r.FromAt, Limit: rollout.PaymentsMost}) {
+	for p, err := range db.Past(ctx, payment.PastQuery{Since: of.since, Limit: rollout.PaymentsMost}) {
 		if err != nil {
 			return err
 		}
-		elsewhere := !reached[p.Terminal] || r.Scope.Level == merchant.LevelChannel && p.Channel != r.Scope.Subject
+		elsewhere := !of.at[p.Terminal] || of.channel != "" && p.Channel != of.channel
 		if elsewhere || p.Method == pinfree.Cash || p.State == payment.StepUpRequired { // it has not ended
 			continue
 		}

@@ -37,6 +37,7 @@ type Recorded struct {
 	Model    *Model    // without name and time of creation
 	Terminal *Terminal // without name, merchant and time of creation
 	Runs     *Runs     // what a terminal has proved to run from then on
+	Program  *ProgramStep
 }
 
 // Runs is what a terminal runs, by an entry.
@@ -77,6 +78,12 @@ func ReadEntry(e evidence.Entry) (Recorded, error) {
 		return Recorded{Runs: &Runs{Terminal: mianmi.TerminalID(e.Subject), Version: n.Version}}, nil
 	case "terminal.setting.lost", "terminal.drift.began", "terminal.keys.revoked":
 		return Recorded{Runs: &Runs{Terminal: mianmi.TerminalID(e.Subject)}}, nil
+	case "program.started", "program.advanced", "program.paused", "program.resumed", "program.stopped", "program.finished":
+		var n programNote
+		if err := e.ReadBody(&n); err != nil {
+			return Recorded{}, err
+		}
+		return Recorded{Program: readProgram(&n)}, nil
 	case "terminal.setting.refused", "terminal.setting.proposed", "terminal.drift.ended", "terminal.posture.changed",
 		"terminal.report.refused", "terminal.key.replaced", "terminal.check.reported", "terminal.check.judged",
 		"terminal.trouble.reported", "terminal.off.in_force", "terminal.off.late":

@@ -62,6 +62,17 @@ func mayModel(a mianmi.Actor) bool {
 	return a.ID != "" && a.Is(mianmi.RoleOperator, mianmi.RoleSystem)
 }
 
+// maySeePrograms and mayHoldPrograms say who may look at rollouts of programs,
+// which are of all merchants, and who may pause and stop them: mianmi's own
+// people, as for settings.
+func maySeePrograms(a mianmi.Actor) bool {
+	return a.ID != "" && (a.Is(mianmi.RoleAuditor) || mayHoldPrograms(a))
+}
+
+func mayHoldPrograms(a mianmi.Actor) bool {
+	return a.ID != "" && a.Is(mianmi.RoleSupport, mianmi.RoleRisk, mianmi.RoleOperator, mianmi.RoleSystem)
+}
+
 func ofMerchant(a mianmi.Actor, p place) bool {
 	return a.ID != "" && a.Merchant != "" && a.Merchant == p.merchant
 }

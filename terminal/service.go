@@ -30,6 +30,7 @@ type Records interface {
 	ChangeTerminal(ctx context.Context, id mianmi.TerminalID, decide func(Terminal) (Terminal, evidence.Entry, error)) error
 
 	Visits
+	Programs
 }
 
 // Query asks for a page of the terminals of a store or of a merchant.

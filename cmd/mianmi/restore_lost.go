@@ -75,7 +75,11 @@ var effects = map[string]effect{
 	"merchant.approval.rejected": nothing, "merchant.approval.withdrawn": nothing,
 	// A stop comes with a tightening of the policy, which is done again. Where a pause is lost, the copy may go on by itself.
 	"rollout.started": nothing, "rollout.advanced": nothing, "rollout.resumed": nothing, "rollout.finished": nothing, "rollout.stopped": nothing,
-	"rollout.paused": byHand, "store.created": nothing, "store.changed": nothing,
+	"rollout.paused": byHand,
+	// The same of programs; without the beginning the copy gives the version to everybody.
+	"program.started": byHand, "program.paused": byHand, "program.stopped": byHand,
+	"program.advanced": nothing, "program.resumed": nothing, "program.finished": nothing,
+	"store.created": nothing, "store.changed": nothing,
 	"model.created": nothing, "model.renamed": nothing, "terminal.created": nothing, "terminal.renamed": nothing,
 	"terminal.enrolment.issued": nothing, "terminal.key.issued": nothing, "terminal.key.replaced": nothing,
 	// What terminals reported: in the backup their leases are over, and they have to prove themselves anew.

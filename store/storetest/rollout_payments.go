@@ -22,6 +22,7 @@ func RolloutPayments(t *testing.T, nodes func(*testing.T) Nodes) {
 		"too many declined payments pause it":            declinedPause,
 		"too many payments without a result pause it":    unresolvedPause,
 		"payments elsewhere or before it say nothing":    othersSayNothing,
+		"a program is judged by payments where it runs":  programPaymentsCount,
 		"after a stop the next payment asks for the PIN": stoppedPaymentsAsk,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -145,5 +146,26 @@ func stoppedPaymentsAsk(t *testing.T, s *stagedShop) {
 		if p := s.pay(t, s.payer, at, 1_00); p.Outcome == pinfree.PinFree {
 			t.Errorf("after the stop %s takes a PIN-free payment", at)
 		}
+	}
+}
+
+func programPaymentsCount(t *testing.T, s *stagedShop) {
+	before := s.clock.Now()
+	s.pay(t, must(s.node.NewPerson(t.Context(), 0))(t), s.Terminal, 1_00)
+	s.pay(t, s.payer, s.Terminal, 1_00)
+	for name, tt := range map[string]struct {
+		since time.Time
+		at    mianmi.TerminalID
+		want  rollout.Figures
+	}{
+		"there":     {before, s.Terminal, rollout.Figures{Payments: 2, Declined: 1}},
+		"elsewhere": {before, s.Bare, rollout.Figures{}},
+		"later":     {before.Add(time.Hour), s.Terminal, rollout.Figures{}},
+	} {
+		var f rollout.Figures
+		if err := s.node.DB.CountPayments(t.Context(), tt.since, map[mianmi.TerminalID]bool{tt.at: true}, &f); err != nil {
+			t.Fatal(err)
+		}
+		same(t, name, f, tt.want)
 	}
 }

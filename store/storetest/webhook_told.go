@@ -16,6 +16,7 @@ import (
 	"github.com/mianmi/mianmi/payer"
 	"github.com/mianmi/mianmi/payment"
 	"github.com/mianmi/mianmi/rollout"
+	"github.com/mianmi/mianmi/terminal"
 )
 
 // taker keeps the messages of a hook.
@@ -69,12 +70,13 @@ func toldWhatIsTheirs(t *testing.T, w *hookWorld) {
 	must(w.Merchants.Close(ctx, w.Manager, merchant.OfStore(w.Store)))(t)
 	must(w.Merchants.Approve(ctx, Operator, lift.ID))(t)
 	w.rolledOut(t)
+	w.programRolledOut(t)
 	must(w.Merchants.Close(ctx, Operator, merchant.OfModel(w.Model)))(t)
 
 	shared := []string{"agreement.opened", "payment.approved", "payment.refunded", "payment.approved", "payment.reversed", "payment.step_up_required",
 		"payment.declined", "agreement.closed", "stop.placed", "approval.waiting", "policy.tightened", "stop.lifted",
 		"policy.tightened", "approval.waiting", "policy.loosened", "rollout.paused", "policy.tightened", "rollout.stopped"}
-	ofPlatform := slices.Concat([]string{"wallet.topped_up"}, shared[:8], []string{"payer.loss.reported"}, shared[8:], []string{"policy.tightened"})
+	ofPlatform := slices.Concat([]string{"wallet.topped_up"}, shared[:8], []string{"payer.loss.reported"}, shared[8:], []string{"program.paused", "program.stopped", "policy.tightened"})
 	send(t, w.Node, notice.SenderConfig{})
 	hp.awaitMessages(t, len(ofPlatform))
 	ho.awaitMessages(t, len(shared))
@@ -87,6 +89,11 @@ func toldWhatIsTheirs(t *testing.T, w *hookWorld) {
 	ho.complete(t, len(shared))
 	if hf.Report().Messages > 0 {
 		t.Error("another merchant was told")
+	}
+	for _, m := range platform.list {
+		if strings.HasPrefix(m.Type, "program.") && !strings.Contains(string(m.Data), `"family":"linux_countertop","program_version":"1.4.0"`) {
+			t.Errorf("%s: %s", m.Type, m.Data)
+		}
 	}
 	for _, m := range own.list {
 		if strings.Contains(string(m.Body), string(p.ID)) || strings.Contains(string(m.Body), "冷了") {
@@ -112,6 +119,15 @@ func (w *hookWorld) rolledOut(t *testing.T) {
 	id := must(w.Merchants.Rollouts(ctx, Operator, merchant.RolloutQuery{Open: true}))(t)[0].ID
 	must(w.Merchants.PauseRollout(ctx, Operator, id))(t)
 	must(w.Merchants.StopRollout(ctx, Operator, id))(t)
+}
+
+// programRolledOut begins a program's rollout, pauses it and stops it.
+func (w *hookWorld) programRolledOut(t *testing.T) {
+	t.Helper()
+	r := must(w.Terminals.StartProgram(t.Context(), Operator, terminal.ProgramRollout{Family: programFamily, Version: programVersion,
+		Plan: rollout.UsualProgram(rollout.Stage{Permille: rollout.All})}))(t)
+	must(w.Terminals.PauseProgram(t.Context(), Operator, r.ID))(t)
+	must(w.Terminals.StopProgram(t.Context(), Operator, r.ID))(t)
 }
 
 // Messages that are sent late say the same as those sent at once: the state of

@@ -484,6 +484,19 @@ CREATE TABLE rollout (
 );
 CREATE UNIQUE INDEX rollout_open ON rollout (scope, subject) WHERE state <= 2;
 
+-- Versions of the terminals' program that come to a family of models in stages
+-- (docs/adr/0013); as above. release is the version's one text: 1.4.0.0.
+CREATE TABLE program_rollout (
+  id          text COLLATE "C" NOT NULL PRIMARY KEY,
+  family      text COLLATE "C" NOT NULL,
+  release     text COLLATE "C" NOT NULL,
+  state       smallint NOT NULL,
+  revision    bigint   NOT NULL,
+  body        text COLLATE "C" NOT NULL,
+  lease_until bigint   NOT NULL,
+  UNIQUE (family, release)
+);
+
 CREATE TABLE emergency_stop (
   id        text COLLATE "C" NOT NULL PRIMARY KEY,
   scope     smallint NOT NULL,

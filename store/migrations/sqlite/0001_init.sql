@@ -473,6 +473,19 @@ CREATE TABLE rollout (
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX rollout_open ON rollout (scope, subject) WHERE state <= 2;
 
+-- Versions of the terminals' program that come to a family of models in stages
+-- (docs/adr/0013); as above. release is the version's one text: 1.4.0.0.
+CREATE TABLE program_rollout (
+  id          text     NOT NULL PRIMARY KEY,
+  family      text     NOT NULL,
+  release     text     NOT NULL,
+  state       integer  NOT NULL,
+  revision    integer  NOT NULL,
+  body        text     NOT NULL,
+  lease_until integer  NOT NULL,
+  UNIQUE (family, release)
+) WITHOUT ROWID;
+
 CREATE TABLE emergency_stop (
   id        text     NOT NULL PRIMARY KEY,
   scope     integer  NOT NULL,
