@@ -65,11 +65,6 @@ func (db *DB) TerminalKeys(ctx context.Context, id mianmi.TerminalID) ([]termina
 // Keys of the same instant are told apart by name.
 const selectKeysOf = `SELECT ` + terminalKeyColumns + ` FROM terminal_key WHERE terminal IN ($1) ORDER BY issued_at, id`
 
-// KeysOf implements terminal.KeyRecords.
-func (db *DB) KeysOf(ctx context.Context, ids []mianmi.TerminalID) ([]terminal.Key, error) {
-	return readAll(ctx, db.read, scanTerminalKey, db.dialect.withLists(selectKeysOf), list(&db.dialect, ids, terminalText))
-}
-
 const selectKeysRevoked = `SELECT ` + terminalKeyColumns + ` FROM terminal_key WHERE revoked_at IS NOT NULL AND revoked_at >= $1
 ORDER BY revoked_at, id LIMIT $2`
 

@@ -33,8 +33,6 @@ type KeyRecords interface {
 	TerminalKey(ctx context.Context, id mianmi.TerminalID, keyID string) (Key, error)
 	// TerminalKeys lists a terminal's keys, newest first.
 	TerminalKeys(ctx context.Context, id mianmi.TerminalID) ([]Key, error)
-	// KeysOf reads the keys of many terminals, revoked ones among them.
-	KeysOf(ctx context.Context, ids []mianmi.TerminalID) ([]Key, error)
 	// KeysRevoked lists the keys that were revoked at or after an instant, the
 	// oldest revocation first.
 	KeysRevoked(ctx context.Context, since time.Time, limit int) ([]Key, error)

@@ -3,26 +3,18 @@ package terminal
 import (
 	"cmp"
 	"context"
-	"crypto/ecdsa"
 	"crypto/sha256"
-	"crypto/x509"
-	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/mianmi/mianmi"
 	"github.com/mianmi/mianmi/terminal/protocol"
 )
 
-// reportAsk is a report as it came, over the connection of a terminal.
-type reportAsk struct {
-	from mianmi.TerminalID
-	text []byte
-}
-
-// opened is a report after its signature was checked: refused, or to be taken.
+// opened is a report after its signature was checked: refused, or to be taken
+// if its key still counts.
 type opened struct {
+	from    mianmi.TerminalID // whose connection it came over
 	report  protocol.Report
 	signed  []byte
 	key     string
@@ -33,7 +25,12 @@ type opened struct {
 // report that is not the terminal's newest word is refused and recorded; the
 // error is Denied or Conflict and its code says why ("report_older").
 func (s *Service) Report(ctx context.Context, from mianmi.TerminalID, signed []byte) (protocol.Receipt, error) {
-	out, err := s.reports.ask(ctx, reportAsk{from, signed})
+	// Its signature is checked here, while the transaction of others runs.
+	o, err := s.open(ctx, from, signed)
+	if err != nil {
+		return protocol.Receipt{}, err
+	}
+	out, err := s.reports.ask(ctx, o)
 	if err != nil {
 		return protocol.Receipt{}, err
 	}
@@ -48,22 +45,17 @@ type heard struct {
 	locked  bool // the menu may not loosen
 }
 
-func (s *Service) report(ctx context.Context, jobs []*job[reportAsk, heard]) error {
-	order, at := distinct(jobs, func(j *job[reportAsk, heard]) mianmi.TerminalID { return j.ask.from })
-	keys, err := s.records.KeysOf(ctx, order)
-	if err != nil {
-		return err
-	}
-	reports := openAll(jobs, keys, s.now())
+func (s *Service) report(ctx context.Context, jobs []*job[*opened, heard]) error {
+	order, at := distinct(jobs, func(j *job[*opened, heard]) mianmi.TerminalID { return j.ask.from })
 	asks := make([]VisitAsk, len(order))
 	for i, id := range order {
 		asks[i].Terminal = id
 		for _, n := range at[id] {
-			reports[n].wants(&asks[i])
+			jobs[n].ask.wants(&asks[i])
 		}
 		// What overtook another on the way is put back in order.
 		slices.SortStableFunc(at[id], func(a, b int) int {
-			x, y := &reports[a].report, &reports[b].report
+			x, y := &jobs[a].ask.report, &jobs[b].ask.report
 			return cmp.Or(cmp.Compare(x.Boot.Count, y.Boot.Count), cmp.Compare(x.Number, y.Number))
 		})
 	}
@@ -72,7 +64,8 @@ func (s *Service) report(ctx context.Context, jobs []*job[reportAsk, heard]) err
 		for _, v := range visits {
 			w := &work{Visit: v, s: s, now: now}
 			for _, i := range at[v.Terminal] {
-				jobs[i].out, jobs[i].err = w.hear(&reports[i])
+				o := *jobs[i].ask // this may run again
+				jobs[i].out, jobs[i].err = w.hear(&o)
 			}
 			if w.err != nil {
 				return w.err
@@ -82,51 +75,32 @@ func (s *Service) report(ctx context.Context, jobs []*job[reportAsk, heard]) err
 	})
 }
 
-// openAll checks the signatures of a batch, which takes longer than all else.
-func openAll[R any](jobs []*job[reportAsk, R], keys []Key, now time.Time) []opened {
-	out := make([]opened, len(jobs))
-	var wait sync.WaitGroup
-	for i, j := range jobs {
-		wait.Go(func() { out[i] = open(j.ask, keys, now) })
-	}
-	wait.Wait()
-	return out
-}
-
-// open reads one report and checks that it is the terminal's own.
-func open(ask reportAsk, keys []Key, now time.Time) opened {
-	o := opened{signed: ask.text}
-	signed, err := protocol.ParseSigned(ask.text)
+// open reads one report and checks that it is the terminal's own. Whether its
+// key counts is known in the transaction that takes it.
+func (s *Service) open(ctx context.Context, from mianmi.TerminalID, text []byte) (*opened, error) {
+	o := &opened{from: from, signed: text}
+	signed, err := protocol.ParseSigned(text)
 	if err != nil {
 		o.refused = RefusedForm
-		return o
+		return o, nil
 	}
 	o.key = printableKey(signed.Key)
-	i := slices.IndexFunc(keys, func(k Key) bool { return k.ID == signed.Key && k.Terminal == ask.from })
+	public, err := s.publicKey(ctx, from, o.key)
 	switch {
-	case i < 0:
+	case err != nil:
+		return nil, err
+	case public == nil:
 		o.refused = RefusedKey
-		return o
-	case !keys[i].RevokedAt.IsZero():
-		o.refused = RefusedRevoked
-		return o
-	case !now.Before(keys[i].NotAfter):
-		o.refused = RefusedExpired
-		return o
-	}
-	public, err := publicKey(keys[i].Public)
-	if err != nil {
-		o.refused = RefusedKey
-		return o
+		return o, nil
 	}
 	if o.report, err = signed.Open(public); err != nil {
 		o.refused = RefusedSignature
-		return o
+		return o, nil
 	}
-	if o.report.Terminal != ask.from {
+	if o.report.Terminal != from {
 		o.refused = RefusedForeign
 	}
-	return o
+	return o, nil
 }
 
 // keyIDLen is the length of protocol.KeyID.
@@ -144,18 +118,6 @@ func printableKey(id string) string {
 		}
 	}
 	return id
-}
-
-func publicKey(der []byte) (*ecdsa.PublicKey, error) {
-	key, err := x509.ParsePKIXPublicKey(der)
-	if err != nil {
-		return nil, fmt.Errorf("read a terminal's key: %w", err)
-	}
-	public, ok := key.(*ecdsa.PublicKey)
-	if !ok {
-		return nil, fmt.Errorf("a terminal's key is a %T", key)
-	}
-	return public, nil
 }
 
 // wants adds what the report speaks of.
@@ -198,7 +160,7 @@ func (w *work) hear(o *opened) (heard, error) {
 }
 
 // order refuses what is not newer than all that was taken before, or by a key
-// that was taken back meanwhile.
+// that does not count now.
 func (w *work) order(o *opened) {
 	st, r := &w.State, &o.report
 	switch k := w.key(o.key); {
@@ -207,6 +169,8 @@ func (w *work) order(o *opened) {
 		o.refused = RefusedKey
 	case !k.RevokedAt.IsZero() || !st.RevokedAt.IsZero():
 		o.refused = RefusedRevoked
+	case !w.now.Before(k.NotAfter):
+		o.refused = RefusedExpired
 	case r.Boot.Count == st.Boot && r.Boot.ID != st.BootID:
 		o.refused = RefusedBoot
 	case r.Boot.Count == st.Boot && r.Number == st.Number:

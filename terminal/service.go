@@ -66,7 +66,8 @@ type Service struct {
 	policies Policies // nil: what terminals' menus ask for waits
 	revoked  func(mianmi.TerminalID)
 
-	reports    batcher[reportAsk, heard]
+	publics    publicKeys
+	reports    batcher[*opened, heard]
 	deliveries batcher[fetchAsk, delivery]
 }
 
