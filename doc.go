@@ -19,7 +19,7 @@
 //	merchant/   merchants, stores, policies, approvals, rollouts, emergency stops
 //	terminal/   models and terminals with their settings
 //	  protocol/ what host and terminal say to each other: configs, signed reports
-//	fleet/      settings out and reports in: certificates, MQTT, the listener for terminals
+//	fleet/      settings out and reports in: certificates, MQTT, the listener for terminals; natstest/ a NATS server to kill
 //	update/     programs for terminals: signed repositories (TUF), their client
 //	channel/    the contract with a payment system; wallet/ is the built-in one, and
 //	            channeltest/ the contract of one over a network as a test

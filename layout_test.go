@@ -56,6 +56,7 @@ var mayImport = map[string][]string{
 	"store/storetest":      append([]string{"store", "store/pgtest", "channel", "channel/wallet", "pinfree/packs", "pinfree/compare"}, domain...),
 	"torture":              {"*"}, // drives whole servers and looks into their databases; run by cmd
 	"fleet":                {"mianmi", "money", "secret", "evidence", "terminal", "terminal/protocol", "payment", "update"},
+	"fleet/natstest":       {},                                                                                                                        // NATS servers for tests, to be killed
 	"agent":                {"mianmi", "money", "terminal/protocol", "api/client", "update", "agent/disk", "agent/link", "agent/model", "agent/slot"}, // payments are the API's, so is their client
 	"agent/disk":           {},                                                                                                                        // files that survive the loss of power
 	"agent/disk/disktest":  {"agent/disk"},

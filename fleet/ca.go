@@ -117,8 +117,18 @@ func (c *CA) sign(random io.Reader, t *x509.Certificate, public crypto.PublicKey
 // IssueHost signs a certificate for the host under the names and addresses that
 // terminals know it by.
 func (c *CA) IssueHost(random io.Reader, public crypto.PublicKey, names []string, now time.Time) ([]byte, error) {
-	t := &x509.Certificate{Subject: pkix.Name{CommonName: "mianmi host"}, NotBefore: now.Add(-clockSlack), NotAfter: now.Add(CertificateLife),
-		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}
+	return c.issueServer(random, public, "mianmi host", names, now)
+}
+
+// IssueBroker signs a certificate for a server of a NATS cluster, which is a
+// client of the others too. No host takes it for a terminal's.
+func (c *CA) IssueBroker(random io.Reader, public crypto.PublicKey, names []string, now time.Time) ([]byte, error) {
+	return c.issueServer(random, public, "mianmi broker", names, now, x509.ExtKeyUsageClientAuth)
+}
+
+func (c *CA) issueServer(random io.Reader, public crypto.PublicKey, about string, names []string, now time.Time, also ...x509.ExtKeyUsage) ([]byte, error) {
+	t := &x509.Certificate{Subject: pkix.Name{CommonName: about}, NotBefore: now.Add(-clockSlack), NotAfter: now.Add(CertificateLife),
+		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: append(also, x509.ExtKeyUsageServerAuth)}
 	for _, n := range names {
 		if ip := net.ParseIP(n); ip != nil {
 			t.IPAddresses = append(t.IPAddresses, ip)

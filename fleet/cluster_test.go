@@ -1,7 +1,6 @@
 package fleet
 
 import (
-	"bufio"
 	"context"
 	"crypto/ecdsa"
 	"crypto/rand"
@@ -9,11 +8,9 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
-	"io"
 	mrand "math/rand/v2"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -22,47 +19,16 @@ import (
 	"time"
 
 	mqtt "github.com/eclipse/paho.mqtt.golang"
-	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nkeys"
 
 	"github.com/mianmi/mianmi"
+	"github.com/mianmi/mianmi/fleet/natstest"
 	"github.com/mianmi/mianmi/terminal/protocol"
 )
 
-// natsVariable makes this test program a NATS server with the configuration
-// file that it names.
-const natsVariable = "MIANMI_TEST_NATS"
-
 func TestMain(m *testing.M) {
-	file := os.Getenv(natsVariable)
-	if file == "" {
-		os.Exit(m.Run())
-	}
-	if err := serveNATS(file); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-}
-
-// serveNATS runs until its standard input ends: with the test that started it.
-func serveNATS(file string) error {
-	o, err := server.ProcessConfigFile(file)
-	if err != nil {
-		return err
-	}
-	o.NoSigs, o.NoLog = true, true
-	s, err := server.NewServer(o)
-	if err != nil {
-		return err
-	}
-	s.Start()
-	if !s.ReadyForConnections(readyMax) {
-		return fmt.Errorf("not ready: %s", file)
-	}
-	fmt.Println("ready")
-	_, _ = io.Copy(io.Discard, os.Stdin)
-	s.Shutdown()
-	return nil
+	natstest.Main()
+	os.Exit(m.Run())
 }
 
 // natsConfig is the configuration of docs/terminal-protocol.md.
@@ -82,8 +48,7 @@ authorization { timeout: 10, auth_callout { issuer: %[10]s, account: AUTH, auth_
 `
 
 type natsNode struct {
-	cmd  *exec.Cmd
-	in   io.WriteCloser
+	*natstest.Server
 	mqtt string
 }
 
@@ -117,43 +82,12 @@ func cluster(t *testing.T, ca *CA) ([]*natsNode, External) {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		nodes = append(nodes, startNATS(t, file, fmt.Sprintf("127.0.0.1:%d", ports[6+i])))
+		nodes = append(nodes, &natsNode{natstest.Start(t, dir, file), fmt.Sprintf("127.0.0.1:%d", ports[6+i])})
 	}
 	url := func(user string) string {
 		return "nats://" + user + ":" + user + "@" + strings.Join(hosts, ",nats://"+user+":"+user+"@")
 	}
 	return nodes, External{URL: url("host"), AuthURL: url("auth"), SystemURL: url("sys"), Account: "TERMINALS", Issuer: string(seed)}
-}
-
-func startNATS(t *testing.T, file, address string) *natsNode {
-	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	n := &natsNode{cmd: exec.Command(self), mqtt: address}
-	n.cmd.Env = append(os.Environ(), natsVariable+"="+file)
-	n.cmd.Stderr = os.Stderr
-	out, err := n.cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if n.in, err = n.cmd.StdinPipe(); err != nil {
-		t.Fatal(err)
-	}
-	if err := n.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(n.kill)
-	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || line != "ready\n" {
-		t.Fatalf("a NATS server did not start: %q, %v", line, err)
-	}
-	return n
-}
-
-func (n *natsNode) kill() {
-	_ = n.cmd.Process.Kill()
-	_ = n.cmd.Wait()
 }
 
 // freePorts finds ports that nobody listens on, below those that systems give to
@@ -319,7 +253,7 @@ func TestCluster(t *testing.T) {
 	for i := range 20 {
 		w.change()
 		if i == 10 {
-			nodes[1].kill()
+			nodes[1].Kill()
 		}
 	}
 	caughtUp(21)

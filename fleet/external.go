@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
@@ -18,7 +19,7 @@ import (
 
 // External is a NATS cluster that carries the messages in the place of the
 // embedded broker. It asks mianmi who may come in (auth callout), so no terminal
-// is known to it by configuration. docs/terminal-protocol.md shows its configuration.
+// is known to it by configuration. Cluster makes its configuration (docs/terminal-protocol.md).
 type External struct {
 	URL       string // nats://user:password@host:port,… of the account that terminals live in
 	AuthURL   string // the same servers, as the user of the callout's account
@@ -51,7 +52,16 @@ func joinBus(ctx context.Context, x External, enter func(Peer) error, s *Service
 	if err != nil || x.Account == "" {
 		return nil, mianmi.InvalidField("nats_issuer", "want the seed of an account key (SA…), and the account's name")
 	}
-	options := []nats.Option{nats.Name("mianmi host"), nats.MaxReconnects(-1), nats.ReconnectWait(reconnectWait), nats.RetryOnFailedConnect(false)}
+	roots, err := x509.SystemCertPool() // a cluster may have certificates of its own
+	if err != nil {
+		roots = x509.NewCertPool()
+	}
+	roots.AddCert(s.CA.cert)
+	options := []nats.Option{nats.Name("mianmi host"), nats.MaxReconnects(-1), nats.ReconnectWait(reconnectWait), nats.RetryOnFailedConnect(false),
+		func(o *nats.Options) error { // TLS where the cluster wants it
+			o.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots, Time: s.Clock.Now}
+			return nil
+		}}
 	auth, err := nats.Connect(x.AuthURL, options...)
 	if err != nil {
 		return nil, errors.New("connect to the NATS cluster for its auth callout: " + errorWithoutURL(err))

@@ -67,7 +67,7 @@ type Config struct {
 	Listen     string   // host:port of the mutual-TLS listener
 	MQTTListen string   // host:port of MQTT over TLS; empty: long poll alone
 	Names      []string // names and addresses that terminals use, for the certificate
-	MQTTPublic string   // host:port as terminals reach MQTT; empty: the first name and MQTTListen's port
+	MQTTPublic string   // host:port as terminals reach MQTT, several with commas; empty: the first name and MQTTListen's port
 	Folder     string   // of the broker
 	Node       string   // name of this node
 	External   *External

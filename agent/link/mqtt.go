@@ -33,26 +33,30 @@ const (
 	quiesceMS  = 100
 )
 
-// Run keeps the connection for hints until ctx ends. Without MQTT it returns
-// at once: the caller then polls.
+// Run keeps the connection for hints until ctx ends, at any of the brokers.
+// Without MQTT it returns at once: the caller then polls.
 func (l *Link) Run(ctx context.Context) {
 	if l.id.MQTT == "" || l.o.NoMQTT {
 		return
 	}
-	for wait := backoffMin; ctx.Err() == nil; {
-		began := l.o.Clock.Now()
-		err := l.connect(ctx)
+	brokers := l.brokers()
+	next := int(l.Jitter(time.Duration(2*len(brokers)))) - len(brokers) // terminals spread over them
+	for wait, tries := backoffMin, 0; ctx.Err() == nil; next++ {
+		broker, began := brokers[next%len(brokers)], l.o.Clock.Now()
+		err := l.connect(ctx, broker)
 		if ctx.Err() != nil {
 			return
 		}
 		if l.o.Clock.Now().Sub(began) > backoffMax {
-			wait = backoffMin // it had held
+			wait, tries = backoffMin, 0 // it had held
 		}
-		l.o.Log.InfoContext(ctx, "no connection for hints; asking over HTTPS", "broker", l.broker(), "error", err)
+		l.o.Log.InfoContext(ctx, "no connection for hints; asking over HTTPS", "broker", broker, "error", err)
 		if !l.Pause(ctx, wait) {
 			return
 		}
-		wait = min(2*wait, backoffMax)
+		if tries++; tries%len(brokers) == 0 { // all of them are away
+			wait = min(2*wait, backoffMax)
+		}
 	}
 }
 
@@ -78,24 +82,27 @@ func (l *Link) Jitter(d time.Duration) time.Duration {
 	return d/2 + d/2*time.Duration(int(b[0])<<8|int(b[1]))/65536
 }
 
-func (l *Link) broker() string {
-	host, port, err := net.SplitHostPort(l.id.MQTT)
-	if err == nil && host == "" {
-		return net.JoinHostPort(l.host.Hostname(), port)
+// brokers are the addresses of MQTT; one without a host is at the host of HTTPS.
+func (l *Link) brokers() []string {
+	list := strings.Split(l.id.MQTT, ",")
+	for i, at := range list {
+		if host, port, err := net.SplitHostPort(at); err == nil && host == "" {
+			list[i] = net.JoinHostPort(l.host.Hostname(), port)
+		}
 	}
-	return l.id.MQTT
+	return list
 }
 
 // connect connects, and returns when the connection is lost. NATS speaks MQTT
 // 3.1.1 alone, so that is what is spoken. The client's name is random: the
 // certificate says who it is, and a session of before must not be taken over.
-func (l *Link) connect(ctx context.Context) error {
+func (l *Link) connect(ctx context.Context, broker string) error {
 	lost := make(chan error, 1)
 	tlsConfig := l.tls.Clone()
-	if host, _, err := net.SplitHostPort(l.broker()); err == nil {
+	if host, _, err := net.SplitHostPort(broker); err == nil {
 		tlsConfig.ServerName = host
 	}
-	o := mqtt.NewClientOptions().AddBroker("ssl://" + l.broker()).SetClientID("mianmi-" + l.nonce()).SetTLSConfig(tlsConfig).
+	o := mqtt.NewClientOptions().AddBroker("ssl://" + broker).SetClientID("mianmi-" + l.nonce()).SetTLSConfig(tlsConfig).
 		SetProtocolVersion(4).SetCleanSession(true).SetAutoReconnect(false).SetConnectRetry(false).SetOrderMatters(false).
 		SetKeepAlive(keepAlive).SetConnectTimeout(dialMax).SetWriteTimeout(dialMax).
 		SetConnectionLostHandler(func(_ mqtt.Client, err error) { lost <- err })

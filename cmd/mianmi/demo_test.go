@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/mianmi/mianmi"
+	"github.com/mianmi/mianmi/fleet/natstest"
 	"github.com/mianmi/mianmi/merchant"
 	"github.com/mianmi/mianmi/secret"
 	"github.com/mianmi/mianmi/store"
@@ -23,6 +24,7 @@ import (
 const asProgram = "MIANMI_TEST_AS_PROGRAM"
 
 func TestMain(m *testing.M) {
+	natstest.Main()
 	hashing.Cost = secret.Cost{MemoryKiB: 64, Passes: 1, Lanes: 1}
 	if os.Getenv(asProgram) != "" {
 		release = releaseOfSelf()

@@ -24,6 +24,7 @@ type fleetCmd struct {
 	Rollouts fleetRolloutsCmd `cmd:"" help:"List staged rollouts of loosened policies." zh:"列出放宽策略的分批推行。"`
 	Rollout  fleetRolloutCmd  `cmd:"" help:"Show how far a staged rollout is; pause, resume, advance or stop it." zh:"显示分批推行的进度；可暂停、恢复、进入下一批或终止。"`
 	Policy   fleetPolicyCmd   `cmd:"" help:"Print the policy on terminals, set it, or approve one that another person proposed." zh:"打印、设置终端策略，或复核他人提出的策略。"`
+	NATS     fleetNATSCmd     `cmd:"" name:"nats" help:"Write what the servers of a NATS cluster need, or their next certificates." zh:"生成 NATS 集群各服务器所需的配置与证书，或为其续发证书。"`
 	Show     fleetShowCmd     `cmd:"" help:"Show what a terminal is to run, what it has proved, and what stands in the way." zh:"显示终端应运行的设置、已证实的设置以及未生效的原因。"`
 }
 

@@ -48,11 +48,17 @@ func done[T any](t *testing.T) func(T, error) T {
 }
 
 func newFleetShop(t *testing.T) *fleetShop {
+	return newFleetShopIn(t, newWorld(t), "--mqtt=127.0.0.1:0")
+}
+
+// newFleetShopIn takes the world in which the server runs, and how its messages
+// travel.
+func newFleetShopIn(t *testing.T, w world, messages string) *fleetShop {
 	t.Helper()
-	f := &fleetShop{t: t, world: newWorld(t), clock: &shiftedClock{machine: systemClock{}}}
+	f := &fleetShop{t: t, world: w, clock: &shiftedClock{machine: systemClock{}}}
 	f.world.clock = f.clock
 	first, other := f.world.member(t, "first.operator", "operator"), f.world.member(t, "second.operator", "operator")
-	at, stop := f.world.start(t, "--terminals=127.0.0.1:0", "--mqtt=127.0.0.1:0", "--terminal-names=127.0.0.1,localhost")
+	at, stop := f.world.start(t, "--terminals=127.0.0.1:0", messages, "--terminal-names=127.0.0.1,localhost")
 	t.Cleanup(func() {
 		if code := stop(); code != exitOK {
 			t.Errorf("the server ended with %d", code)

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/mianmi/mianmi"
@@ -23,7 +24,7 @@ type terminalFlags struct {
 	TerminalNames    []string `placeholder:"NAME,…" help:"Host names and addresses by which terminals reach this server; they stand in its certificate, and the first in what terminals are told." zh:"终端访问本服务所用的域名和地址，写入服务端证书；第一个会告知终端。"`
 	TerminalConnsMax int      `placeholder:"N" default:"20000" help:"Most MQTT connections of terminals at once." zh:"终端 MQTT 同时连接数上限。"`
 	MQTT             string   `name:"mqtt" placeholder:"HOST:PORT" help:"Address of the built-in MQTT broker for terminals (TLS); none by default: terminals then ask by long polling." zh:"内置 MQTT 服务（TLS）供终端连接的监听地址；默认不开启，终端改用长轮询。"`
-	MQTTPublic       string   `name:"mqtt-public" placeholder:"HOST:PORT" help:"Where terminals reach MQTT; by default the first of terminal-names and the port of mqtt." zh:"终端访问 MQTT 的地址；默认为 terminal-names 的第一个名称加 mqtt 的端口。"`
+	MQTTPublic       string   `name:"mqtt-public" placeholder:"HOST:PORT,…" help:"Where terminals reach MQTT, one or several brokers; by default the first of terminal-names and the port of mqtt." zh:"终端访问 MQTT 的地址，可有多个；默认为 terminal-names 的第一个名称加 mqtt 的端口。"`
 
 	Updates    string   `placeholder:"DIR" help:"Folder of the update repository that terminals take programs from; default is updates in the data folder." zh:"供终端下载程序的更新库目录；默认为数据目录下的 updates。"`
 	UpdateKeys []string `placeholder:"DIR,…" help:"Folders with the keys of snapshot and timestamp: the server signs anew what is past half of its life. Default is update-keys in the data folder; without the keys 'mianmi update refresh' has to be run." zh:"snapshot 与 timestamp 密钥所在目录：有效期过半时由本服务续签。默认为数据目录下的 update-keys；没有密钥时须另行运行 mianmi update refresh。"`
@@ -52,9 +53,33 @@ func (f *terminalFlags) check() error {
 	case f.TerminalConnsMax < 1 || f.TerminalConnsMax > 1_000_000:
 		return errors.New("--terminal-conns-max: want 1 to 1000000")
 	}
+	if err := checkAddresses(f.MQTTPublic); err != nil {
+		return fmt.Errorf("--mqtt-public: %w", err)
+	}
 	for _, n := range f.TerminalNames {
 		if n == "" || strings.ContainsAny(n, "/: \t") && !strings.Contains(n, "::") {
 			return errors.New("--terminal-names: want names and addresses without scheme and port")
+		}
+	}
+	return nil
+}
+
+// brokersMax bounds what every terminal is told.
+const brokersMax = 32
+
+// checkAddresses refuses a list that terminals could not use; empty is good.
+func checkAddresses(list string) error {
+	if list == "" {
+		return nil
+	}
+	all := strings.Split(list, ",")
+	if len(all) > brokersMax {
+		return errors.New("want at most 32 addresses")
+	}
+	for _, at := range all {
+		_, port, err := net.SplitHostPort(at)
+		if n, bad := strconv.ParseUint(port, 10, 16); err != nil || bad != nil || n == 0 {
+			return errors.New("want HOST:PORT, several with commas between them")
 		}
 	}
 	return nil
