@@ -109,7 +109,7 @@ type Answer struct {
 	Transaction string
 	// Payer is who paid, as the channel names them towards this merchant.
 	Payer  string
-	Amount money.Amount // that was paid; zero unless Paid
+	Amount money.Amount // that was paid; zero unless Paid. Whoever knows the order compares it
 	PaidAt time.Time
 	// Failure is why not: final with Unpaid, a hint with Unclear.
 	Failure Failure

@@ -260,7 +260,8 @@ func refunds(t *testing.T, w World) {
 		t.Fatalf("the rest is answered %+v", a)
 	}
 	w.wantTaken(t, o, 0)
-	if a := w.query(t, o); a.Standing != channel.GivenBack {
+	// A system may say no more than that it was paid and something went back.
+	if a := w.query(t, o); a.Standing != channel.GivenBack && a.Standing != channel.Paid {
 		t.Errorf("an order that is refunded in full is %v", a.Standing)
 	}
 }
