@@ -23,6 +23,7 @@
 //	update/     programs for terminals: signed repositories (TUF), their client
 //	channel/    the contract with a payment system; wallet/ is the built-in one, and
 //	            channeltest/ the contract of one over a network as a test
+//	  wechatpay/ WeChat Pay through its official SDK; wechatpaytest/ a small one for tests
 //	payment/    the life of one payment; batching of authorizations
 //	asof/       what was in force at a moment, rebuilt from the log alone
 //	receipt/    what a receipt says in words and on paper; who may have it

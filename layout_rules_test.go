@@ -141,7 +141,7 @@ func (f *source) check() []string {
 // ambient reports whether the file may ask the machine for time and chance:
 // the program and tests may.
 func (f *source) ambient() bool {
-	return f.test || slices.Contains([]string{"cmd/mianmi", "bench", "torture", "store/pgtest", "store/storetest", "channel/channeltest", "agent/agenttest"}, f.pkg)
+	return f.test || slices.Contains([]string{"cmd/mianmi", "bench", "torture", "store/pgtest", "store/storetest", "channel/channeltest", "channel/wechatpay/wechatpaytest", "agent/agenttest"}, f.pkg)
 }
 
 func (f *source) checkImport(i *ast.ImportSpec) {

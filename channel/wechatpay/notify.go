@@ -1,0 +1,157 @@
+package wechatpay
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"github.com/wechatpay-apiv3/wechatpay-go/core/notify"
+
+	"github.com/mianmi/mianmi"
+)
+
+// NotifyPath is where WeChat Pay's notifications arrive:
+// /v3-notify/{connection}/{kind}.
+const NotifyPath = "/v3-notify/"
+
+// Kinds of notification, in their addresses.
+const (
+	transactionKind = "transaction"
+	refundKind      = "refund"
+	echoKind        = "echo"
+)
+
+// notifyBytesMax bounds a notification; a real one has some kilobytes.
+const notifyBytesMax = 64 << 10
+
+func (c *connection) notifyURL(kind string) string {
+	return c.Notify.JoinPath(NotifyPath, c.Name, kind).String()
+}
+
+// Hint says that there is news of a payment at WeChat Pay, or of its refund. It
+// is no news by itself: a notification may be old, or made by whoever has the
+// keys, so it only makes somebody ask.
+type Hint struct {
+	Payment mianmi.PaymentID
+	Refund  mianmi.RefundID // empty: of the payment itself
+}
+
+// Hinted is who asks WeChat Pay when there is a hint. After an error WeChat Pay
+// notifies again; a hint may come any number of times.
+type Hinted interface {
+	Hinted(ctx context.Context, h Hint) error
+}
+
+// Notifications receives what WeChat Pay sends; mount it at NotifyPath.
+func (ch *Channel) Notifications(to Hinted, log *slog.Logger) (http.Handler, error) {
+	handlers := map[string]*notify.Handler{}
+	for name, c := range ch.connections {
+		h, err := notify.NewRSANotifyHandler(c.APIv3Key, c.verifier.verifier)
+		if err != nil {
+			return nil, mianmi.InvalidField("connections["+name+"].api_v3_key", "cannot be used")
+		}
+		handlers[name] = h
+	}
+	return &receiver{channel: ch, handlers: handlers, to: to, log: log}, nil
+}
+
+type receiver struct {
+	channel  *Channel
+	handlers map[string]*notify.Handler
+	to       Hinted
+	log      *slog.Logger
+}
+
+// ServeHTTP is part of http.Handler. It answers 204, or WeChat Pay's form of a
+// failure, after which it comes again.
+func (n *receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	name, kind, ok := strings.Cut(strings.TrimPrefix(r.URL.Path, NotifyPath), "/")
+	c := n.channel.connections[name]
+	switch {
+	case !ok || c == nil || kind != transactionKind && kind != refundKind && kind != echoKind:
+		fail(w, http.StatusNotFound, "no such address")
+		return
+	case r.Method != http.MethodPost:
+		w.Header().Set("Allow", http.MethodPost)
+		fail(w, http.StatusMethodNotAllowed, "want POST")
+		return
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, notifyBytesMax))
+	if err != nil {
+		fail(w, http.StatusRequestEntityTooLarge, "too large or cut off")
+		return
+	}
+	h, event, ok := n.parse(r, c, body)
+	switch {
+	case !ok:
+		// WeChat Pay sends badly signed ones on purpose, to see them refused.
+		n.log.WarnContext(r.Context(), "a notification was refused: badly signed, or not as WeChat Pay makes them", "connection", name, "kind", kind)
+		fail(w, http.StatusUnauthorized, "not accepted")
+		return
+	case h == Hint{}:
+		n.log.InfoContext(r.Context(), "a notification that names no payment here", "connection", name, "event", event)
+	default:
+		if err := n.to.Hinted(r.Context(), h); err != nil {
+			n.log.ErrorContext(r.Context(), "a notification could not be taken; WeChat Pay sends it again", "connection", name, "payment", string(h.Payment), "error", err.Error())
+			fail(w, http.StatusInternalServerError, "try again")
+			return
+		}
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// fail answers in WeChat Pay's form.
+func fail(w http.ResponseWriter, status int, message string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, `{"code":"FAIL","message":"`+message+`"}`)
+}
+
+// parse verifies and reads a notification. A good one that is not about a
+// payment of this connection gives no hint.
+func (n *receiver) parse(r *http.Request, c *connection, body []byte) (h Hint, event string, ok bool) {
+	// The SDK panics on a signed notification without a resource, and its errors
+	// quote the whole request: they go nowhere.
+	defer func() {
+		if recover() != nil {
+			h, ok = Hint{}, false
+		}
+	}()
+	if c.certs != nil {
+		_ = c.certs.ready(r.Context()) // without certificates nothing verifies
+	}
+	signed := r.Clone(r.Context())
+	signed.Body = io.NopCloser(bytes.NewReader(body))
+	var content struct {
+		account
+		OutTradeNo  string `json:"out_trade_no"`
+		OutRefundNo string `json:"out_refund_no"`
+	}
+	got, err := n.handlers[c.Name].ParseNotifyRequest(r.Context(), signed, &content)
+	if err != nil || got == nil {
+		return Hint{}, "", false
+	}
+	event = plain(strings.ReplaceAll(got.EventType, ".", "_"), codeForm)
+	payment, refund := mianmi.PaymentID(content.OutTradeNo), mianmi.RefundID(content.OutRefundNo)
+	if _, err := payment.Bucket(); err != nil || !c.named(content.account) {
+		return Hint{}, event, true
+	}
+	if _, err := refund.Bucket(); err != nil {
+		refund = ""
+	}
+	if refund == "" && !strings.HasPrefix(event, "TRANSACTION_") {
+		return Hint{}, event, true
+	}
+	return Hint{Payment: payment, Refund: refund}, event, true
+}
+
+// named reports whether a notification's account is this connection's.
+func (c *connection) named(a account) bool {
+	if c.partner() {
+		return a.SpMchID == c.MchID && a.SubMchID == c.SubMchID
+	}
+	return a.MchID == c.MchID
+}
