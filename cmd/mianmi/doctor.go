@@ -10,6 +10,8 @@ import (
 )
 
 type doctorCmd struct {
+	wechatPayFlag
+
 	JSON bool `name:"json" help:"Write one JSON array of findings." zh:"以 JSON 数组输出检查结果。"`
 }
 
@@ -40,7 +42,7 @@ type finding struct {
 
 // Run checks the deployment and tells each finding; it changes nothing.
 func (c doctorCmd) Run(ctx context.Context, a *app) error {
-	findings := a.examine(ctx)
+	findings := append(a.examine(ctx), a.examineWeChatPay(ctx, c.WeChatPay)...)
 	var err error
 	if c.JSON {
 		err = a.printJSON(findings)

@@ -1,0 +1,113 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/mianmi/mianmi/channel/wechatpay"
+)
+
+// wechatPayFlag names the connections to WeChat Pay.
+type wechatPayFlag struct {
+	WeChatPay string `name:"wechatpay" placeholder:"FILE" help:"YAML file of the connections to WeChat Pay; see docs/wechatpay.md." zh:"微信支付连接的 YAML 文件，见 docs/wechatpay.zh-CN.md。"`
+}
+
+// wechatPay reads the connections and makes the channel; nil without a file.
+func (a *app) wechatPay(ctx context.Context, file string) (*wechatpay.Channel, error) {
+	if file == "" {
+		return nil, nil
+	}
+	list, err := wechatpay.ReadConfig(wechatpay.Source{File: file, Environ: func(name string) (string, bool) { return env(a.environ, name) }})
+	if err != nil {
+		return nil, err
+	}
+	return wechatpay.New(ctx, list, a.clock)
+}
+
+// examineWeChatPay checks each connection with WeChat Pay's own test of
+// signatures.
+func (a *app) examineWeChatPay(ctx context.Context, file string) []finding {
+	const check = "wechatpay.config"
+	ch, err := a.wechatPay(ctx, file)
+	if err != nil {
+		return []finding{but(fail, check, "微信支付连接配置有误：%v", "the connections to WeChat Pay are wrong: %v", err).
+			then("按 docs/wechatpay.zh-CN.md 修改该字段", "correct this field as docs/wechatpay.md says")}
+	}
+	if ch == nil {
+		return nil
+	}
+	names := ch.Names()
+	findings := []finding{good(check, "微信支付连接配置完好，共 %d 个", "the connections to WeChat Pay can be read: %d", len(names))}
+	for _, name := range names {
+		findings = append(findings, checkWeChatPay(ch.Probe(ctx, name))...)
+	}
+	return findings
+}
+
+// Bounds of the distance between our clock and WeChat Pay's, which takes
+// nothing that is five minutes off.
+const (
+	wechatClockWarn = time.Minute
+	wechatClockFail = 5 * time.Minute
+)
+
+// checkWeChatPay judges what the check of one connection found.
+func checkWeChatPay(p wechatpay.Probe) []finding {
+	check := "wechatpay." + p.Name + "."
+	if !p.Secure || p.Status == 0 {
+		return []finding{checkWeChatReach(check+"reach", p)}
+	}
+	findings := []finding{good(check+"reach", "已连上 %s", "%s answers", p.Host)}
+	if p.ApartSure {
+		findings = append(findings, checkWeChatClock(check+"clock", p.Apart))
+	}
+	return append(findings, checkWeChatSignature(check+"signature", p))
+}
+
+func checkWeChatReach(check string, p wechatpay.Probe) finding {
+	switch {
+	case !p.Resolved:
+		return but(fail, check, "域名 %s 无法解析", "the name %s cannot be resolved", p.Host).
+			then("检查 DNS 与 base_url", "check DNS and base_url")
+	case !p.Connected:
+		return but(fail, check, "连不上 %s", "%s cannot be connected to", p.Host).
+			then("检查防火墙、代理（proxy）与 base_url", "check the firewall, the proxy and base_url")
+	case !p.Secure:
+		return but(fail, check, "%s 的 TLS 证书不可信或与域名不符", "the TLS certificate of %s is not trusted, or not for this name", p.Host).
+			then("不要绕过：可能有人在中间。检查 DNS、代理；自建服务请设置 ca_file", "do not work around it: somebody may stand between. Check DNS and proxy; for a server of your own set ca_file")
+	}
+	return but(fail, check, "%s 没有应答：%s", "%s does not answer: %s", p.Host, p.Fault).
+		then("稍后再试；使用平台证书的连接请确认商户号仍有平台证书，2024 年 10 月后的商户号请改用 public_key",
+			"try again later; where platform certificates are used, make sure that the account still has them, for accounts from October 2024 on have public_key alone")
+}
+
+func checkWeChatClock(check string, apart time.Duration) finding {
+	switch far := apart.Abs(); {
+	case far >= wechatClockFail:
+		return but(fail, check, "本机时钟与微信支付相差 %v，所有请求都会被拒绝", "this machine's clock and WeChat Pay's are %v apart, and every request is refused", apart).
+			then("启用 NTP 校时", "keep the clock by NTP")
+	case far >= wechatClockWarn:
+		return but(warn, check, "本机时钟与微信支付相差 %v，超过 5 分钟即无法收款", "this machine's clock and WeChat Pay's are %v apart; at five minutes nothing works", apart).
+			then("启用 NTP 校时", "keep the clock by NTP")
+	}
+	return good(check, "本机时钟与微信支付相差 %v", "this machine's clock and WeChat Pay's are %v apart", apart)
+}
+
+func checkWeChatSignature(check string, p wechatpay.Probe) finding {
+	switch {
+	case p.Echoed:
+		return good(check, "双方签名核对无误（security/echo）", "the signatures of both sides are good (security/echo)")
+	case p.Genuine:
+		return but(fail, check, "签名无误，但回显内容不符：可能有人重放旧应答", "the signature is good, but the echo is not what was said: somebody may repeat old answers").
+			then("检查 base_url、代理与网络", "check base_url, the proxy and the network")
+	case p.Accepted:
+		return but(fail, check, "应答不是用已配置的密钥签名的：%s", "the answer is not signed with a key that is configured: %s", p.Fault).
+			then("从商户平台重新下载微信支付公钥，核对 public_key 的 id 与文件；仍不符则可能有人在中间", "download WeChat Pay's public key again and compare id and file of public_key; if it still fails, somebody may stand between")
+	case p.Status == http.StatusUnauthorized:
+		return but(fail, check, "微信支付不接受我方签名：%s", "WeChat Pay does not take our signature: %s", p.Fault).
+			then("核对商户号、serial 与 private_key 是否为同一份 API 证书，并检查时钟", "make sure that account number, serial and private_key are of the same API certificate, and check the clock")
+	}
+	return but(warn, check, "签名测试没有通过，原因不明：%s", "the test of signatures was not passed, and it is not known why: %s", p.Fault).
+		then("稍后再试；凭请求编号可向微信支付查询", "try again later; WeChat Pay's support can look the request's number up")
+}
