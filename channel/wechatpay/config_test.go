@@ -138,6 +138,7 @@ func TestReadConfigRefuses(t *testing.T) {
 		{"a variable that is not set", change("{env: WX_KEY}", "{env: HUNTER2}"), "connections[shop].api_v3_key.env"},
 		{"file and variable", change("{env: WX_KEY}", "{env: WX_KEY, file: v3}"), "connections[shop].api_v3_key"},
 		{"a key of another length", change("{env: WX_KEY}", "{file: short}"), "connections[shop].api_v3_key"},
+		{"an older key of another length", direct + "    v2_key: {file: short}\n", "connections[shop].v2_key"},
 		{"nothing that verifies", change("    public_key: {id: PUB_KEY_ID_0119000001092026030100000001, file: pub_key.pem}\n", ""), "connections[shop].public_key"},
 		{"a number of a key that is none", change("PUB_KEY_ID_0119000001092026030100000001", "hunter2"), "connections[shop].public_key.id"},
 		{"a public key that is none", change("file: pub_key.pem", "file: short"), "connections[shop].public_key.file"},
