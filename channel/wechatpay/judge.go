@@ -5,7 +5,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/mianmi/mianmi"
 	"github.com/mianmi/mianmi/channel"
 	"github.com/mianmi/mianmi/money"
 )
@@ -99,34 +98,34 @@ const (
 	// codesMax bounds the QR codes that are remembered: those of the five minutes
 	// for which a signed answer can be repeated, at 25 a second.
 	codesMax = 8192
-	// codeBytesMax is more than any QR code of WeChat Pay holds.
+	// codeBytesMax is more than any QR code or session of WeChat Pay holds.
 	codeBytesMax = 512
 )
 
-// seenCodes remembers which payment a QR code was given for: the signed answer
-// does not say, and whoever repeats an old one would have the payer pay another
-// order.
+// seenCodes remembers which payment a QR code, or which contract a session for
+// signing, was given for: the signed answer does not say, and whoever repeats an
+// old one would have the payer pay another order, or sign another contract.
 type seenCodes struct {
 	mu    sync.Mutex
-	of    map[string]mianmi.PaymentID
+	of    map[string]string
 	order [codesMax]string
 	next  int
 }
 
-func newSeenCodes() *seenCodes { return &seenCodes{of: map[string]mianmi.PaymentID{}} }
+func newSeenCodes() *seenCodes { return &seenCodes{of: map[string]string{}} }
 
-// take reports whether the code is usable and no other payment's.
-func (s *seenCodes) take(code string, p mianmi.PaymentID) bool {
+// take reports whether the code is usable and nobody else's.
+func (s *seenCodes) take(code, owner string) bool {
 	if code == "" || len(code) > codeBytesMax {
 		return false
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if owner, seen := s.of[code]; seen {
-		return owner == p
+	if of, seen := s.of[code]; seen {
+		return of == owner
 	}
 	delete(s.of, s.order[s.next])
-	s.order[s.next], s.of[code] = code, p
+	s.order[s.next], s.of[code] = code, owner
 	s.next = (s.next + 1) % codesMax
 	return true
 }

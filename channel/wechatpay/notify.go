@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/wechatpay-apiv3/wechatpay-go/core/notify"
@@ -21,6 +22,7 @@ const NotifyPath = "/v3-notify/"
 const (
 	transactionKind = "transaction"
 	refundKind      = "refund"
+	contractKind    = "contract"
 	echoKind        = "echo"
 )
 
@@ -31,12 +33,15 @@ func (c *connection) notifyURL(kind string) string {
 	return c.Notify.JoinPath(NotifyPath, c.Name, kind).String()
 }
 
-// Hint says that there is news of a payment at WeChat Pay, or of its refund. It
-// is no news by itself: a notification may be old, or made by whoever has the
+// Hint says that there is news at WeChat Pay of a payment, of its refund, or of a
+// contract. It is no news by itself: a notification may be old, or made by whoever has the
 // keys, so it only makes somebody ask.
 type Hint struct {
 	Payment mianmi.PaymentID
 	Refund  mianmi.RefundID // empty: of the payment itself
+	// Contract is set, and Payment is not, when it is about a contract. Its Merchant
+	// is any of those that share the account.
+	Contract ContractRef
 }
 
 // Hinted is who asks WeChat Pay when there is a hint. After an error WeChat Pay
@@ -71,7 +76,7 @@ func (n *receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	name, kind, ok := strings.Cut(strings.TrimPrefix(r.URL.Path, NotifyPath), "/")
 	c := n.channel.connections[name]
 	switch {
-	case !ok || c == nil || kind != transactionKind && kind != refundKind && kind != echoKind:
+	case !ok || c == nil || !slices.Contains([]string{transactionKind, refundKind, contractKind, echoKind}, kind):
 		fail(w, http.StatusNotFound, "no such address")
 		return
 	case r.Method != http.MethodPost:
@@ -127,6 +132,7 @@ func (n *receiver) parse(r *http.Request, c *connection, body []byte) (h Hint, e
 	signed.Body = io.NopCloser(bytes.NewReader(body))
 	var content struct {
 		account
+		contractNote
 		OutTradeNo  string `json:"out_trade_no"`
 		OutRefundNo string `json:"out_refund_no"`
 	}
@@ -135,6 +141,9 @@ func (n *receiver) parse(r *http.Request, c *connection, body []byte) (h Hint, e
 		return Hint{}, "", false
 	}
 	event = plain(strings.ReplaceAll(got.EventType, ".", "_"), codeForm)
+	if ref, is := content.ref(event, c.Merchants); is && content.MchID == c.MchID {
+		return Hint{Contract: ref}, event, true
+	}
 	payment, refund := mianmi.PaymentID(content.OutTradeNo), mianmi.RefundID(content.OutRefundNo)
 	if _, err := payment.Bucket(); err != nil || !c.named(content.account) {
 		return Hint{}, event, true
@@ -154,4 +163,30 @@ func (c *connection) named(a account) bool {
 		return a.SpMchID == c.MchID && a.SubMchID == c.SubMchID
 	}
 	return a.MchID == c.MchID
+}
+
+// contractNote is what a notification of a contract names it by.
+type contractNote struct {
+	Service   digits `json:"service_id"`
+	Plan      digits `json:"plan_id"`
+	Code      string `json:"out_contract_code"`
+	ScoreCode string `json:"authorization_code"`
+}
+
+// ref is the contract that is meant. The family is told by the numbers that the
+// note has: WeChat Pay's documents do not name all events.
+func (n contractNote) ref(event string, merchants []mianmi.MerchantID) (ContractRef, bool) {
+	if len(merchants) == 0 {
+		return ContractRef{}, false
+	}
+	ref := ContractRef{Merchant: merchants[0], Family: PasswordExempt, Service: string(n.Service), Code: n.Code}
+	switch {
+	case n.ScoreCode != "":
+		ref.Family, ref.Code = PayScore, n.ScoreCode
+	case n.Plan != "":
+		ref.Family, ref.Service = Papay, string(n.Plan)
+	case strings.HasPrefix(event, "PAYSCORE_"):
+		return ContractRef{}, false
+	}
+	return ref, ref.good()
 }

@@ -179,7 +179,7 @@ func (ch *Channel) open(ctx context.Context, c *connection, o channel.Order) cha
 		CodeURL string `json:"code_url"`
 	}
 	r := c.call(ctx, c.path("native"), body).decode(&got)
-	if r.fault == noFault && !ch.codes.take(got.CodeURL, o.Payment) {
+	if r.fault == noFault && !ch.codes.take(got.CodeURL, string(o.Payment)) {
 		r.fault = elsewhere
 	}
 	if r.fault != noFault {

@@ -62,6 +62,8 @@ func (s *Server) route(r *http.Request, body []byte) answer {
 		return answer{http.StatusOK, map[string]string{"echo_message": q.Echo}}
 	case strings.HasPrefix(p, "/refund/domestic/refunds"):
 		return s.refund(r.Method, last, &q)
+	case strings.HasPrefix(p, "/password-exempt-contract/"), strings.HasPrefix(p, "/papay/"), strings.HasPrefix(p, "/payscore/"):
+		return s.contracts(r, body)
 	case strings.HasPrefix(p, "/pay/"):
 		return s.pays(r, last, partner, &q)
 	}

@@ -73,6 +73,7 @@ type Server struct {
 	orders  map[string]*Order
 	refunds map[string]*refund
 	calls   map[string]int
+	signed  map[string]*contract
 	shift   time.Duration
 	prompt  bool
 	last    []byte
@@ -116,7 +117,7 @@ func Start(t testing.TB, wrap func(http.Handler) http.Handler) *Server {
 	}
 	s := &Server{
 		merchant: &all[0].PublicKey, platform: all[1], certificate: all[2],
-		orders: map[string]*Order{}, refunds: map[string]*refund{}, calls: map[string]int{},
+		orders: map[string]*Order{}, refunds: map[string]*refund{}, calls: map[string]int{}, signed: map[string]*contract{},
 	}
 	s.makeCertificate(t)
 	var h http.Handler = s
