@@ -47,7 +47,7 @@ type Options struct {
 	ConnsMax    int           // PostgreSQL connections that write, default 32; half as many read, and payments have lanesMax
 	WriteLimit  time.Duration // longest time of a write that has begun, default 10 s
 	BusyTimeout time.Duration // SQLite: wait for another process's write, default 5 s
-	CacheKiB    int           // SQLite page cache a connection, default 262,144 (256 MiB)
+	CacheKiB    int           // SQLite page cache of the connection that writes, default 262,144 (256 MiB); of each that reads an eighth
 	NoSync      bool          // SQLite: commits are not on disk when they return. For a file that is not in service yet
 }
 
@@ -66,6 +66,9 @@ func (o Options) withDefaults() Options {
 	}
 	return o
 }
+
+// readCaches is how much smaller the cache of a connection that reads is.
+const readCaches = 8
 
 // Open opens "sqlite:FILE" or "postgres://…" and checks that it answers. It
 // does not migrate. An unknown scheme is an Invalid error that names "db".
@@ -102,6 +105,8 @@ func openSQLite(ctx context.Context, file string, opts Options) (*DB, error) {
 	write.SetMaxOpenConns(1)
 	q.Set("_txlock", "deferred")
 	q.Add("_pragma", "query_only(ON)")
+	// Several of them would each hold the whole file; the system holds it anyway.
+	q.Add("_pragma", fmt.Sprintf("cache_size(-%d)", opts.CacheKiB/readCaches))
 	read, err := sql.Open("sqlite", "file:"+file+"?"+q.Encode())
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open sqlite: %w", err), write.Close())
