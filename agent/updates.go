@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,6 +36,7 @@ type updating struct {
 	none    bool      // the host has no updates
 	failed  bool      // the last look did not get through
 	refused *update.Refusal
+	held    string        // newest version that the host gives this terminal later
 	offer   *update.Offer // on its way
 	have    int64         // bytes of it
 }
@@ -49,6 +51,7 @@ type Updates struct {
 	None    bool // the host has none
 	Failed  bool // the host could not be asked
 	Refused *Refused
+	Held    string // comes to this terminal later, says the host
 	Coming  string // on its way
 	Percent int
 }
@@ -72,7 +75,7 @@ func (t *Terminal) updatesLocked() Updates {
 		return out
 	}
 	u, s := t.updating, t.Programs.Slots.Standing()
-	out.Here, out.Trial, out.At, out.None, out.Failed = true, s.Trial, u.at, u.none, u.failed
+	out.Here, out.Trial, out.At, out.None, out.Failed, out.Held = true, s.Trial, u.at, u.none, u.failed, u.held
 	if s.Next != nil {
 		out.Next = s.Next.Version
 	}
@@ -150,15 +153,17 @@ func (t *Terminal) update(ctx context.Context) error {
 		return nil // one thing after the other: what it would replace has not proved itself
 	}
 	c := t.updateClient()
-	offer, err := c.Look(ctx, slots.Unwanted)
-	var refused *update.Refusal
-	known := err == nil || errors.As(err, &refused) || errors.Is(err, update.ErrNone)
-	t.noteUpdate(func(u *updating) {
-		u.refused, u.failed, u.none = refused, !known, errors.Is(err, update.ErrNone)
-		if known {
-			u.at = t.Clock.Now()
+	found, err := c.Look(ctx, slots.Unwanted)
+	offer := found.Offer
+	t.noteLook(found, err)
+	if n := before.Next; n != nil && slices.Contains(found.Held, n.Version) {
+		// It was taken, and comes to nobody now: it must not run after the restart.
+		if err := slots.Forget(); err != nil {
+			return err
 		}
-	})
+		before.Next = nil
+		defer t.tellHost()
+	}
 	switch {
 	case offer == nil && err == nil:
 		return slots.Forget() // it was withdrawn
@@ -171,6 +176,9 @@ func (t *Terminal) update(ctx context.Context) error {
 	if !slots.Blobs().Whole(offer.Sum) { // after a failure it may still be here
 		if err := t.fetchUpdate(ctx, c, offer); err != nil {
 			t.tellHost()
+			if errors.Is(err, update.ErrHeld) {
+				return nil // what is here of it stays, for later
+			}
 			return err
 		}
 	}
@@ -178,6 +186,22 @@ func (t *Terminal) update(ctx context.Context) error {
 	t.Log.InfoContext(ctx, "a program waits for the restart", "version", offer.Version)
 	t.tellHost()
 	return err
+}
+
+// noteLook notes what came of a look. What the host gives later is no failure.
+func (t *Terminal) noteLook(found update.Found, err error) {
+	var refused *update.Refusal
+	known := err == nil || errors.As(err, &refused) || errors.Is(err, update.ErrNone)
+	t.noteUpdate(func(u *updating) {
+		u.refused, u.failed, u.none = refused, !known, errors.Is(err, update.ErrNone)
+		if !known {
+			return
+		}
+		u.at, u.held = t.Clock.Now(), ""
+		if len(found.Held) > 0 {
+			u.held = found.Held[0]
+		}
+	})
 }
 
 func (t *Terminal) fetchUpdate(ctx context.Context, c *update.Client, offer *update.Offer) error {
@@ -188,9 +212,13 @@ func (t *Terminal) fetchUpdate(ctx context.Context, c *update.Client, offer *upd
 		t.Log.ErrorContext(ctx, "an update is refused", "error", err)
 	}
 	t.noteUpdate(func(u *updating) {
-		u.offer, u.failed = nil, err != nil && refused == nil
+		held := errors.Is(err, update.ErrHeld)
+		u.offer, u.failed = nil, err != nil && refused == nil && !held
 		if refused != nil {
 			u.refused = refused
+		}
+		if held {
+			u.held = offer.Version
 		}
 	})
 	return err

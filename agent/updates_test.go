@@ -2,6 +2,7 @@ package agent_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
@@ -26,6 +27,7 @@ import (
 type shelf struct {
 	repo  *update.Repository
 	mu    sync.Mutex
+	held  string // version that comes later
 	cheat func(http.ResponseWriter, *http.Request) bool
 }
 
@@ -42,8 +44,20 @@ func (s *shelf) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	cheat := s.cheat
 	s.mu.Unlock()
 	if cheat == nil || !cheat(w, r) {
-		update.Handler(s.repo.Dir).ServeHTTP(w, r)
+		update.Handler(s.repo.Dir, s.may).ServeHTTP(w, r)
 	}
+}
+
+func (s *shelf) may(_ context.Context, _, version string) (bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return version != s.held, nil
+}
+
+func (s *shelf) hold(version string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.held = version
 }
 
 func (s *shelf) set(cheat func(http.ResponseWriter, *http.Request) bool) {
@@ -127,6 +141,52 @@ func TestUpdatesComeAndAreRefused(t *testing.T) {
 	})
 	must(t, m.LookForUpdate())
 	m.wait("the refusal of all", func() bool { r := m.Updates().Refused; return r != nil && r.Version == "" })
+}
+
+// A version that the host gives later is shown as such and is no failure: nothing
+// is refused or reported, and it comes at the next look once the host lets it.
+// One that is stopped while it waits for the restart is dropped.
+func TestHeldUpdateComesLater(t *testing.T) {
+	t.Parallel()
+	shelf := newShelf(t)
+	shelf.hold("1.1.0")
+	shelf.publish(t, "1.1.0")
+	host := agenttest.New(t, agenttest.Options{Updates: shelf})
+	m, slots, restarts := updatable(t, host)
+	m.wait("it to be held", func() bool { return m.Updates().Held == "1.1.0" })
+	if u := m.Updates(); u.Failed || u.Refused != nil || u.Next != "" || u.Coming != "" || u.At.IsZero() {
+		t.Errorf("while it is held: %+v", u)
+	}
+	shelf.hold("")
+	must(t, m.LookForUpdate())
+	m.wait("it to wait for the restart", func() bool { return m.Updates().Next == "1.1.0" })
+	if u := m.Updates(); u.Held != "" {
+		t.Errorf("when it is here: %+v", u)
+	}
+	host.WaitReport("that it waits", func(r protocol.Report) bool { return r.Update != nil && r.Update.State == "waiting" })
+
+	shelf.hold("1.1.0")
+	must(t, m.LookForUpdate())
+	m.wait("it to be dropped", func() bool { u := m.Updates(); return u.Held == "1.1.0" && u.Next == "" })
+	m.wait("the host to hear that nothing waits", func() bool {
+		reports, _ := host.Reports()
+		return reports[len(reports)-1].Update == nil
+	})
+	shelf.hold("")
+	must(t, m.LookForUpdate())
+	m.wait("it to wait again", func() bool { return m.Updates().Next == "1.1.0" })
+	if s := slots().Standing(); s.Failure != nil || restarts.Load() != 0 {
+		t.Errorf("%+v, %d restarts", s, restarts.Load())
+	}
+	reports, refused := host.Reports()
+	for _, r := range reports {
+		if r.Update != nil && r.Update.State != "waiting" {
+			t.Errorf("reported %+v", *r.Update)
+		}
+	}
+	if len(refused) > 0 {
+		t.Errorf("refused: %v", refused)
+	}
 }
 
 // A program on trial whose report the host accepts stays; one that it accepts

@@ -162,14 +162,17 @@ func (s *Service) watchProgram(ctx context.Context, id mianmi.RolloutID) error {
 	_, err = s.changeProgram(ctx, programRunner, id, func(r *ProgramRollout) (string, *rollout.Because, error) {
 		switch {
 		case r.Revision != judged.Revision: // what was judged is over
-			return "", nil, mianmi.Conflicts("rollout_changed", "it has changed since it was judged")
+			return "", nil, errJudged
 		case step == rollout.Pause:
 			return r.pause(why), nil, nil
 		}
 		return r.advance(s.now()), nil, nil
 	})
-	if errors.Is(err, mianmi.Conflict) {
+	if errors.Is(err, errJudged) || errors.Is(err, mianmi.Conflict) {
 		return nil // somebody was quicker
 	}
 	return err
 }
+
+// errJudged says that a rollout changed after it was judged: look again.
+var errJudged = errors.New("the rollout has changed since it was judged")

@@ -100,7 +100,7 @@ func TestRollbackAndFreezeAreRefused(t *testing.T) {
 	w.now = w.now.Add(-time.Hour)
 	w.answer(nil)
 	w.offered("1.2.0")
-	h := update.Handler(then)
+	h := update.Handler(then, nil)
 	w.publish("1.3.0", 1000)
 	old, err := os.ReadFile(filepath.Join(then, "2.targets.json"))
 	must(t, err)

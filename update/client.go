@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -60,16 +59,40 @@ type Offer struct {
 	Sum string // SHA-256, in hexadecimal
 }
 
+// Found is what there is for a terminal. The zero Found is nothing.
+type Found struct {
+	Offer *Offer // nil: nothing newer than what runs
+	// Held are newer versions that the host gives this terminal later, the newest
+	// first.
+	Held []string
+}
+
 // Look brings the trusted metadata up to date and returns the newest program
-// for this terminal, nil when there is nothing newer than what runs. skip says
-// which versions are not wanted. A *Refusal comes with an older offer when
-// there is one.
-func (c *Client) Look(ctx context.Context, skip func(version string) bool) (*Offer, error) {
+// that this terminal may have now. skip says which versions are not wanted. A
+// *Refusal comes with an older offer when there is one.
+func (c *Client) Look(ctx context.Context, skip func(version string) bool) (Found, error) {
+	var f Found
 	t, err := c.refresh(ctx)
 	if err != nil {
-		return nil, err
+		return f, err
 	}
-	return c.choose(t.Targets[metadata.TARGETS].Signed.Targets, skip)
+	list := t.Targets[metadata.TARGETS].Signed.Targets
+	for {
+		var refused error
+		f.Offer, refused = c.choose(list, func(v string) bool { return skip(v) || slices.Contains(f.Held, v) })
+		if f.Offer == nil || len(f.Held) == heldMax {
+			f.Offer = nil
+			return f, refused
+		}
+		held, err := c.held(ctx, f.Offer)
+		if err != nil {
+			return Found{Held: f.Held}, err
+		}
+		if !held {
+			return f, refused
+		}
+		f.Held = append(f.Held, f.Offer.Version)
+	}
 }
 
 // refresh is the client workflow of TUF, section 5.3 to 5.6.
@@ -285,76 +308,4 @@ func (c *Client) fit(version string, t *metadata.TargetFiles) (*Offer, error) {
 		}
 	}
 	return &Offer{Program: p, Sum: hex.EncodeToString(sum)}, nil
-}
-
-// Store is where programs lie on the terminal's disk.
-type Store interface {
-	// Append opens what there is of a program for writing on.
-	Append(sum string) (part io.WriteCloser, size int64, err error)
-	// Drop removes what there is of it.
-	Drop(sum string) error
-	// Finish gives it its name when it has that length and SHA-256; otherwise it
-	// removes it and whole is false.
-	Finish(sum string, length int64) (whole bool, err error)
-}
-
-// Pieces keep what is lost with a connection small, and bound the time of one
-// request: 4 KiB a second is the slowest link that gets a program through.
-const (
-	pieceBytes = 256 << 10
-	pieceTime  = time.Minute
-)
-
-// Fetch brings an offered program onto the disk. After an error it goes on
-// where it stopped; a Refusal is final.
-func (c *Client) Fetch(ctx context.Context, o *Offer, into Store) error {
-	for done := false; !done; {
-		var err error
-		if done, err = c.piece(ctx, o, into); err != nil {
-			return err
-		}
-	}
-	whole, err := into.Finish(o.Sum, o.Size)
-	if err != nil {
-		return err
-	}
-	if !whole {
-		return &Refusal{Kind: WrongHash, Version: o.Version, Err: errors.New("what came has another length or SHA-256")}
-	}
-	return nil
-}
-
-// piece fetches the next piece; done says that there is none.
-func (c *Client) piece(ctx context.Context, o *Offer, into Store) (done bool, err error) {
-	part, have, err := into.Append(o.Sum)
-	if err != nil {
-		return false, err
-	}
-	defer func() { err = errors.Join(err, part.Close()) }()
-	want := min(o.Size-have, pieceBytes)
-	if want <= 0 {
-		return true, nil // too much is found by Finish
-	}
-	ctx, cancel := context.WithTimeout(ctx, pieceTime)
-	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, c.Base+"/targets/"+o.Model+"/"+o.Version+"/"+o.Sum+"."+o.Platform, nil)
-	if err != nil {
-		return false, err
-	}
-	r.Header.Set("Range", fmt.Sprintf("bytes=%d-%d", have, have+want-1))
-	res, err := c.HTTP.Do(r)
-	if err != nil {
-		return false, err
-	}
-	defer res.Body.Close() //nolint:errcheck // as far as it is wanted
-	switch {
-	case res.StatusCode == http.StatusRequestedRangeNotSatisfiable: // the host has less than was signed
-		return false, errors.Join(into.Drop(o.Sum), &Refusal{Kind: WrongHash, Version: o.Version, Err: errors.New("the host has fewer bytes than were signed")})
-	case res.StatusCode != http.StatusPartialContent || !strings.HasPrefix(res.Header.Get("Content-Range"), "bytes "+strconv.FormatInt(have, 10)+"-"):
-		return false, fmt.Errorf("the host does not serve the piece from %d on: %s", have, res.Status)
-	}
-	if _, err := io.CopyN(part, res.Body, want); err != nil {
-		return false, fmt.Errorf("a piece of program %s was cut off: %w", o.Version, err)
-	}
-	return false, nil
 }

@@ -99,9 +99,9 @@ func TestMinimumVersions(t *testing.T) {
 	p.Minimum = update.Minimum{App: "1.0", OS: "6.1.0", Firmware: "1.9"}
 	must(t, w.repo.Publish(p, bytes.NewReader(body)))
 	w.offered("2.0.0")
-	o, err := w.client.Look(t.Context(), func(v string) bool { return v == "2.0.0" })
-	if err != nil || o == nil || o.Version != "1.5.0" {
-		t.Errorf("without 2.0.0: %+v, %v", o, err)
+	f, err := w.client.Look(t.Context(), func(v string) bool { return v == "2.0.0" })
+	if err != nil || f.Offer == nil || f.Offer.Version != "1.5.0" {
+		t.Errorf("without 2.0.0: %+v, %v", f, err)
 	}
 }
 
@@ -264,7 +264,7 @@ func TestHandlerServesNothingElse(t *testing.T) {
 	must(t, os.WriteFile(filepath.Join(w.repo.Dir, "lock"), nil, 0o600))
 	must(t, os.Symlink(outside, filepath.Join(w.repo.Dir, "9.root.json")))
 	must(t, os.Mkdir(filepath.Join(w.repo.Dir, "8.root.json"), 0o750))
-	h := update.Handler(w.repo.Dir)
+	h := update.Handler(w.repo.Dir, nil)
 	get := func(method, path string) int {
 		r := httptest.NewRequest(method, "http://host/", nil)
 		r.URL.Path = path
@@ -289,7 +289,7 @@ func TestHandlerServesNothingElse(t *testing.T) {
 	}
 	if code := func() int {
 		rec := httptest.NewRecorder()
-		update.Handler(filepath.Join(w.repo.Dir, "nowhere")).ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/timestamp.json", nil))
+		update.Handler(filepath.Join(w.repo.Dir, "nowhere"), nil).ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/timestamp.json", nil))
 		return rec.Code
 	}(); code != http.StatusNotFound {
 		t.Errorf("without a folder: %d", code)

@@ -2,6 +2,7 @@ package update_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
@@ -29,6 +30,7 @@ type world struct {
 	dir    string // of the terminal
 
 	mu    sync.Mutex
+	may   func(version string) (bool, error)                // nil: everybody may have everything
 	cheat func(w http.ResponseWriter, r *http.Request) bool // true: it has answered
 	asked []string                                          // "path Range"
 }
@@ -39,7 +41,7 @@ func newWorld(t *testing.T) *world {
 	clock := mianmi.ClockFunc(func() time.Time { return w.now })
 	w.repo = &update.Repository{Dir: filepath.Join(t.TempDir(), "updates"), Keys: []string{filepath.Join(t.TempDir(), "keys")}, Clock: clock, Random: rand.Reader}
 	must(t, w.repo.Init())
-	real := update.Handler(w.repo.Dir)
+	real := update.Handler(w.repo.Dir, w.mayHave)
 	server := httptest.NewTLSServer(http.StripPrefix("/terminal/v1/updates", http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		w.mu.Lock()
 		cheat := w.cheat
@@ -84,8 +86,33 @@ func (w *world) publish(version string, size int) []byte {
 	return body
 }
 
-func (w *world) look() (*update.Offer, error) {
+// mayHave is the host's word on a version.
+func (w *world) mayHave(_ context.Context, family, version string) (bool, error) {
+	w.mu.Lock()
+	may := w.may
+	w.mu.Unlock()
+	if family != "linux_countertop" {
+		return false, errors.New("another family was asked for")
+	}
+	if may == nil {
+		return true, nil
+	}
+	return may(version)
+}
+
+func (w *world) hold(may func(version string) (bool, error)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.may = may
+}
+
+func (w *world) find() (update.Found, error) {
 	return w.client.Look(w.t.Context(), func(string) bool { return false })
+}
+
+func (w *world) look() (*update.Offer, error) {
+	f, err := w.find()
+	return f.Offer, err
 }
 
 func (w *world) offered(version string) *update.Offer {
@@ -116,7 +143,7 @@ func (w *world) copyOf() string {
 
 // serve serves a folder in the repository's place.
 func (w *world) serve(dir string) {
-	h := update.Handler(dir)
+	h := update.Handler(dir, nil)
 	w.answer(func(rw http.ResponseWriter, r *http.Request) bool { h.ServeHTTP(rw, r); return true })
 }
 

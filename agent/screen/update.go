@@ -29,7 +29,7 @@ func (s *Server) update(q *request) {
 		fact{q.T("机型", "Model"), t.Model.Name.In(q.lang), ""}, fact{q.T("系统", "System"), t.Device.OS, ""}, fact{q.T("固件", "Firmware"), orNone(t.Device.Firmware, q.T("未知", "not known")), ""},
 		fact{q.T("终端编号", "Terminal"), string(t.ID()), ""}, fact{q.T("证书有效至", "Certificate until"), t.Until().In(q.zone).Format("2006-01-02"), ""})
 	switch {
-	case !u.Here || u.Next != "" || u.Coming != "" || u.Refused != nil:
+	case !u.Here || u.Next != "" || u.Coming != "" || u.Refused != nil || u.Held != "" && !u.Failed:
 	case u.Failed:
 		p.Fault = q.T("查不到更新，请检查网络", "Updates could not be looked up; check the network")
 	case u.None:
@@ -57,6 +57,9 @@ func (q *request) versions(u agent.Updates) []fact {
 	}
 	if u.Coming != "" {
 		list = append(list, fact{q.T("正在下载", "On its way"), u.Coming + " · " + strconv.Itoa(u.Percent) + " %", ""})
+	}
+	if u.Held != "" {
+		list = append(list, fact{q.T("稍后下发的更新", "Update that comes later"), u.Held + q.T("：分批下发，轮到本机时自动下载，无需操作", ": it comes in stages, and by itself when it is this terminal's turn"), ""})
 	}
 	if r := u.Refused; r != nil {
 		name := q.T("被拒绝的更新", "Update that was refused")

@@ -108,7 +108,7 @@ func (c *serveCmd) open(ctx context.Context, a *app) (n *node, err error) {
 		if n.fleet, err = c.terminalFlags.fleet(context.WithoutCancel(ctx), a, n.db, n.services); err != nil {
 			return nil, errors.Join(err, n.stopMetrics(), n.listener.Close(), n.close())
 		}
-		if n.updates, err = c.watchUpdates(context.WithoutCancel(ctx), a, n.fleet); err != nil {
+		if n.updates, err = c.watchUpdates(context.WithoutCancel(ctx), a, n.db, n.fleet); err != nil {
 			return nil, errors.Join(err, n.stopMetrics(), n.listener.Close(), n.close())
 		}
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"io"
 	"net/url"
@@ -9,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/mianmi/mianmi/agent/agenttest"
@@ -96,19 +98,26 @@ func (p *pos) lookAndRestart(version string) {
 	p.post("/menu/restart", "/menu/restart", url.Values{})
 }
 
-// The real program takes the next version from its host over its own
-// connection, runs it after a restart, and is confirmed by it. The version after
+// The real program shows the next version as one that comes later while its host
+// says so, takes it over its own connection, runs it after a restart, and is
+// confirmed by the host. The version after
 // that is never confirmed, one ends at once, and one is no program at all: each
 // time the former one comes back, says so to the host, and on its own screen.
 func TestTerminalUpdates(t *testing.T) {
 	t.Parallel()
 	o := newOperator(t)
-	p := newPOSAt(t, "linux_countertop", agenttest.Options{Updates: update.Handler(o.repo.Dir)})
+	var free atomic.Bool
+	p := newPOSAt(t, "linux_countertop", agenttest.Options{Updates: update.Handler(o.repo.Dir, func(context.Context, string, string) (bool, error) { return free.Load(), nil })})
 	p.post("/setup", "/setup", url.Values{"password": {"40517263"}, "again": {"40517263"}})
 	p.signIn()
 	p.page("/menu/update", "This is the newest version")
 	first := p.host.WaitReport("the first one", func(r protocol.Report) bool { return r.Running != nil })
 	o.publish("2.0.0", copyOfSelf(t, "2.0.0"), attestLong)
+	p.post("/menu/update", "/menu/update", url.Values{})
+	if page := p.page("/menu/update", "Update that comes later"); !strings.Contains(page, "2.0.0") || strings.Contains(page, "newest version") {
+		t.Errorf("while it is held:\n%s", page)
+	}
+	free.Store(true)
 	p.lookAndRestart("2.0.0")
 	r := p.host.WaitReport("2.0.0", func(r protocol.Report) bool { return r.Device.App == "2.0.0" })
 	if r.Boot.Count != first.Boot.Count+1 || !r.PinFree {

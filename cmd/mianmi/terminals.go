@@ -111,10 +111,14 @@ func (f *terminalFlags) fleet(ctx context.Context, a *app, db *store.DB, s *serv
 	if f.NATS != "" {
 		cfg.External = &fleet.External{URL: f.NATS, AuthURL: f.NATSAuth, SystemURL: f.NATSSystem, Account: f.NATSAccount, Issuer: f.NATSIssuer}
 	}
-	updates := update.Handler(a.updatesDir(f.Updates))
+	dir := a.updatesDir(f.Updates)
 	n, err := fleet.New(ctx, fleet.Deps{Terminals: s.terminals, Versions: versions(db), Enroller: s.enrol, Payments: payments(db, s),
-		Updates: func(fleet.Peer) http.Handler { return updates },
-		CA:      s.ca, Clock: a.clock, Random: a.random, Log: a.log}, cfg)
+		Updates: func(p fleet.Peer) http.Handler {
+			return update.Handler(dir, func(ctx context.Context, family, version string) (bool, error) {
+				return s.terminals.MayTake(ctx, p.ID, family, version)
+			})
+		},
+		CA: s.ca, Clock: a.clock, Random: a.random, Log: a.log}, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("terminals: %w", err)
 	}
@@ -131,9 +135,9 @@ func (f *terminalFlags) fleet(ctx context.Context, a *app, db *store.DB, s *serv
 }
 
 // watchUpdates begins to look after the repository for the terminals of a node.
-func (f *terminalFlags) watchUpdates(ctx context.Context, a *app, n *fleet.Service) (*workers, error) {
-	watch := &updatesWatch{repository: a.updates(f.Updates, f.UpdateKeys), hint: n.HintUpdates, log: a.log}
-	w, err := watch.worker()
+func (f *terminalFlags) watchUpdates(ctx context.Context, a *app, db *store.DB, n *fleet.Service) (*workers, error) {
+	watch := &updatesWatch{repository: a.updates(f.Updates, f.UpdateKeys), rollouts: db.ProgramsChanged, hint: n.HintUpdates, log: a.log}
+	w, err := watch.worker(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("updates: %w", err)
 	}

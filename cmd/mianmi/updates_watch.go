@@ -15,11 +15,13 @@ import (
 )
 
 // updatesWatch looks after the repository that terminals take programs from:
-// what is new there is hinted at, and what expires soon is signed anew when its
-// keys are on this machine.
+// what is new there is hinted at, and so is every step of a program's rollout, on
+// every node, whoever made it; what expires soon is signed anew when its keys are
+// on this machine.
 type updatesWatch struct {
 	repository *update.Repository
-	hint       func() (int, error) // at terminals, that there is something new
+	rollouts   func(context.Context) (int64, error) // another number after each step
+	hint       func() (int, error)                  // at terminals, that there is something new
 	log        *slog.Logger
 
 	seen string // stamp of the last look
@@ -29,15 +31,15 @@ type updatesWatch struct {
 const updatesEvery = 5 * time.Second
 
 // worker remembers what is there now: terminals have looked by themselves.
-func (w *updatesWatch) worker() (worker, error) {
+func (w *updatesWatch) worker(ctx context.Context) (worker, error) {
 	var err error
-	w.seen, err = w.stamp()
+	w.seen, err = w.stamp(ctx)
 	return worker{"watch updates", updatesEvery, func(ctx context.Context) (bool, error) { return false, w.turn(ctx) }}, err
 }
 
-// stamp is another one when something was published; empty: there is no
-// repository.
-func (w *updatesWatch) stamp() (string, error) {
+// stamp is another one when something was published, or a rollout has changed;
+// empty: there is no repository.
+func (w *updatesWatch) stamp(ctx context.Context) (string, error) {
 	info, err := os.Stat(filepath.Join(w.repository.Dir, "timestamp.json"))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -45,11 +47,12 @@ func (w *updatesWatch) stamp() (string, error) {
 	case err != nil:
 		return "", err
 	}
-	return fmt.Sprint(info.ModTime().UnixNano(), " ", info.Size()), nil
+	changed, err := w.rollouts(ctx)
+	return fmt.Sprint(info.ModTime().UnixNano(), " ", info.Size(), " ", changed), err
 }
 
 func (w *updatesWatch) turn(ctx context.Context) error {
-	now, err := w.stamp()
+	now, err := w.stamp(ctx)
 	if err != nil || now == "" {
 		return err
 	}

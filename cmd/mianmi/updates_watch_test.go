@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"log/slog"
@@ -11,15 +12,16 @@ import (
 	"github.com/mianmi/mianmi/update"
 )
 
-// A server that finds something new in the repository hints at it, again until
-// that was done, and signs anew what is past half of its life, with the keys
+// A server that finds something new in the repository, or that a rollout has
+// changed, hints at it, again until that was done, and signs anew what is past half of its life, with the keys
 // that are there.
 func TestUpdatesWatch(t *testing.T) {
 	t.Parallel()
 	ctx, clock := t.Context(), &shiftedClock{machine: systemClock{}}
 	repo := &update.Repository{Dir: filepath.Join(t.TempDir(), "updates"), Keys: []string{filepath.Join(t.TempDir(), "keys")}, Clock: clock, Random: rand.Reader}
 	hints, fail := 0, errors.New("no broker")
-	w := &updatesWatch{repository: repo, log: slog.New(slog.DiscardHandler), hint: func() (int, error) {
+	steps, away := int64(0), error(nil)
+	w := &updatesWatch{repository: repo, rollouts: func(context.Context) (int64, error) { return steps, away }, log: slog.New(slog.DiscardHandler), hint: func() (int, error) {
 		hints++
 		return 1, fail
 	}}
@@ -42,7 +44,7 @@ func TestUpdatesWatch(t *testing.T) {
 	if err := repo.Init(); err != nil {
 		t.Fatal(err)
 	}
-	must(w.worker())(t) // of a server that starts
+	must(w.worker(ctx))(t) // of a server that starts
 	turn("nothing new", nil)
 	first := expires()
 	operator{t, repo}.publish("1.4.0", []byte("a program"), 4)
@@ -53,9 +55,22 @@ func TestUpdatesWatch(t *testing.T) {
 	if hints != 2 {
 		t.Errorf("%d hints, want one that failed and one that did not", hints)
 	}
+	steps++
+	turn("a step of a rollout", nil)
+	turn("once more", nil)
+	if hints != 3 {
+		t.Errorf("%d hints after a step, want one more", hints)
+	}
+	away = errors.New("no database")
+	turn("no database", away)
+	away = nil
+	turn("the database is back, and nothing has changed", nil)
+	if hints != 3 {
+		t.Errorf("%d hints, and nothing new", hints)
+	}
 	clock.JumpTo(time.Now().Add(update.TimestampLife * 2 / 3))
-	away := &update.Repository{Dir: repo.Dir, Keys: []string{t.TempDir()}, Clock: clock, Random: rand.Reader}
-	w.repository = away
+	elsewhere := &update.Repository{Dir: repo.Dir, Keys: []string{t.TempDir()}, Clock: clock, Random: rand.Reader}
+	w.repository = elsewhere
 	turn("without keys", nil)
 	w.repository = repo
 	turn("with keys", nil)

@@ -35,6 +35,9 @@ const (
 // nodes: a look counts terminals and reads payments.
 const rolloutRest = 5 * time.Second
 
+// programRest is the same for a program's rollout, which is a matter of hours.
+const programRest = 15 * time.Second
+
 // sweeps are the workers of every node. Several nodes may sweep one database.
 func sweeps(clock mianmi.Clock, s *services, db *store.DB) []worker {
 	return []worker{
@@ -49,6 +52,9 @@ func sweeps(clock mianmi.Clock, s *services, db *store.DB) []worker {
 		{"watch OFFs", 2 * time.Second, s.terminals.WatchOffs},
 		{"watch rollouts", rolloutRest, func(ctx context.Context) (bool, error) {
 			return false, s.merchants.WatchRollouts(ctx, rolloutRest)
+		}},
+		{"watch rollouts of programs", programRest, func(ctx context.Context) (bool, error) {
+			return false, s.terminals.WatchPrograms(ctx, programRest)
 		}},
 		{"prune", 10 * time.Minute, func(ctx context.Context) (bool, error) {
 			n, err := db.Prune(ctx, clock.Now(), pruneMax)
