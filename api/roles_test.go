@@ -175,7 +175,6 @@ webhook                   merchant_admin support_agent operator auditor +webhook
 webhookDeliveries         merchant_admin support_agent operator auditor +webhooks
 webhookDelivery           merchant_admin support_agent operator auditor +webhooks
 webhooks                  merchant_admin support_agent operator auditor +webhooks
-
 approveRules              risk_analyst operator
 dryRunRules               @readers
 proposeRules              risk_analyst operator
@@ -195,7 +194,7 @@ var roleGroups = strings.NewReplacer(
 
 func rights() map[string][]string {
 	out := map[string][]string{}
-	for line := range strings.Lines(rightsOf) {
+	for line := range strings.Lines(rightsOf + rightsOfPrograms) {
 		if f := strings.Fields(roleGroups.Replace(line)); len(f) > 0 {
 			slices.Sort(f[1:])
 			out[f[0]] = f[1:]
@@ -254,6 +253,7 @@ var bodies = map[string]string{
 	"setPolicyOfEverything": `{"pin_free":false}`,
 	"dryRunRules":           `{"withdraw":["none"]}`,
 	"proposeRules":          `{"withdraw":["none"]}`,
+	"startProgramRollout":   `{"family":"qr_box","version":"{n4}","rollout":{"stages":[{"permille":1000}]}}`,
 }
 
 var queries = map[string]string{"approvals": "?merchant={merchant}", "stops": "?scope=terminal:{terminal}", "apiKeys": "?merchant={merchant}", "webhooks": "?merchant={merchant}",

@@ -41,14 +41,16 @@ func (s *Server) registerRollouts() {
 	}
 }
 
-// RolloutPlan is how a loosening comes to the terminals of a scope.
+// RolloutPlan is how a loosening comes to the terminals of a scope, or a program
+// to those of a family.
 type RolloutPlan struct {
 	Stages      []RolloutStage `json:"stages" minItems:"1" maxItems:"10" doc:"Each holds those before it; the last is everybody: permille 1000"`
-	AttestedMin *int           `json:"attested_permille_min,omitzero" minimum:"0" maximum:"1000" doc:"Least share of the reached terminals that have proved the setting in time; 950 when left out"`
-	AttestSecs  *int64         `json:"attest_seconds,omitzero" minimum:"60" maximum:"604800" doc:"That time; 900 when left out"`
-	SoakSecs    *int64         `json:"soak_seconds,omitzero" minimum:"0" maximum:"604800" doc:"A stage lasts at least that long; 1800 when left out"`
+	AttestedMin *int           `json:"attested_permille_min,omitzero" minimum:"0" maximum:"1000" doc:"Least share of the reached terminals that have proved in time that they run it; 950 when left out, of a program 900"`
+	AttestSecs  *int64         `json:"attest_seconds,omitzero" minimum:"60" maximum:"604800" doc:"That time; 900 when left out, of a program 86400"`
+	SoakSecs    *int64         `json:"soak_seconds,omitzero" minimum:"0" maximum:"604800" doc:"A stage lasts at least that long; 1800 when left out, of a program 14400"`
 	DeclinedMax *int           `json:"declined_permille_max,omitzero" minimum:"0" maximum:"1000" doc:"Most of the payments there that are declined; 100 when left out"`
 	UnknownMax  *int           `json:"unknown_permille_max,omitzero" minimum:"0" maximum:"1000" doc:"Most of the payments there that end without a result; 20 when left out"`
+	RefusedMax  *int           `json:"refused_permille_max,omitzero" minimum:"0" maximum:"1000" doc:"Of a program: most of the reached terminals that do not take it, or go back from it; 20 when left out. A policy has none"`
 	PaymentsMin *int           `json:"payments_min,omitzero" minimum:"1" maximum:"10000" doc:"Below so many payments their share says nothing; 50 when left out"`
 	ByHand      bool           `json:"by_hand,omitzero" doc:"A person begins each further stage"`
 }
@@ -65,7 +67,12 @@ func (p *RolloutPlan) plan() *rollout.Plan {
 	if p == nil {
 		return nil
 	}
-	out := rollout.Usual()
+	out := p.over(rollout.Usual())
+	return &out
+}
+
+// over is the plan, with what it leaves out as usual.
+func (p *RolloutPlan) over(out rollout.Plan) rollout.Plan {
 	for i := range p.Stages {
 		s := &p.Stages[i]
 		out.Stages = append(out.Stages, rollout.Stage{Permille: s.Permille, Terminals: identifiersOf[mianmi.TerminalID](s.Terminals),
@@ -76,9 +83,10 @@ func (p *RolloutPlan) plan() *rollout.Plan {
 	or(&out.SoakSeconds, p.SoakSecs)
 	or(&out.DeclinedMax, p.DeclinedMax)
 	or(&out.UnknownMax, p.UnknownMax)
+	or(&out.RefusedMax, p.RefusedMax)
 	or(&out.PaymentsMin, p.PaymentsMin)
 	out.ByHand = p.ByHand
-	return &out
+	return out
 }
 
 // or takes what was asked for in place of the usual.
@@ -102,6 +110,9 @@ func showPlan(p *rollout.Plan) *RolloutPlan {
 	}
 	out := &RolloutPlan{Stages: []RolloutStage{}, AttestedMin: &p.AttestedMin, AttestSecs: &p.AttestSeconds, SoakSecs: &p.SoakSeconds,
 		DeclinedMax: &p.DeclinedMax, UnknownMax: &p.UnknownMax, PaymentsMin: &p.PaymentsMin, ByHand: p.ByHand}
+	if p.RefusedMax > 0 {
+		out.RefusedMax = &p.RefusedMax
+	}
 	for i := range p.Stages {
 		s := &p.Stages[i]
 		out.Stages = append(out.Stages, RolloutStage{Permille: s.Permille, Terminals: identifiersOf[string](s.Terminals),
@@ -136,7 +147,7 @@ type Rollout struct {
 
 // RolloutBecause is why a rollout does not run.
 type RolloutBecause struct {
-	Reason string `json:"reason" enum:"person,attested,declined,unknown,closed,tightened"`
+	Reason string `json:"reason" enum:"person,attested,refused,declined,unknown,closed,tightened"`
 	Count  int    `json:"count,omitzero"`
 	Of     int    `json:"of,omitzero"`
 	Text   Text   `json:"text"`
@@ -169,10 +180,15 @@ func showRollout(r *merchant.Rollout) Rollout {
 		StageAt: r.StageAt.UTC(), Terms: showTerms(&r.Terms), Version: r.Version, Former: showTerms(&r.Former.Terms), FormerV: r.Former.Version,
 		Plan: *showPlan(&r.Plan), Approval: string(r.Approval), ProposedBy: r.ProposedBy, StartedBy: r.StartedBy, StartedAt: r.StartedAt.UTC(),
 		ChangedBy: r.ChangedBy, ChangedAt: r.ChangedAt.UTC()}
-	if b := r.Because; b.Reason != rollout.NoReason {
-		out.Because = &RolloutBecause{string(b.Reason), b.Count, b.Of, Text(b.Words(&r.Plan))}
-	}
+	out.Because = showBecause(r.Because, &r.Plan)
 	return out
+}
+
+func showBecause(b rollout.Because, p *rollout.Plan) *RolloutBecause {
+	if b.Reason == rollout.NoReason {
+		return nil
+	}
+	return &RolloutBecause{string(b.Reason), b.Count, b.Of, Text(b.Words(p))}
 }
 
 func (s *Server) rollouts(ctx context.Context, a mianmi.Actor, in *struct {

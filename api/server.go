@@ -196,6 +196,7 @@ func (s *Server) register() {
 	s.registerPolicies()
 	s.registerStops()
 	s.registerRollouts()
+	s.registerPrograms()
 	s.registerTerminalPolicy()
 	s.registerStaff()
 	s.registerRules()

@@ -116,6 +116,9 @@ func (s *Service) checkPlan(ctx context.Context, o PolicyOrder) error {
 	if err := o.Rollout.Validate(); err != nil {
 		return err
 	}
+	if o.Rollout.RefusedMax != 0 {
+		return mianmi.InvalidField("rollout.refused_permille_max", "is of programs: terminals do not refuse a policy")
+	}
 	owner, err := s.records.ScopePlace(ctx, o.Scope)
 	if err != nil {
 		return err

@@ -9,7 +9,7 @@ import (
 	"github.com/mianmi/mianmi/money"
 )
 
-// RolloutPlan is how a loosening comes to terminals in stages. What is nil is
+// RolloutPlan is how a loosening or a program comes to terminals in stages. What is nil is
 // as usual.
 type RolloutPlan struct {
 	Stages        []RolloutStage `json:"stages"`
@@ -18,6 +18,7 @@ type RolloutPlan struct {
 	SoakSeconds   *int64         `json:"soak_seconds,omitzero"`
 	DeclinedMax   *int           `json:"declined_permille_max,omitzero"`
 	UnknownMax    *int           `json:"unknown_permille_max,omitzero"`
+	RefusedMax    *int           `json:"refused_permille_max,omitzero"` // of a program
 	PaymentsMin   *int           `json:"payments_min,omitzero"`
 	ByHand        bool           `json:"by_hand,omitzero"`
 }
@@ -56,7 +57,7 @@ type Rollout struct {
 
 // RolloutBecause is why a rollout does not run.
 type RolloutBecause struct {
-	Reason string      `json:"reason"` // person, attested, declined, unknown, closed, tightened
+	Reason string      `json:"reason"` // person, attested, refused, declined, unknown, closed, tightened
 	Count  int         `json:"count"`
 	Of     int         `json:"of"`
 	Text   mianmi.Text `json:"text"`

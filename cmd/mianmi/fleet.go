@@ -21,8 +21,9 @@ type fleetCmd struct {
 	Offs     fleetOffsCmd     `cmd:"" help:"List OFFs with the number of terminals that have proved them." zh:"列出各次关闭及已证实生效的终端数。"`
 	Off      fleetOffCmd      `cmd:"" help:"Show an OFF: how many terminals have proved it, which have not and why, until when." zh:"显示一次关闭：多少台终端已证实、哪些尚未证实及原因、期限。"`
 	Alarms   fleetAlarmsCmd   `cmd:"" help:"List alarms about terminals." zh:"列出终端告警。"`
-	Rollouts fleetRolloutsCmd `cmd:"" help:"List staged rollouts of loosened policies." zh:"列出放宽策略的分批推行。"`
+	Rollouts fleetRolloutsCmd `cmd:"" help:"List staged rollouts of loosened policies and of programs." zh:"列出放宽策略的分批推行和程序的分批下发。"`
 	Rollout  fleetRolloutCmd  `cmd:"" help:"Show how far a staged rollout is; pause, resume, advance or stop it." zh:"显示分批推行的进度；可暂停、恢复、进入下一批或终止。"`
+	Stage    fleetStageCmd    `cmd:"" help:"Bring a version of the terminals' program to a family of models in stages; best before it is published." zh:"将某个程序版本分批下发给一类机型的终端；宜在签发之前设置。"`
 	Policy   fleetPolicyCmd   `cmd:"" help:"Print the policy on terminals, set it, or approve one that another person proposed." zh:"打印、设置终端策略，或复核他人提出的策略。"`
 	NATS     fleetNATSCmd     `cmd:"" name:"nats" help:"Write what the servers of a NATS cluster need, or their next certificates." zh:"生成 NATS 集群各服务器所需的配置与证书，或为其续发证书。"`
 	Show     fleetShowCmd     `cmd:"" help:"Show what a terminal is to run, what it has proved, and what stands in the way." zh:"显示终端应运行的设置、已证实的设置以及未生效的原因。"`

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"time"
 
 	"github.com/mianmi/mianmi"
 	"github.com/mianmi/mianmi/merchant"
@@ -15,7 +17,7 @@ type fleetRolloutsCmd struct {
 	All bool `help:"Those too that are finished or stopped." zh:"也列出已完成和已终止的。"`
 }
 
-// Run lists rollouts, newest first.
+// Run lists rollouts of settings and of programs, the newest of each first.
 func (c *fleetRolloutsCmd) Run(ctx context.Context, a *app) error {
 	return a.onFleet(ctx, &c.asStaff, func(ctx context.Context, w *fleetWork) error {
 		s := merchant.New(w.db, a.clock, a.random)
@@ -23,7 +25,11 @@ func (c *fleetRolloutsCmd) Run(ctx context.Context, a *app) error {
 		if err != nil {
 			return err
 		}
-		if len(list) == 0 {
+		programs, err := w.terminals.Programs(ctx, w.actor, terminal.ProgramQuery{Open: !c.All, Limit: fleetPageMax})
+		if err != nil && !errors.Is(err, mianmi.Denied) { // those of settings may be a merchant's own
+			return err
+		}
+		if len(list)+len(programs) == 0 {
 			return w.print(mianmi.Text{ZH: "没有分批推行。\n", EN: "There is no staged rollout.\n"})
 		}
 		for i := range list {
@@ -31,18 +37,41 @@ func (c *fleetRolloutsCmd) Run(ctx context.Context, a *app) error {
 				return err
 			}
 		}
+		for i := range programs {
+			if err := w.printProgram(&programs[i]); err != nil {
+				return err
+			}
+		}
 		return nil
 	})
 }
 
-// printRollout is one line that tells where a rollout stands.
-func (w *fleetWork) printRollout(r *merchant.Rollout) error {
-	state := rolloutStates[r.State].In(w.app.lang)
-	line := say("%s  %s  第 %d 批，共 %d 批  %s  %s 起", "%s  %s  stage %d of %d  %s since %s", r.ID, r.Scope, r.Stage+1, len(r.Plan.Stages), state, moment(r.ChangedAt))
-	if why := r.Because.Words(&r.Plan); why != (mianmi.Text{}) {
+// staged is where a rollout stands.
+type staged struct {
+	id      mianmi.RolloutID
+	of      mianmi.Text
+	state   rollout.State
+	stage   int // from 0
+	plan    *rollout.Plan
+	because rollout.Because
+	since   time.Time
+}
+
+// printStaged is one line that tells that.
+func (w *fleetWork) printStaged(r staged) error {
+	lang := w.app.lang
+	line := say("%s  %s  第 %d 批，共 %d 批  %s  %s 起", "%s  %s  stage %d of %d  %s since %s", r.id, r.of.In(lang), r.stage+1, len(r.plan.Stages),
+		rolloutStates[r.state].In(lang), moment(r.since))
+	if why := r.because.Words(r.plan); why != (mianmi.Text{}) {
 		line.ZH, line.EN = line.ZH+"  "+why.ZH, line.EN+"  "+why.EN
 	}
 	return w.print(mianmi.Text{ZH: line.ZH + "\n", EN: line.EN + "\n"})
+}
+
+// printRollout is one line that tells where a setting's rollout stands.
+func (w *fleetWork) printRollout(r *merchant.Rollout) error {
+	scope := r.Scope.String()
+	return w.printStaged(staged{r.ID, mianmi.Text{ZH: scope, EN: scope}, r.State, r.Stage, &r.Plan, r.Because, r.ChangedAt})
 }
 
 var rolloutStates = map[rollout.State]mianmi.Text{
@@ -56,8 +85,14 @@ type fleetRolloutCmd struct {
 	Pause   bool   `xor:"act" help:"Keep it where it is." zh:"暂停在当前批次。"`
 	Resume  bool   `xor:"act" help:"Let it go on after a pause." zh:"暂停后继续。"`
 	Advance bool   `xor:"act" help:"Begin the next stage now." zh:"立即进入下一批。"`
-	Stop    bool   `xor:"act" help:"End it: the former terms are back at every terminal, at once." zh:"终止：原条款立即对全部终端恢复。"`
+	Stop    bool   `xor:"act" help:"End it: the former terms are back at every terminal, at once; of a program, nobody new gets it." zh:"终止：原条款立即对全部终端恢复；程序则不再发给任何终端。"`
 	After   string `placeholder:"TERMINAL" help:"Go on after this terminal." zh:"从该终端之后继续。"`
+}
+
+// rolloutAct is one of the flags, and what it does.
+type rolloutAct[T any] struct {
+	asked bool
+	do    func(context.Context, mianmi.Actor, mianmi.RolloutID) (T, error)
 }
 
 // Run changes a rollout, or shows how far it is and what it waits for.
@@ -67,10 +102,14 @@ func (c *fleetRolloutCmd) Run(ctx context.Context, a *app) error {
 		if c.Login == "" && (c.Resume || c.Advance) {
 			return mianmi.InvalidField("login", "only a person can let more terminals be reached")
 		}
-		for _, act := range []struct {
-			asked bool
-			do    func(context.Context, mianmi.Actor, mianmi.RolloutID) (merchant.Rollout, error)
-		}{{c.Pause, s.PauseRollout}, {c.Resume, s.ResumeRollout}, {c.Advance, s.AdvanceRollout}, {c.Stop, s.StopRollout}} {
+		program, err := w.terminals.Program(ctx, w.actor, id)
+		switch {
+		case err == nil:
+			return c.program(ctx, w, &program)
+		case !errors.Is(err, mianmi.NotFound) && !errors.Is(err, mianmi.Denied): // it may be a setting's
+			return err
+		}
+		for _, act := range []rolloutAct[merchant.Rollout]{{c.Pause, s.PauseRollout}, {c.Resume, s.ResumeRollout}, {c.Advance, s.AdvanceRollout}, {c.Stop, s.StopRollout}} {
 			if !act.asked {
 				continue
 			}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"debug/buildinfo"
 	"errors"
 	"fmt"
@@ -84,11 +85,12 @@ type updatePublishCmd struct {
 	MinimumApp      string        `placeholder:"VERSION" help:"Oldest program that may be replaced by it." zh:"可由它替换的最低程序版本。"`
 	MinimumOS       string        `name:"minimum-os" placeholder:"VERSION" help:"Oldest operating system that it runs on." zh:"所需的最低系统版本。"`
 	MinimumFirmware string        `placeholder:"VERSION" help:"Oldest firmware that it runs on." zh:"所需的最低固件版本。"`
+	Staged          []string      `placeholder:"STAGE,…" help:"Let it come to terminals in stages (5%,25% or tm…+st…,10%), as mianmi fleet stage does, with the usual thresholds; needs the server's database. Without it every terminal of the family may have it at once." zh:"分批下发（如 5%,25% 或 tm…+st…,10%），与 mianmi fleet stage 相同，采用通常的阈值；须能访问服务端数据库。不设则该机型的全部终端可立即获取。"`
 	AttestWithin    time.Duration `placeholder:"TIME" default:"10m" help:"How long it may run until the host has accepted a report of it; after that the terminal goes back." zh:"启动后须在多长时间内得到主机证实，否则终端退回原版本。"`
 }
 
 // Run signs a program.
-func (p *updatePublishCmd) Run(a *app, c *updateCmd) error {
+func (p *updatePublishCmd) Run(ctx context.Context, a *app, c *updateCmd) error {
 	if !slices.Contains(model.Families(), p.Model) {
 		return mianmi.InvalidField("model", "want one of "+strings.Join(model.Families(), ", "))
 	}
@@ -106,6 +108,15 @@ func (p *updatePublishCmd) Run(a *app, c *updateCmd) error {
 	}
 	one := update.Program{Model: p.Model, Version: p.Release, Platform: p.Platform, Size: info.Size(), AttestSeconds: int64(p.AttestWithin / time.Second),
 		Minimum: update.Minimum{App: p.MinimumApp, OS: p.MinimumOS, Firmware: p.MinimumFirmware}}
+	if len(p.Staged) > 0 { // first, or somebody takes it in between
+		stages, err := parseStages("staged", p.Staged)
+		if err == nil {
+			err = a.stageProgram(ctx, p.Model, p.Release, stages)
+		}
+		if err != nil {
+			return err
+		}
+	}
 	return c.in(a, func(r *update.Repository) (string, string, error) {
 		return fmt.Sprintf("已签发：%s %s（%s，%d 字节）", one.Model, one.Version, one.Platform, one.Size),
 			fmt.Sprintf("published: %s %s (%s, %d bytes)", one.Model, one.Version, one.Platform, one.Size), r.Publish(one, file)

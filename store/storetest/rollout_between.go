@@ -179,7 +179,11 @@ func foreignPlanIsRefused(t *testing.T, w *rolloutWorld) {
 		wantKind(t, err, mianmi.Invalid, field)
 	}
 	plan := w.plan()
-	_, err := w.merchants.SetPolicy(t.Context(), w.admin, merchant.PolicyOrder{Scope: merchant.OfTerminal(w.first), Terms: merchant.Terms{PinFree: true}, Rollout: &plan})
+	plan.RefusedMax = 20
+	_, err := w.merchants.SetPolicy(t.Context(), w.admin, merchant.PolicyOrder{Scope: w.scope(), Terms: merchant.Terms{PinFree: true}, Rollout: &plan})
+	wantKind(t, err, mianmi.Invalid, "rollout.refused_permille_max")
+	plan = w.plan()
+	_, err = w.merchants.SetPolicy(t.Context(), w.admin, merchant.PolicyOrder{Scope: merchant.OfTerminal(w.first), Terms: merchant.Terms{PinFree: true}, Rollout: &plan})
 	wantKind(t, err, mianmi.Invalid, "rollout")
 }
 

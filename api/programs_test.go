@@ -1,0 +1,14 @@
+package api_test
+
+// rightsOfPrograms is the part of rightsOf about rollouts of programs, which are
+// of all merchants.
+const rightsOfPrograms = `
+startProgramRollout       operator
+programRollout            @readers
+programRollouts           @readers
+programRolloutOutstanding @readers
+pauseProgramRollout       @own
+resumeProgramRollout      operator
+advanceProgramRollout     operator
+stopProgramRollout        @own
+`
