@@ -81,7 +81,17 @@ func (r reply) missing() bool {
 }
 
 // call asks WeChat Pay once. A body makes it a POST.
-func (c *connection) call(ctx context.Context, path string, body any) (got reply) {
+func (c *connection) call(ctx context.Context, path string, body any) reply {
+	return c.do(ctx, func(ctx context.Context) (*core.APIResult, error) {
+		if body == nil {
+			return c.client.Get(ctx, consts.WechatPayAPIServer+path)
+		}
+		return c.client.Post(ctx, consts.WechatPayAPIServer+path, body)
+	})
+}
+
+// do has the SDK ask once, within the bounds of a call.
+func (c *connection) do(ctx context.Context, ask func(context.Context) (*core.APIResult, error)) (got reply) {
 	ctx, cancel := context.WithTimeout(ctx, callMax)
 	defer cancel()
 	select {
@@ -101,13 +111,7 @@ func (c *connection) call(ctx context.Context, path string, body any) (got reply
 			return r
 		}
 	}
-	var result *core.APIResult
-	var err error
-	if body == nil {
-		result, err = c.client.Get(ctx, consts.WechatPayAPIServer+path)
-	} else {
-		result, err = c.client.Post(ctx, consts.WechatPayAPIServer+path, body)
-	}
+	result, err := ask(ctx)
 	return read(result, err)
 }
 

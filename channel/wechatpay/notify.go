@@ -23,6 +23,7 @@ const (
 	transactionKind = "transaction"
 	refundKind      = "refund"
 	contractKind    = "contract"
+	complaintKind   = "complaint"
 	echoKind        = "echo"
 )
 
@@ -33,15 +34,18 @@ func (c *connection) notifyURL(kind string) string {
 	return c.Notify.JoinPath(NotifyPath, c.Name, kind).String()
 }
 
-// Hint says that there is news at WeChat Pay of a payment, of its refund, or of a
-// contract. It is no news by itself: a notification may be old, or made by whoever has the
-// keys, so it only makes somebody ask.
+// Hint says that there is news at WeChat Pay of a payment, of its refund, of a
+// contract or of a complaint. It is no news by itself: a notification may be old,
+// or made by whoever has the keys, so it only makes somebody ask.
 type Hint struct {
 	Payment mianmi.PaymentID
 	Refund  mianmi.RefundID // empty: of the payment itself
 	// Contract is set, and Payment is not, when it is about a contract. Its Merchant
 	// is any of those that share the account.
 	Contract ContractRef
+	// Complaint is set, and nothing else is but Connection, when it is about one.
+	Complaint  string
+	Connection string
 }
 
 // Hinted is who asks WeChat Pay when there is a hint. After an error WeChat Pay
@@ -76,7 +80,7 @@ func (n *receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	name, kind, ok := strings.Cut(strings.TrimPrefix(r.URL.Path, NotifyPath), "/")
 	c := n.channel.connections[name]
 	switch {
-	case !ok || c == nil || !slices.Contains([]string{transactionKind, refundKind, contractKind, echoKind}, kind):
+	case !ok || c == nil || !slices.Contains([]string{transactionKind, refundKind, contractKind, complaintKind, echoKind}, kind):
 		fail(w, http.StatusNotFound, "no such address")
 		return
 	case r.Method != http.MethodPost:
@@ -135,12 +139,16 @@ func (n *receiver) parse(r *http.Request, c *connection, body []byte) (h Hint, e
 		contractNote
 		OutTradeNo  string `json:"out_trade_no"`
 		OutRefundNo string `json:"out_refund_no"`
+		ComplaintID string `json:"complaint_id"`
 	}
 	got, err := n.handlers[c.Name].ParseNotifyRequest(r.Context(), signed, &content)
 	if err != nil || got == nil {
 		return Hint{}, "", false
 	}
 	event = plain(strings.ReplaceAll(got.EventType, ".", "_"), codeForm)
+	if complaintForm.MatchString(content.ComplaintID) {
+		return Hint{Complaint: content.ComplaintID, Connection: c.Name}, event, true
+	}
 	if ref, is := content.ref(event, c.Merchants); is && content.MchID == c.MchID {
 		return Hint{Contract: ref}, event, true
 	}

@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	// bodyBytesMax bounds an answer: the longest known, a list of complaints, has
-	// some tens of kilobytes.
+	// bodyBytesMax bounds an answer that is no picture: the longest known, a list of
+	// complaints, has some tens of kilobytes.
 	bodyBytesMax = 1 << 20
 	// dialMax is how long a connection may take to be made before the second
 	// address is tried.
@@ -24,7 +24,7 @@ const (
 )
 
 // errTooLarge says that an answer was cut off.
-var errTooLarge = errors.New("the answer is larger than 1 MiB")
+var errTooLarge = errors.New("the answer is too large")
 
 // notSentError is a request that surely did not leave this machine.
 type notSentError struct{ err error }
@@ -99,7 +99,11 @@ func (t *rewriting) send(ctx context.Context, r *http.Request, to *url.URL, canc
 		cancel()
 		return nil, err
 	}
-	answer.Body = &bounded{from: answer.Body, left: bodyBytesMax, cancel: cancel}
+	left := bodyBytesMax
+	if strings.Contains(r.URL.Path, "/images/") {
+		left = imageAnswerBytes
+	}
+	answer.Body = &bounded{from: answer.Body, left: left, cancel: cancel}
 	return answer, nil
 }
 

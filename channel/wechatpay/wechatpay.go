@@ -88,6 +88,7 @@ func (*Channel) Pace() channel.Pace {
 type connection struct {
 	*Connection
 	client   *core.Client
+	unsigned *core.Client // for what WeChat Pay signs never: certificates, which the APIv3 key decrypts, and pictures
 	verifier *validator
 	certs    *certificates // nil without platform certificates
 	slots    chan struct{}
@@ -103,16 +104,15 @@ func newConnection(ctx context.Context, one *Connection, clock mianmi.Clock) (*c
 	settings := core.DialSettings{HTTPClient: c.http, Validator: &validators.NullValidator{}, Signer: &signers.SHA256WithRSASigner{
 		MchID: one.MchID, CertificateSerialNo: one.Serial, PrivateKey: one.PrivateKey,
 	}}
+	var err error
+	if c.unsigned, err = core.NewClientWithDialSettings(ctx, &settings); err != nil {
+		return nil, mianmi.InvalidField("connections["+one.Name+"]", "cannot be used")
+	}
 	if one.Certificates {
-		plain, err := core.NewClientWithDialSettings(ctx, &settings)
-		if err != nil {
-			return nil, mianmi.InvalidField("connections["+one.Name+"]", "cannot be used")
-		}
-		c.certs = &certificates{client: plain, key: one.APIv3Key, clock: clock, turn: make(chan struct{}, 1)}
+		c.certs = &certificates{client: c.unsigned, key: one.APIv3Key, clock: clock, turn: make(chan struct{}, 1)}
 	}
 	c.verifier = newValidator(newVerifier(one, c.certs))
 	settings.Validator = c.verifier
-	var err error
 	if c.client, err = core.NewClientWithDialSettings(ctx, &settings); err != nil {
 		return nil, mianmi.InvalidField("connections["+one.Name+"]", "cannot be used")
 	}

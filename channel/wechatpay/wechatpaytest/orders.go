@@ -46,7 +46,7 @@ type request struct {
 
 var numberForm = regexp.MustCompile(`^[0-9A-Za-z_*-]{6,32}$`)
 
-func (s *Server) route(r *http.Request, body []byte) answer {
+func (s *Server) route(r *http.Request, body, picture []byte) answer {
 	var q request
 	if len(body) > 0 && json.Unmarshal(body, &q) != nil {
 		return failed(http.StatusBadRequest, "PARAM_ERROR", "参数错误")
@@ -64,6 +64,8 @@ func (s *Server) route(r *http.Request, body []byte) answer {
 		return s.refund(r.Method, last, &q)
 	case strings.HasPrefix(p, "/password-exempt-contract/"), strings.HasPrefix(p, "/papay/"), strings.HasPrefix(p, "/payscore/"):
 		return s.contracts(r, body)
+	case strings.HasPrefix(p, "/merchant-service/"):
+		return s.service(r, body, picture)
 	case strings.HasPrefix(p, "/pay/"):
 		return s.pays(r, last, partner, &q)
 	}

@@ -20,6 +20,7 @@ import (
 	"net/http/httptest"
 	"regexp"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -74,9 +75,13 @@ type Server struct {
 	refunds map[string]*refund
 	calls   map[string]int
 	signed  map[string]*contract
-	shift   time.Duration
-	prompt  bool
-	last    []byte
+
+	complaints map[string]*complaint
+	complainAt string // where complaints are told of
+	pictures   map[string][]byte
+	shift      time.Duration
+	prompt     bool
+	last       []byte
 }
 
 type refund struct {
@@ -118,6 +123,7 @@ func Start(t testing.TB, wrap func(http.Handler) http.Handler) *Server {
 	s := &Server{
 		merchant: &all[0].PublicKey, platform: all[1], certificate: all[2],
 		orders: map[string]*Order{}, refunds: map[string]*refund{}, calls: map[string]int{}, signed: map[string]*contract{},
+		complaints: map[string]*complaint{}, pictures: map[string][]byte{},
 	}
 	s.makeCertificate(t)
 	var h http.Handler = s
@@ -208,7 +214,7 @@ func failed(status int, code, message string) answer {
 
 // ServeHTTP is part of http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(io.LimitReader(r.Body, 1<<20))
+	body, err := io.ReadAll(io.LimitReader(r.Body, 4<<20))
 	if err != nil {
 		return
 	}
@@ -216,8 +222,16 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer s.mu.Unlock()
 	s.last = body
 	got := failed(http.StatusUnauthorized, "SIGN_ERROR", "签名错误")
-	if s.signedByMerchant(r, body) {
-		got = s.route(r, body)
+	said, picture := body, []byte(nil)
+	if strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/") {
+		said, picture = parts(r, body) // what is signed of an upload is its description
+	}
+	if s.signedByMerchant(r, said) {
+		got = s.route(r, said, picture)
+	}
+	if raw, is := got.body.([]byte); is { // pictures are not signed
+		_, _ = w.Write(raw)
+		return
 	}
 	s.write(w, r, got)
 }
