@@ -27,12 +27,13 @@ func Decide(in Input) Decision {
 // verdict collects reasons. It does not hold the Input, which would put every
 // Input on the heap.
 type verdict struct {
-	refusals []Why
-	stepUps  []Why
-	tightest Why  // the rule limit with the least room left
-	narrow   bool // tightest is set
-	oneOff   *Layer
-	alone    *Layer // the host's word alone keeps the terminal's setting
+	refusals  []Why
+	stepUps   []Why
+	tightest  Why  // the rule limit with the least room left
+	narrow    bool // tightest is set
+	oneOff    *Layer
+	alone     *Layer // the host's word alone keeps the terminal's setting
+	elsewhere *Layer // a channel that keeps the payer's switch and counts itself
 }
 
 // incomplete names what must be there and is not; nil when all is there.
@@ -78,6 +79,9 @@ func (v *verdict) layer(in *Input, l *Layer) {
 		}
 		if l.Because == HostAlone {
 			v.alone = l
+		}
+		if l.Because == ChannelKeepsOwn {
+			v.elsewhere = l
 		}
 		v.limits(in, l)
 	case Off:
@@ -236,10 +240,16 @@ func (v *verdict) decision(in *Input) Decision {
 	if v.oneOff != nil {
 		why.Reason, why.ID, why.Version = OneOffAllowance, v.oneOff.ID, v.oneOff.Version
 	}
-	if l := v.alone; l != nil {
-		return Decision{Outcome: PinFree, Reasons: []Why{why, {Reason: HostAlone, Layer: l.Kind, ID: l.ID, Version: l.Version}}}
+	if v.alone == nil && v.elsewhere == nil {
+		return Decision{Outcome: PinFree, Reasons: []Why{why}}
 	}
-	return Decision{Outcome: PinFree, Reasons: []Why{why}}
+	reasons := append(make([]Why, 0, 3), why)
+	for _, l := range [...]*Layer{v.alone, v.elsewhere} {
+		if l != nil {
+			reasons = append(reasons, Why{Reason: l.Because, Layer: l.Kind, ID: l.ID, Version: l.Version})
+		}
+	}
+	return Decision{Outcome: PinFree, Reasons: reasons}
 }
 
 func prepend(first Why, rest []Why) []Why {

@@ -203,5 +203,5 @@ var reasonNames = [...]struct {
 	{WithinLimits, "within_limits"},
 	{OneOffAllowance, "one_off_allowance"},
 	{AlreadyVerified, "already_verified"},
-	{ConfirmedOnPhone, "confirmed_on_phone"}, {HostAlone, "host_alone"},
+	{ConfirmedOnPhone, "confirmed_on_phone"}, {HostAlone, "host_alone"}, {ChannelKeepsOwn, "channel_keeps_own"},
 }

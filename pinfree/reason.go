@@ -66,4 +66,5 @@ const (
 	AlreadyVerified  Reason = 202 // the payer had authenticated unasked
 	ConfirmedOnPhone Reason = 203 // dynamic QR, confirmed with the password
 	HostAlone        Reason = 204 // beside the first: the terminal proves nothing, the setting is the host's alone
+	ChannelKeepsOwn  Reason = 205 // beside the first: the channel has a switch and counts of its own for the payer, unseen here
 )

@@ -220,6 +220,11 @@ var wordsOf = map[Reason][3]mianmi.Text{
 		{ZH: "本终端的免密设置只由主机执行，终端自身不出具证明。", EN: "This terminal's PIN-free setting is enforced by the host alone; the terminal proves nothing itself."},
 		{ZH: "终端 {id} 的机型不出具证明，免密设置只由主机执行。", EN: "Terminal {id} is of a model that proves nothing; its PIN-free setting is enforced by the host alone."},
 	},
+	ChannelKeepsOwn: {
+		{ZH: "您在该支付渠道的免密开关和次数由渠道自行管理，这里看不到。", EN: "That payment system keeps a PIN-free switch and counts of its own for you, which cannot be seen here."},
+		{ZH: "顾客在该支付渠道的免密开关和次数由渠道自行管理，渠道仍可能要求密码。", EN: "The payment system keeps the customer's own switch and counts, and may still ask for the password."},
+		{ZH: "渠道 {id} 自行管理付款人的免密开关和次数，这里看不到。", EN: "Channel {id} keeps the payer's own switch and counts, which cannot be seen here."},
+	},
 	WithinLimits: {
 		{ZH: "这笔付款在免密限额内，无需密码[（{name}：{actual}，上限 {limit}）]。", EN: "This payment was within the PIN-free limits, so no PIN was asked[ ({name}: {actual}, limit {limit})]."},
 		{ZH: "免密通过，无需密码。", EN: "Approved without a PIN."},
