@@ -53,7 +53,7 @@ var mayImport = map[string][]string{
 	"notice":               {"mianmi", "money", "rollout", "evidence", "payment", "payer", "merchant", "terminal", "access", "secret", "settings", "pinfree"}, // rights, sealed secrets, who listens; names of methods
 	"store":                append([]string{"channel"}, domain...),                                                                                            // postings are written as they are
 	"store/pgtest":         {},
-	"store/storetest":      append([]string{"store", "store/pgtest", "channel", "channel/wallet", "pinfree/packs", "pinfree/compare"}, domain...),
+	"store/storetest":      append([]string{"store", "store/pgtest", "channel", "channel/wallet", "channel/channeltest", "pinfree/packs", "pinfree/compare"}, domain...),
 	"torture":              {"*"}, // drives whole servers and looks into their databases; run by cmd
 	"fleet":                {"mianmi", "money", "secret", "evidence", "terminal", "terminal/protocol", "payment", "update"},
 	"fleet/natstest":       {},                                                                                                                        // NATS servers for tests, to be killed

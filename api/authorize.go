@@ -29,11 +29,13 @@ type Authorization struct {
 	Terminal   string `json:"terminal" doc:"Which terminal takes the payment" example:"tm01j9zq…"`
 	OrderNo    string `json:"order_no" maxLength:"32" pattern:"^[0-9A-Za-z_*-]{1,32}$" doc:"The merchant's own number; charged at most once"`
 	Amount     Amount `json:"amount"`
-	Method     string `json:"method" enum:"payment_code,card_tap,card_insert,card_swipe,cash"`
+	Method     string `json:"method" enum:"payment_code,card_tap,card_insert,card_swipe,dynamic_qr,cash" doc:"dynamic_qr only with channel"`
 	Code       string `json:"code,omitzero" doc:"payment_code: its 18 digits" pattern:"^[0-9]{18}$"`
 	Entry      string `json:"entry,omitzero" enum:"scanned,typed" doc:"How the code was read; typed, or left out, always asks for the password"`
 	Instrument string `json:"instrument,omitzero" doc:"Cards and devices: the token that mianmi issued; never a card number"`
 	CVM        string `json:"cvm,omitzero" enum:"none,cdcvm,offline_pin" doc:"What the card's kernel reports as done"`
+	Channel    string `json:"channel,omitzero" doc:"With dynamic_qr: the payment system whose QR code is shown; a code says itself whose it is"`
+	Member     string `json:"member,omitzero" doc:"A payer here who pays with another system's code or app, and has an agreement with the merchant: then the payer's own switch and limits count"`
 }
 
 // AuthorizationBatch asks for up to 100 payments.
@@ -64,7 +66,8 @@ func (s *Server) registerMeasured() {
 		summary: "Take a payment", cached: true, measured: true,
 		about: "Decides whether the payment may pass without a PIN and, if so, takes it; the answer is durable. " +
 			"The same request again gets the first answer; the same order number with another content is the conflict order_conflict. " +
-			"step_up_required means: show step_up to the payer and wait for the state to change.",
+			"step_up_required means: show step_up to the payer and wait for the state to change. " +
+			"verifying, unknown and undoing are those of a payment system that is asked over a network: wait for the state to change; nothing is over yet.",
 	}, describe[Authorization, Payment], s.authorize)
 	s.plain(route{
 		method: "POST", path: "/v1/payment-batches", name: "authorizeBatch", tag: "payments", may: may, bodyMax: batchBodyMax,
@@ -170,7 +173,7 @@ func (s *Server) result(c *call, out *BatchResult, r *payment.Result) {
 // the service's to check.
 func (in *Authorization) request() (payment.Request, error) {
 	r := payment.Request{Terminal: mianmi.TerminalID(in.Terminal), OrderNo: in.OrderNo, Amount: in.Amount.money(),
-		Code: in.Code, Instrument: mianmi.InstrumentID(in.Instrument)}
+		Code: in.Code, Instrument: mianmi.InstrumentID(in.Instrument), Channel: in.Channel, Member: mianmi.PayerID(in.Member)}
 	var ok bool
 	if r.Method, ok = pinfree.ParseMethod(in.Method); !ok {
 		return r, mianmi.InvalidField("method", "one of payment_code, card_tap, card_insert, card_swipe, cash")

@@ -94,6 +94,12 @@ func (s *StepUp) appendTo(b []byte) []byte {
 	return append(text(b, `,"qr":`, s.QR), '}')
 }
 
+func (c *Channel) appendTo(b []byte) []byte {
+	b = quote(append(b, `{"name":`...), c.Name)
+	b = text(b, `,"transaction":`, c.Transaction)
+	return append(strconv.AppendBool(append(b, `,"inferred":`...), c.Inferred), '}')
+}
+
 func (d *Basis) appendTo(b []byte) []byte {
 	b = append(b, '{')
 	start := len(b)
@@ -119,6 +125,9 @@ func (p *Payment) appendTo(b []byte) []byte {
 	b = text(b, `,"entry":`, p.Entry)
 	b = quote(append(b, `,"cvm":`...), p.CVM)
 	b = text(b, `,"instrument":`, p.Instrument)
+	if p.Channel != nil {
+		b = p.Channel.appendTo(append(b, `,"channel":`...))
+	}
 	b = text(b, `,"payer":`, p.Payer)
 	b = p.Where.appendTo(append(b, `,"where":`...))
 	b = append(b, `,"reasons":[`...)

@@ -39,6 +39,8 @@ func draw(t *rapid.T, name string, v reflect.Value) {
 		v.Set(reflect.ValueOf(time.UnixMicro(rapid.Int64Range(0, 4e15).Draw(t, name)).UTC()))
 	case v.Kind() == reflect.String:
 		v.SetString(rapid.OneOf(rapid.Just(""), rapid.String(), rapid.Just("小额免密 \"\\\n\t\u2028<&>")).Draw(t, name))
+	case v.Kind() == reflect.Bool:
+		v.SetBool(rapid.Bool().Draw(t, name))
 	case v.CanInt():
 		v.SetInt(rapid.OneOf(rapid.Just(int64(0)), rapid.Int64Range(-1<<31, 1<<31-1)).Draw(t, name))
 	case v.Kind() == reflect.Pointer:

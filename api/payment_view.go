@@ -14,7 +14,7 @@ import (
 type Payment struct {
 	ID         string    `json:"id"`
 	OrderNo    string    `json:"order_no"`
-	State      string    `json:"state" enum:"step_up_required,approved,declined,expired,refused,reversed,refunded,partly_refunded"`
+	State      string    `json:"state" enum:"step_up_required,verifying,unknown,undoing,approved,declined,expired,refused,reversed,refunded,partly_refunded"`
 	Outcome    string    `json:"outcome,omitzero" enum:"refused,step_up,pin_free,authenticated" doc:"Of the decision; left out for cash, which is recorded and not decided"`
 	Amount     Amount    `json:"amount"`
 	Refunded   *Amount   `json:"refunded,omitzero"`
@@ -22,6 +22,7 @@ type Payment struct {
 	Entry      string    `json:"entry,omitzero" enum:"scanned,typed" doc:"How a payment code was read"`
 	CVM        string    `json:"cvm" enum:"none,online_pin,offline_pin,cdcvm,phone_password" doc:"How the payer was verified in the end"`
 	Instrument string    `json:"instrument,omitzero"`
+	Channel    *Channel  `json:"channel,omitzero" doc:"Of a payment through another payment system"`
 	Payer      string    `json:"payer,omitzero" doc:"For the payer and mianmi's own people alone"`
 	Where      Where     `json:"where"`
 	Reasons    []Reason  `json:"reasons" doc:"Why it was decided so, the binding reason first"`
@@ -31,6 +32,13 @@ type Payment struct {
 	Basis      Basis     `json:"decided_by"`
 	CreatedAt  time.Time `json:"created_at"`
 	StateAt    time.Time `json:"state_at"`
+}
+
+// Channel is what is known from another payment system.
+type Channel struct {
+	Name        string `json:"name" example:"wechatpay"`
+	Transaction string `json:"transaction,omitzero" doc:"Its own number of the payment; left out in lists"`
+	Inferred    bool   `json:"inferred" doc:"True: the system does not say how the payer was verified, and cvm is inferred from its answers"`
 }
 
 // Where names the source of a payment.
@@ -108,9 +116,15 @@ func (s *Server) showPayment(ctx context.Context, a mianmi.Actor, p *payment.Pay
 	if !a.Is(mianmi.RoleAPIClient, mianmi.RoleCashier, mianmi.RoleStoreManager, mianmi.RoleMerchantAdmin, mianmi.RoleTerminal) {
 		v.Payer = string(p.Payer)
 	}
+	if p.Outside() {
+		v.Channel = &Channel{Name: p.Channel, Transaction: p.Transaction, Inferred: true}
+	}
 	if p.State == payment.StepUpRequired {
 		v.StepUp = &StepUp{Methods: p.StepUp.Names(), ExpiresAt: p.ExpiresAt}
-		if p.StepUp.Has(pinfree.ByDynamicQR) {
+		switch {
+		case p.Outside():
+			v.StepUp.QR = p.QR
+		case p.StepUp.Has(pinfree.ByDynamicQR):
 			v.StepUp.QR = s.cfg.QRPrefix + "payment:" + string(p.ID)
 		}
 	}

@@ -35,9 +35,9 @@ func (s *Server) registerPayments() {
 		summary: "Confirm with a PIN typed at the terminal",
 		about:   "The PIN is encrypted at the keypad to the key of /v1/host-key, with the payment's id as associated data. It is opened in memory, compared and forgotten."}, s.confirmPIN)
 	add(s, route{method: "POST", path: "/v1/payments/{payment}/cancel", name: "cancelPayment", tag: "payments", may: only(shopPeople...).and(mianmi.RolePayer, mianmi.RoleSupport, mianmi.RoleOperator, mianmi.RoleTerminal).keys(mianmi.ScopePay | mianmi.ScopeRefund),
-		summary: "Call off a payment that waits", about: "Nothing was taken, and nothing will be."}, s.cancelPayment)
+		summary: "Call off a payment that waits", about: "Nothing was taken, and nothing will be. Through another payment system it is undoing until that system has said so; what was paid meanwhile goes back."}, s.cancelPayment)
 	add(s, route{method: "POST", path: "/v1/payments/{payment}/reverse", name: "reversePayment", tag: "payments", may: reverses,
-		summary: "Undo an approved payment", about: "The whole amount goes back and the PIN-free counters are given back. After the time for reversals: refund it."}, s.reversePayment)
+		summary: "Undo an approved payment", about: "The whole amount goes back and the PIN-free counters are given back. After the time for reversals: refund it. Through another payment system it is undoing until that system has said so."}, s.reversePayment)
 	add(s, route{method: "POST", path: "/v1/payments/{payment}/refunds", name: "refundPayment", tag: "payments", may: givesBack, status: 201,
 		summary: "Refund a part or all", about: "refund_no makes a repeat harmless: the same again returns the first refund."}, s.refundPayment)
 	add(s, route{method: "GET", path: "/v1/payments/{payment}/refunds", name: "refunds", tag: "payments", may: anyone,
@@ -168,11 +168,12 @@ type Refund struct {
 	RefundNo string    `json:"refund_no"`
 	Amount   Amount    `json:"amount"`
 	Reason   string    `json:"reason,omitzero"`
+	State    string    `json:"state" enum:"pending,done,failed" doc:"pending: another payment system was asked and has not confirmed it; failed: it gave nothing back, use a new refund_no"`
 	At       time.Time `json:"at"`
 }
 
 func showRefund(r *payment.Refund) Refund {
-	return Refund{ID: string(r.ID), Payment: string(r.Payment), RefundNo: r.RefundNo, Amount: amountOf(r.Amount), Reason: r.Reason, At: r.At}
+	return Refund{ID: string(r.ID), Payment: string(r.Payment), RefundNo: r.RefundNo, Amount: amountOf(r.Amount), Reason: r.Reason, State: r.State.String(), At: r.At}
 }
 
 func (s *Server) refundPayment(ctx context.Context, a mianmi.Actor, in *struct {

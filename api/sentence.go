@@ -19,6 +19,14 @@ var declined = map[string]mianmi.Text{
 	"cancelled":          {ZH: "付款已取消，未扣款。", EN: "The payment was called off; nothing was taken."},
 }
 
+// undoing is what the cashier reads while a refusal is not yet confirmed.
+var undoing = map[string]mianmi.Text{
+	"insufficient_funds": {ZH: "顾客余额不足，正等待支付渠道确认未扣款，可先换一种付款方式。", EN: "Not enough money; the payment system has yet to confirm that nothing was taken. Offer another way to pay."},
+	"code_refused":       {ZH: "付款码无效，正等待支付渠道确认未扣款，可请顾客刷新后重新收款。", EN: "The code was not accepted; the payment system has yet to confirm that nothing was taken. Start again with a fresh code."},
+	"payer_stopped":      {ZH: "顾客没有确认，正等待支付渠道确认未扣款。", EN: "The customer did not confirm; the payment system has yet to confirm that nothing was taken."},
+	"channel_refused":    {ZH: "支付渠道不受理，正等待其确认未扣款，可先换一种付款方式。", EN: "The payment system does not take it and has yet to confirm that nothing was taken. Offer another way to pay."},
+}
+
 // sentence is one line for the cashier.
 func sentence(p *payment.Payment, reasons []Reason) Text {
 	amount := p.Amount.String()
@@ -28,10 +36,23 @@ func sentence(p *payment.Payment, reasons []Reason) Text {
 		switch {
 		case p.Method == pinfree.Cash:
 			return say("已记录现金 "+amount+"。", "Cash recorded: "+amount+".")
+		case p.Outside() && p.PinFree():
+			return say("收款成功 "+amount+"，渠道未要求密码。", "Paid "+amount+"; the payment system asked for no password.")
+		case p.Outside():
+			return say("收款成功 "+amount+"，顾客已在手机上确认。", "Paid "+amount+"; the customer confirmed on the phone.")
 		case p.PinFree():
 			return say("收款成功 "+amount+"，免密通过。", "Paid "+amount+" without a PIN.")
 		}
 		return say("收款成功 "+amount+"，顾客已验证。", "Paid "+amount+"; the customer was verified.")
+	case payment.Verifying:
+		return say("请顾客在手机上输入密码确认，等待结果。", "Ask the customer to confirm on the phone, and wait.")
+	case payment.Unknown:
+		return say("支付渠道尚无答复，正在查询，请勿重复收款。", "The payment system has not answered and is being asked; do not take the payment again.")
+	case payment.Undoing:
+		if why, ok := undoing[p.Failure.String()]; ok {
+			return Text(why)
+		}
+		return say("正在撤销，等待支付渠道确认；已付的款会退回。", "Being undone, waiting for the payment system; what was paid goes back.")
 	case payment.StepUpRequired, payment.Refused:
 		if len(reasons) > 0 {
 			return reasons[0].Words.Cashier

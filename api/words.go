@@ -79,6 +79,7 @@ var problemTitles = map[string]mianmi.Text{
 	"too_many_wrong_codes": {ZH: "无效付款码过多，请稍后再试", EN: "Too many unknown payment codes; wait a little"},
 	"not_waiting":          {ZH: "这笔付款不在等待验证", EN: "This payment does not wait for a password"},
 	"step_up_expired":      {ZH: "验证已超时，请重新收款", EN: "The time for the password is over; start again"},
+	"confirmed_elsewhere":  {ZH: "请顾客在二维码所属的应用里确认", EN: "This payment is confirmed in the app whose QR code is shown"},
 	"no_terminal_pin":      {ZH: "这台终端不能输入密码，请换一种方式", EN: "This terminal cannot ask for a PIN; use another way"},
 	"pin_key_unknown":      {ZH: "加密密钥已更换，请重新获取", EN: "The PIN key has been replaced; fetch the present one"},
 	"no_display":           {ZH: "这台终端不能显示二维码", EN: "This terminal cannot show a QR code"},

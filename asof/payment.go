@@ -97,7 +97,13 @@ func (s *Service) decided(ctx context.Context, a *Answer) error {
 	if err != nil {
 		return err
 	}
+	g := payment.Again{Decided: *d, Site: at, Rules: a.Site.Snapshot.RulePacks().Rules()}
 	m := moment{number: d.PayerVersion, now: d.At}
+	if d.Payer == "" { // through a channel outside: nobody here knows who paid
+		a.Rows = rowsOf(g.Layers(), a.Site, nil, d.At)
+		a.Again, err = s.again(ctx, m, g, a.Site.Rules)
+		return err
+	}
 	a.Payer, err = s.payer(ctx, m, d.Payer, func(got *Payer) bool {
 		return got.agreement(d.Merchant) != nil && (d.Instrument == "" || got.instrument(d.Instrument) != nil)
 	})
@@ -108,8 +114,7 @@ func (s *Service) decided(ctx context.Context, a *Answer) error {
 		return fmt.Errorf("payment %s was decided by version %d of its payer, and the log ends with %d", d.Payment, d.PayerVersion, a.Payer.Source.Number)
 	}
 	a.Payer.only(d.Merchant, d.Instrument)
-	g := payment.Again{Decided: *d, Payer: a.Payer.Value, Agreement: a.Payer.agreement(d.Merchant), Instrument: a.Payer.instrument(d.Instrument),
-		Site: at, Rules: a.Site.Snapshot.RulePacks().Rules()}
+	g.Payer, g.Agreement, g.Instrument = a.Payer.Value, a.Payer.agreement(d.Merchant), a.Payer.instrument(d.Instrument)
 	a.Rows = rowsOf(g.Layers(), a.Site, a.Payer, d.At)
 	a.Again, err = s.again(ctx, m, g, a.Site.Rules)
 	return err

@@ -64,12 +64,14 @@ func rowsOf(layers []pinfree.Layer, s *Site, p *Payer, now time.Time) []Row {
 	out := make([]Row, 0, len(layers))
 	for i := range layers {
 		r := rowOf(&layers[i])
-		switch r.Kind {
-		case pinfree.LayerPayer:
+		switch {
+		case layers[i].Because == pinfree.ChannelKeepsOwn: // nobody here has set it
+		case p == nil && (r.Kind == pinfree.LayerPayer || r.Kind == pinfree.LayerAgreement): // nobody knew who paid
+		case r.Kind == pinfree.LayerPayer:
 			r.ofPayer(p, now)
-		case pinfree.LayerAgreement:
+		case r.Kind == pinfree.LayerAgreement:
 			r.ofAgreement(p)
-		case pinfree.LayerStop:
+		case r.Kind == pinfree.LayerStop:
 			r.ofStop(s.Stops)
 		default:
 			r.ofPlace(s)

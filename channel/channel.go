@@ -15,6 +15,13 @@ import (
 // house's own accounts. The zero Account is nobody's and is refused.
 type Account string
 
+// Names of what is no channel over a network: the built-in wallet, and cash,
+// which is recorded alone.
+const (
+	Wallet = "wallet"
+	Cash   = "cash"
+)
+
 // House accounts.
 const (
 	// Funding is where top-ups come from: the payer's bank, outside.

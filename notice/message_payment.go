@@ -19,7 +19,9 @@ type paymentData struct {
 	Amount     amount       `json:"amount"`
 	Refunded   *amount      `json:"refunded,omitempty"`
 	Method     string       `json:"method"`
-	CVM        string       `json:"cvm,omitempty"` // none while it waits for the payer
+	CVM        string       `json:"cvm,omitempty"`          // none while it waits for the payer
+	Channel    string       `json:"channel,omitempty"`      // another payment system, that it goes through
+	Inferred   bool         `json:"cvm_inferred,omitempty"` // cvm is inferred from that system's answers
 	PinFree    bool         `json:"pin_free"`
 	Failure    string       `json:"failure,omitempty"`
 	Merchant   string       `json:"merchant"`
@@ -53,6 +55,7 @@ type refundData struct {
 	ID       string    `json:"id"`
 	RefundNo string    `json:"refund_no"`
 	Amount   amount    `json:"amount"`
+	State    string    `json:"state"` // pending, done, failed
 	At       time.Time `json:"at"`
 }
 
@@ -83,38 +86,50 @@ func (e *envelope) payment(w *Webhook, d *Delivery, r *Record) error {
 		v.CVM, v.PinFree = p.CVM.String(), p.PinFree()
 	case payment.TopicDeclined:
 		v.Failure = failureOf(p)
-	case payment.TopicRefunded:
+	case payment.TopicRefunded, payment.TopicRefundPending, payment.TopicRefundFailed:
 		v.CVM, v.PinFree = p.CVM.String(), p.PinFree()
 		v.refunded(p, r.Refunds[p.ID], d.Seq)
+	}
+	if p.Outside() {
+		v.Channel, v.Inferred = p.Channel, v.CVM != ""
 	}
 	e.Data = v
 	return nil
 }
 
-// states are what each fact made of a payment; whether a refund was the last
-// is said by refunded.
+// states are what each fact made of a payment; what refunds made of it is said by
+// refunded.
 var states = map[payment.Topic]payment.State{
 	payment.TopicApproved: payment.Approved, payment.TopicStepUp: payment.StepUpRequired, payment.TopicRefused: payment.Refused,
 	payment.TopicDeclined: payment.Declined, payment.TopicExpired: payment.Expired, payment.TopicReversed: payment.Reversed,
-	payment.TopicRefunded: payment.PartlyRefunded,
+	payment.TopicRefunded: payment.PartlyRefunded, payment.TopicVerifying: payment.Verifying, payment.TopicUnknown: payment.Unknown,
+	payment.TopicUndoing: payment.Undoing, payment.TopicLate: payment.Undoing,
+	payment.TopicRefundPending: payment.Approved, payment.TopicRefundFailed: payment.Approved,
 }
 
-// refunded fills what was given back up to a version. Each refund makes one
-// version, and none comes after the first refund but refunds: so many of the
-// newest are later as the payment is versions ahead.
+// refunded fills what was given back up to a version, and which refund that
+// version is about.
 func (v *paymentData) refunded(p *payment.Payment, refunds []payment.Refund, seq int64) {
-	upTo := len(refunds) - int(p.Version-seq)
-	if upTo < 1 || upTo > len(refunds) {
-		return // a payment that was changed by hand
-	}
 	var sum int64
-	for _, f := range refunds[:upTo] {
-		sum += f.Amount.Minor()
-	}
-	f := refunds[upTo-1]
 	currency := string(p.Amount.Currency())
-	v.Refunded = &amount{sum, currency}
-	v.Refund = &refundData{ID: string(f.ID), RefundNo: f.RefundNo, Amount: amount{f.Amount.Minor(), currency}, At: f.At.UTC()}
+	for i := range refunds {
+		f := &refunds[i]
+		if f.State == payment.RefundDone && f.Settled <= seq {
+			sum += f.Amount.Minor()
+		}
+		if f.Asked != seq && f.Settled != seq {
+			continue
+		}
+		state := f.State
+		if f.Asked == seq {
+			state = payment.RefundPending
+		}
+		v.Refund = &refundData{ID: string(f.ID), RefundNo: f.RefundNo, Amount: amount{f.Amount.Minor(), currency}, State: state.String(), At: f.At.UTC()}
+	}
+	if sum == 0 {
+		return
+	}
+	v.Refunded, v.State = &amount{sum, currency}, payment.PartlyRefunded.String()
 	if sum == p.Amount.Minor() {
 		v.State = payment.Refunded.String()
 	}

@@ -60,6 +60,13 @@ var topics = map[Topic]topicInfo{
 	Topic(payment.TopicRefunded): {name: "payment.refunded"},
 	Topic(payment.TopicToppedUp): {name: "wallet.topped_up", platform: true},
 
+	Topic(payment.TopicVerifying):     {name: "payment.verifying"},
+	Topic(payment.TopicUnknown):       {name: "payment.unknown"},
+	Topic(payment.TopicUndoing):       {name: "payment.undoing"},
+	Topic(payment.TopicLate):          {name: "payment.late"},
+	Topic(payment.TopicRefundPending): {name: "payment.refund_pending"},
+	Topic(payment.TopicRefundFailed):  {name: "payment.refund_failed"},
+
 	PayerClosed:      {name: "payer.pin_free.closed", platform: true},
 	PayerReopened:    {name: "payer.pin_free.reopened", platform: true},
 	PayerInForce:     {name: "payer.settings.in_force", platform: true},

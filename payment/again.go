@@ -25,7 +25,7 @@ type Again struct {
 // is taken as good; who knows that it was used up leaves it out.
 func (g Again) Decide() pinfree.Decision {
 	d, account := &g.Decided, g.account()
-	req := Request{Terminal: d.Terminal, Amount: d.Amount, Method: d.Method, Entry: d.Entry, Instrument: d.Instrument, CVM: d.CVM, payer: d.Payer}
+	req := Request{Terminal: d.Terminal, Amount: d.Amount, Method: d.Method, Entry: d.Entry, Instrument: d.Instrument, CVM: d.CVM, payer: d.Payer, outside: g.outside()}
 	j := judge{rules: g.Rules, channel: d.Channel}
 	out, _ := j.decide(d.At, &req, g.facts(account), &g.Site)
 	return out
@@ -34,15 +34,38 @@ func (g Again) Decide() pinfree.Decision {
 // Layers are all who had a say besides the rules: the payer, the agreement if
 // it counted, and what the site says.
 func (g Again) Layers() []pinfree.Layer {
-	account := g.account()
+	account, o := g.account(), g.outside()
+	unknown := account == nil
+	if unknown {
+		account = stranger()
+	}
 	out := []pinfree.Layer{payerLayer(g.Decided.At, account)}
 	if l, ok := agreementLayer(g.facts(account), &g.Site); ok {
 		out = append(out, l)
 	}
-	return g.Site.AppendLayers(out, settings.Asked{Channel: g.Decided.Channel, Method: g.Decided.Method, Now: g.Decided.At, Recorded: g.proved()})
+	out = g.Site.AppendLayers(out, settings.Asked{Channel: g.Decided.Channel, Method: g.Decided.Method, Now: g.Decided.At, Recorded: g.proved()})
+	if o != nil {
+		out = o.append(out, unknown)
+	}
+	return out
 }
 
+// outside is the channel outside that the payment went through; nil: the wallet.
+// How an operator had connected it is no setting of the log: that its own rules
+// sufficed for somebody unknown shows in what passed.
+func (g Again) outside() *outside {
+	d := &g.Decided
+	if p := (Payment{Channel: d.Channel}); !p.Outside() {
+		return nil
+	}
+	return &outside{name: d.Channel, ownRules: d.Payer == "" && d.Outcome == pinfree.PinFree}
+}
+
+// account is the payer; nil when nobody here knew who paid.
 func (g Again) account() *Account {
+	if g.Decided.Payer == "" && g.outside() != nil {
+		return nil
+	}
 	a := &Account{Payer: g.Payer}
 	a.Balance, a.Counters = money.Of(0, g.Payer.Settings.Currency), pinfree.Counters{}
 	return a

@@ -24,6 +24,16 @@ const (
 	TypeExpired   = "payment.expired"
 	TypeReversed  = "payment.reversed"
 	TypeRefunded  = "payment.refunded"
+
+	// Those of channels that are asked over a network.
+	TypePayerAsked    = "payment.payer_asked"    // the payer is asked there: a password, a QR code
+	TypeUnclear       = "payment.unclear"        // no clear answer yet
+	TypeCaptured      = "payment.captured"       // the channel says that the money came
+	TypeUndoing       = "payment.undoing"        // given up, or taken back: the channel is to undo it
+	TypeDeclined      = "payment.declined"       // the channel says that no money came and none will
+	TypeLate          = "payment.late"           // money came after the end; it goes back
+	TypeRefundPending = "payment.refund_pending" // the channel is asked for it
+	TypeRefundFailed  = "payment.refund_failed"
 )
 
 // Changed is what an entry says of a payment after a change.
@@ -36,6 +46,10 @@ type Changed struct {
 	Refund   mianmi.RefundID
 	Amount   money.Amount // of Refund
 	Refunded int64        // minor units in all
+	// CVM is how the payer was verified, as far as a channel's answers let one
+	// infer; Inferred says that it is no more than that.
+	CVM      pinfree.CVM
+	Inferred bool
 }
 
 // changedForm is the form of Changed in an entry's body.
@@ -49,6 +63,8 @@ type changedForm struct {
 	Refund   mianmi.RefundID `json:"refund,omitempty"`
 	Amount   *money.Amount   `json:"amount,omitempty"`
 	Refunded int64           `json:"refunded,omitempty"`
+	CVM      string          `json:"cvm,omitempty"`
+	Inferred bool            `json:"inferred,omitempty"`
 }
 
 // changedVersion is the form of entries about changed payments and top-ups.
@@ -59,6 +75,8 @@ type fact struct {
 	kind  string
 	actor mianmi.Actor
 	by    pinfree.CVM // of a verification or a try
+	// refund is the one that this is about, when it is not one to add.
+	refund *Refund
 }
 
 // settle stamps a changed payment, says what the outbox tells, and makes the
@@ -70,13 +88,34 @@ func (s *Service) settle(now time.Time, c *Change, f fact) error {
 		p.ExpiresAt, p.StepUp = time.Time{}, 0
 	}
 	c.Topic = topicOf(p.State)
+	switch f.kind {
+	case TypeLate:
+		c.Topic = TopicLate
+	case TypeRefundPending:
+		c.Topic = TopicRefundPending
+	case TypeRefundFailed:
+		c.Topic = TopicRefundFailed
+	}
 	form := changedForm{Form: changedVersion, Version: p.Version, State: p.State.String(), Failure: p.Failure.String(), Tries: p.Tries,
 		Refunded: p.Refunded}
 	if f.by != pinfree.NoCVM {
 		form.By = f.by.String()
 	}
-	if c.Refund != nil {
-		form.Refund, form.Amount = c.Refund.ID, &c.Refund.Amount
+	if f.refund == nil {
+		f.refund = c.Refund
+	}
+	switch {
+	case f.refund == nil:
+	case f.kind == TypeRefundPending:
+		f.refund.Asked = p.Version
+	default:
+		f.refund.Settled = p.Version
+	}
+	if f.refund != nil {
+		form.Refund, form.Amount = f.refund.ID, &f.refund.Amount
+	}
+	if f.kind == TypeCaptured {
+		form.CVM, form.Inferred = p.CVM.String(), true
 	}
 	e, err := s.entry(now, p.Version, f.actor)
 	if err != nil {
@@ -102,7 +141,8 @@ func (s *Service) entry(now time.Time, version int64, actor mianmi.Actor) (evide
 // package does not write is an error.
 func ReadChanged(e evidence.Entry) (Changed, error) {
 	switch e.Type {
-	case TypeVerified, TypeTryFailed, TypeCancelled, TypeExpired, TypeReversed, TypeRefunded:
+	case TypeVerified, TypeTryFailed, TypeCancelled, TypeExpired, TypeReversed, TypeRefunded, TypePayerAsked, TypeUnclear, TypeCaptured,
+		TypeUndoing, TypeDeclined, TypeLate, TypeRefundPending, TypeRefundFailed:
 	default:
 		return Changed{}, fmt.Errorf("entry %s is of type %s, which is no change of a payment", e.ID, e.Type)
 	}
@@ -110,15 +150,16 @@ func ReadChanged(e evidence.Entry) (Changed, error) {
 	if err := e.ReadBody(&f); err != nil {
 		return Changed{}, err
 	}
-	c := Changed{Version: f.Version, Tries: f.Tries, Refund: f.Refund, Refunded: f.Refunded}
+	c := Changed{Version: f.Version, Tries: f.Tries, Refund: f.Refund, Refunded: f.Refunded, Inferred: f.Inferred}
 	if f.Amount != nil {
 		c.Amount = *f.Amount
 	}
-	var known [3]bool
+	var known [4]bool
 	c.State, known[0] = ParseState(f.State)
 	c.Failure, known[1] = channel.ParseFailure(f.Failure)
 	c.By, known[2] = pinfree.ParseCVM(f.By)
-	if f.Form != changedVersion || f.Version < 2 || known != [3]bool{true, true, true} {
+	c.CVM, known[3] = pinfree.ParseCVM(f.CVM)
+	if f.Form != changedVersion || f.Version < 2 || known != [4]bool{true, true, true, true} {
 		return Changed{}, fmt.Errorf("entry %s of type %s is of a form that this program does not know", e.ID, e.Type)
 	}
 	return c, nil

@@ -11,6 +11,13 @@ import (
 // decide gathers who has a say and asks pinfree. It reports whether the
 // payer's one-off allowance is what let the payment pass.
 func (j *judge) decide(now time.Time, req *Request, f *Facts, site *settings.Site) (pinfree.Decision, bool) {
+	through, o := j.channel, req.outside
+	unknown := f.Account == nil // through a channel outside alone
+	if unknown {
+		with := *f
+		with.Account = stranger()
+		f = &with
+	}
 	a := f.Account
 	in := pinfree.Input{
 		Amount: req.Amount, Method: req.Method, Entry: req.Entry, CVM: req.CVM, Card: card(f.Instrument), Place: site.Place(),
@@ -19,12 +26,19 @@ func (j *judge) decide(now time.Time, req *Request, f *Facts, site *settings.Sit
 	j.counts = j.rules.Roll(j.counts[:0], a.Counters, subjectOf(req.Instrument), now)
 	in.Counts, in.Own = j.counts, j.rules.Own(a.Counters, now)
 
+	if o != nil {
+		through, in.Can = o.name, o.can(site)
+	}
 	j.layers = append(j.layers[:0], payerLayer(now, a))
 	if l, ok := agreementLayer(f, site); ok {
 		j.layers = append(j.layers, l)
 	}
-	j.layers = site.AppendLayers(j.layers, settings.Asked{Channel: j.channel, Method: req.Method, Now: now, Proven: f.Proven, Recorded: f.recorded})
-	in.Layers, in.Facts = j.layers, j.gather(now, req, f, site)
+	j.layers = site.AppendLayers(j.layers, settings.Asked{Channel: through, Method: req.Method, Now: now, Proven: f.Proven, Recorded: f.recorded})
+	in.Facts = j.gather(now, req, f, site)
+	if o != nil {
+		j.layers = o.append(j.layers, unknown)
+	}
+	in.Layers = j.layers
 	d := pinfree.Decide(in)
 	if d.Outcome != pinfree.StepUp || !allows(now, a, req, site) {
 		return d, false

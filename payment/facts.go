@@ -84,7 +84,7 @@ func consent(s pinfree.State) string {
 // PIN-free, which needed it, or when the payer's settings are the same still.
 func (p *Payment) facts(c *Change, risk string) *pinfree.Facts {
 	req := Request{Amount: p.Amount, Method: p.Method, Entry: p.Entry, CVM: p.CVM}
-	if p.Outcome == pinfree.StepUp {
+	if p.Outcome == pinfree.StepUp || p.Outside() {
 		req.CVM = pinfree.NoCVM // it came after the decision
 	}
 	out := new(pinfree.Facts)

@@ -63,6 +63,10 @@ func (j *judge) batch(ctx context.Context, calls []*call) error {
 		return err
 	}
 	for i, c := range calls {
+		if first := j.writes[i].Call; first != nil {
+			j.s.askFirst(ctx, c, results[i], *first)
+			continue
+		}
 		j.s.answer(c, results[i])
 	}
 	return nil
@@ -140,8 +144,11 @@ func (j *judge) one(now time.Time, c *call, f *Facts, snap *settings.Snapshot) (
 		if !site.Accepts("cash", pinfree.Cash) {
 			return Write{}, mianmi.InvalidField("method", "this terminal does not take cash")
 		}
-		p.State, p.Channel = Approved, "cash"
+		p.State, p.Channel = Approved, channel.Cash
 		return Write{Payment: p}, nil
+	}
+	if c.req.outside != nil {
+		return j.through(now, c, f, &site, p)
 	}
 	p.Rules, p.PayerVersion = j.rules.Version(), f.Account.Version
 	d, allowance := j.decide(now, &c.req, f, &site)
@@ -194,6 +201,10 @@ func keyLive(snap *settings.Snapshot, a mianmi.Actor, now time.Time) bool {
 func (j *judge) known(now time.Time, c *call, f *Facts) error {
 	switch {
 	case c.req.Method == pinfree.Cash:
+		return nil
+	case c.req.outside != nil && c.req.Member != "" && (f.Account == nil || f.Agreement == nil):
+		return errMember
+	case c.req.outside != nil:
 		return nil
 	case c.ask.Code != nil && (f.Code == nil || f.Account == nil):
 		j.s.guesses.wrong(c.req.Terminal, now)

@@ -20,6 +20,9 @@ type call struct {
 	p     *Payment
 	err   error
 
+	slot  chan struct{}           // of a payment through a channel outside; nil: none is held
+	first atomic.Pointer[Payment] // as it was committed, while a channel outside is asked
+
 	same  []*call // later calls of the batch with the same order number
 	other []*call // those of same that are to be decided after an error of this one
 }
@@ -41,6 +44,7 @@ func (c *call) wait(ctx context.Context) (*Payment, error) {
 		return c.p, c.err
 	case <-ctx.Done():
 		if c.taken.CompareAndSwap(callWaiting, callGone) {
+			c.release()
 			return nil, &mianmi.Error{Kind: mianmi.Unavailable, Code: "deadline", RetryAfter: time.Second,
 				Msg: "no answer in time; nothing was begun", Err: ctx.Err()}
 		}
@@ -50,13 +54,24 @@ func (c *call) wait(ctx context.Context) (*Payment, error) {
 	case <-c.done:
 		return c.p, c.err
 	default:
-		return nil, ErrUnknownOutcome
 	}
+	if p := c.first.Load(); p != nil { // the channel has not answered: it is asked by the order number
+		return p, nil
+	}
+	return nil, ErrUnknownOutcome
 }
 
 func (c *call) answer(p *Payment, err error) {
 	c.p, c.err = p, err
+	c.release()
 	close(c.done)
+}
+
+// release gives back the call's place among those at channels outside.
+func (c *call) release() {
+	if c.slot != nil {
+		<-c.slot
+	}
 }
 
 // lane runs batches one after the other.

@@ -91,6 +91,7 @@ type Write struct {
 	Payment *Payment
 	Posting *channel.Posting
 	UseCode bool
+	Call    *Call // of a channel that is asked over a network
 }
 
 // Books is the rest of what the service needs of the store.
@@ -106,6 +107,11 @@ type Books interface {
 	// Overdue lists payments whose step-up ended before now.
 	Overdue(ctx context.Context, now time.Time, limit int) ([]mianmi.PaymentID, error)
 	Refunds(ctx context.Context, id mianmi.PaymentID) ([]Refund, error)
+	// ClaimCalls takes calls that are due, the longest due first, and puts each off
+	// until lease, so that no other process has them meanwhile.
+	ClaimCalls(ctx context.Context, now, lease time.Time, limit int) ([]Call, error)
+	// Call is how a channel stands to a payment; NotFound when none was asked.
+	Call(ctx context.Context, id mianmi.PaymentID) (Call, error)
 	// PaymentEntries says where the log tells of a payment.
 	PaymentEntries(ctx context.Context, id mianmi.PaymentID) (Entries, error)
 	// TopUp locks the payer and calls fn once for a new key, with settings as
@@ -136,8 +142,11 @@ type Change struct {
 	// Settings are as new as the payer's lock, when there is a payer: counters
 	// are moved by the rules that are in force.
 	Settings *settings.Snapshot
-	Refunds  []Refund // those that exist
+	Refunds  []Refund // those that exist; of a changed one its State is written
 	Refund   *Refund  // one to add
+	// Calls are those of a payment through a channel outside: its order, and its
+	// refunds that were asked for. What is changed or added here is written.
+	Calls    []Call
 	Postings []channel.Posting
 	Topic    Topic
 	Entry    evidence.Entry // of the change

@@ -169,7 +169,7 @@ func (p *Past) result() compare.Result {
 			return compare.Declined
 		}
 		return compare.Stopped
-	case StepUpRequired, Expired, Refused:
+	case StepUpRequired, Verifying, Unknown, Undoing, Expired, Refused:
 		return compare.Stopped
 	}
 	return compare.ResultUnknown

@@ -22,9 +22,12 @@ type State uint8
 
 const (
 	StepUpRequired State = 2 // waits for the payer's password, PIN or confirmation
+	Verifying      State = 3 // a channel over a network was asked, or the payer is busy there
 	Approved       State = 4 // captured, or cash that was recorded
 	Declined       State = 5 // the channel did not take it, or the step-up failed for good
 	Expired        State = 6 // the step-up was not done in time
+	Unknown        State = 7 // the channel gave no clear answer: it is asked again until there is one
+	Undoing        State = 8 // called off or given up; ends by the channel's clear answer
 	Refused        State = 9 // the decision was a refusal
 	Reversed       State = 10
 	Refunded       State = 11 // wholly
@@ -33,6 +36,7 @@ const (
 
 var stateNames = map[State]string{
 	StepUpRequired: "step_up_required", Approved: "approved", Declined: "declined", Expired: "expired",
+	Verifying: "verifying", Unknown: "unknown", Undoing: "undoing",
 	Refused: "refused", Reversed: "reversed", Refunded: "refunded", PartlyRefunded: "partly_refunded",
 }
 
@@ -50,7 +54,9 @@ func ParseState(name string) (State, bool) {
 }
 
 // Final reports whether only money given back can change the payment.
-func (s State) Final() bool { return s != StepUpRequired }
+func (s State) Final() bool {
+	return s != StepUpRequired && s != Verifying && s != Unknown && s != Undoing
+}
 
 // Payment is one payment as recorded.
 type Payment struct {
@@ -84,6 +90,11 @@ type Payment struct {
 	CreatedAt time.Time
 	StateAt   time.Time
 	Version   int64 // raised by every change
+
+	// QR and Transaction are the channel's, of a payment through one that is asked
+	// over a network; only where one payment is asked for.
+	QR          string
+	Transaction string
 }
 
 // PinFree reports whether the payment was taken without authentication.
@@ -107,6 +118,30 @@ type Refund struct {
 	Reason   string
 	Actor    string
 	At       time.Time
+	State    RefundState
+	// Asked and Settled are the versions of the payment in which it began to be
+	// pending and in which it was done or failed; 0: that has not been.
+	Asked, Settled int64
+}
+
+// RefundState is where a refund stands. The numbers are stored: never renumber.
+type RefundState uint8
+
+const (
+	RefundPending RefundState = 1 // the channel was asked
+	RefundDone    RefundState = 2 // the wallet's always is
+	RefundFailed  RefundState = 3 // the channel gave nothing back under this number, and never will
+)
+
+// String is the state's name in the API.
+func (s RefundState) String() string {
+	switch s {
+	case RefundDone:
+		return "done"
+	case RefundFailed:
+		return "failed"
+	}
+	return "pending"
 }
 
 // Topic is what an outbox row tells. The numbers are stored.
@@ -121,6 +156,12 @@ const (
 	TopicReversed
 	TopicRefunded
 	TopicToppedUp
+	TopicVerifying
+	TopicUnknown
+	TopicUndoing
+	TopicLate          // money came after the payment had ended without; it goes back by itself
+	TopicRefundPending // the channel was asked
+	TopicRefundFailed  // the channel gave nothing back, for good
 )
 
 // topicOf is what a payment's new state tells.
@@ -138,6 +179,12 @@ func topicOf(s State) Topic {
 		return TopicExpired
 	case Reversed:
 		return TopicReversed
+	case Verifying:
+		return TopicVerifying
+	case Unknown:
+		return TopicUnknown
+	case Undoing:
+		return TopicUndoing
 	}
 	return TopicRefunded
 }

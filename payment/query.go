@@ -2,6 +2,7 @@ package payment
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"github.com/mianmi/mianmi"
@@ -36,13 +37,13 @@ func (s *Service) Payment(ctx context.Context, actor mianmi.Actor, id mianmi.Pay
 	if !maySee(actor, p) {
 		return nil, mianmi.Missing("payment")
 	}
-	return s.overdue(p), nil
+	return s.withCall(ctx, s.overdue(p)), nil
 }
 
 // overdue shows a step-up whose time is over as expired, before the sweep has
-// written it.
+// written it. At a channel outside it has ended when the channel says so.
 func (s *Service) overdue(p *Payment) *Payment {
-	if p.State == StepUpRequired && !s.now().Before(p.ExpiresAt) {
+	if p.State == StepUpRequired && !p.Outside() && !s.now().Before(p.ExpiresAt) {
 		p.State, p.StepUp = Expired, 0
 	}
 	return p
@@ -60,7 +61,7 @@ func (s *Service) PaymentByOrder(ctx context.Context, actor mianmi.Actor, m mian
 	if !maySee(actor, p) {
 		return nil, mianmi.Missing("payment")
 	}
-	return s.overdue(p), nil
+	return s.withCall(ctx, s.overdue(p)), nil
 }
 
 // pageMax bounds a page of a list.
@@ -109,7 +110,8 @@ func (s *Service) StepUps(ctx context.Context, actor mianmi.Actor, id mianmi.Pay
 	if !actor.Is(mianmi.RolePayer) || actor.ID != string(id) {
 		return nil, mianmi.Missing("payer")
 	}
-	return s.Books.OpenStepUps(ctx, id, s.now(), pageMax)
+	list, err := s.Books.OpenStepUps(ctx, id, s.now(), pageMax)
+	return slices.DeleteFunc(list, func(p Payment) bool { return p.Outside() }), err
 }
 
 // Preview is what a payment would meet now.

@@ -39,13 +39,13 @@ func (s *Service) Reverse(ctx context.Context, actor mianmi.Actor, id mianmi.Pay
 	if err != nil {
 		return nil, err
 	}
-	if p.State == StepUpRequired {
+	if !p.State.Final() {
 		return s.Cancel(ctx, actor, id)
 	}
 	var out *Payment
 	err = s.Books.Change(ctx, id, func(c *Change) error {
 		out = c.Payment
-		if c.Payment.State == Reversed {
+		if c.Payment.State == Reversed || c.Payment.State == Undoing {
 			return nil
 		}
 		return s.reverse(ctx, c, actor)
@@ -61,9 +61,11 @@ func (s *Service) reverse(ctx context.Context, c *Change, actor mianmi.Actor) er
 	now, p := s.now(), c.Payment
 	switch {
 	case p.State != Approved:
-		return mianmi.Conflicts("not_reversible", "only an approved payment without a refund can be reversed")
+		return errNotReversible
 	case now.Sub(p.CreatedAt) > s.cfg.ReverseWithin:
-		return mianmi.Conflicts("too_late_to_reverse", "the time for a reversal is over; refund the payment")
+		return errTooLateToReverse
+	case p.Outside():
+		return s.reverseOutside(ctx, c, actor)
 	}
 	if c.Account != nil {
 		if err := s.giveBack(c, channel.Reversal, p.Amount); err != nil {
@@ -78,6 +80,11 @@ func (s *Service) reverse(ctx context.Context, c *Change, actor mianmi.Actor) er
 	p.State = Reversed
 	return s.settle(now, c, fact{kind: TypeReversed, actor: actor})
 }
+
+var (
+	errNotReversible    = mianmi.Conflicts("not_reversible", "only an approved payment without a refund can be reversed")
+	errTooLateToReverse = mianmi.Conflicts("too_late_to_reverse", "the time for a reversal is over; refund the payment")
+)
 
 // giveBack moves money from the merchant to the payer's balance.
 func (s *Service) giveBack(c *Change, k channel.Kind, amount money.Amount) error {
@@ -136,7 +143,7 @@ func (s *Service) Refund(ctx context.Context, actor mianmi.Actor, id mianmi.Paym
 	var out Refund
 	err = s.Books.Change(ctx, p.ID, func(c *Change) error {
 		out = Refund{ID: mianmi.RefundID(rid), Payment: id, RefundNo: r.RefundNo, Amount: r.Amount, Reason: r.Reason,
-			Actor: actor.String(), At: s.now()}
+			Actor: actor.String(), At: s.now(), State: RefundDone}
 		return s.refund(c, &out, actor)
 	})
 	if err != nil {
@@ -163,23 +170,31 @@ func (s *Service) refund(c *Change, out *Refund, actor mianmi.Actor) error {
 		return mianmi.Conflicts("not_refundable", "only an approved payment can be refunded")
 	case out.Amount.Currency() != p.Amount.Currency():
 		return mianmi.InvalidField("amount.currency", "the payment's currency")
-	case out.Amount.Minor() > p.Amount.Minor()-p.Refunded:
+	case out.Amount.Minor() > p.Amount.Minor()-p.Refunded-pending(c.Refunds):
 		return mianmi.Conflicts("refund_too_large", "more than what is left of the payment")
 	case len(c.Refunds) >= refundsMax:
 		return mianmi.Conflicts("too_many_refunds", "a payment has at most 50 refunds")
+	}
+	if p.Outside() {
+		return s.refundOutside(c, out, actor)
 	}
 	if c.Account != nil {
 		if err := s.giveBack(c, channel.Refund, out.Amount); err != nil {
 			return err
 		}
 	}
-	p.Refunded += out.Amount.Minor()
+	p.refunded(out.Amount)
+	c.Refund = out
+	return s.settle(out.At, c, fact{kind: TypeRefunded, actor: actor})
+}
+
+// refunded counts money that went back.
+func (p *Payment) refunded(amount money.Amount) {
+	p.Refunded += amount.Minor()
 	p.State = PartlyRefunded
 	if p.Refunded == p.Amount.Minor() {
 		p.State = Refunded
 	}
-	c.Refund = out
-	return s.settle(out.At, c, fact{kind: TypeRefunded, actor: actor})
 }
 
 // TopUpRequest loads a payer's balance; Key makes a repeat harmless.

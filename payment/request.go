@@ -28,9 +28,18 @@ type Request struct {
 	// CVM is what the card's kernel reports as done: CDCVM with a tap,
 	// OfflinePIN with a chip. Nothing else is believed from a terminal.
 	CVM pinfree.CVM
+	// Channel is the channel over a network that opens the QR code of a dynamic_qr;
+	// empty with every other method: a code says itself whose it is.
+	Channel string
+	// Member is a payer here who pays with another system's code or app, and who
+	// has an agreement with the merchant; empty: nobody knows who pays.
+	Member mianmi.PayerID
 
 	// payer confirms on the phone (dynamic QR); set by PayQR alone.
 	payer mianmi.PayerID
+	// outside is the channel over a network that the payment goes through; nil: the
+	// wallet, or cash. Set by route alone.
+	outside *outside
 }
 
 // Bounds of a request.
@@ -54,6 +63,10 @@ func (r *Request) validate() error {
 		return mianmi.InvalidField("amount.minor", "a whole number of minor units from 1 to 1000000000000")
 	case r.Entry > pinfree.Typed:
 		return mianmi.InvalidField("entry", "scanned or typed")
+	case r.Channel != "" && r.Method != pinfree.DynamicQR:
+		return mianmi.InvalidField("channel", "only with dynamic_qr: a code says itself whose it is")
+	case r.Member != "" && (!payerID(r.Member) || r.Method != pinfree.DynamicQR && r.Method != pinfree.PaymentCode):
+		return mianmi.InvalidField("member", "a payer here, with a code or QR code of another payment system")
 	}
 	switch r.Method {
 	case pinfree.PaymentCode:
@@ -63,16 +76,25 @@ func (r *Request) validate() error {
 	case pinfree.Cash:
 		return r.validateCash()
 	case pinfree.DynamicQR:
-		if r.payer == "" {
-			return mianmi.InvalidField("method", "a dynamic QR is opened as a QR order, which the payer confirms")
-		}
-		return nil
+		return r.validateQR()
 	}
 	return mianmi.InvalidField("method", "one of payment_code, card_tap, card_insert, card_swipe, cash")
 }
 
+func (r *Request) validateQR() error {
+	switch {
+	case r.payer == "" && r.Channel == "":
+		return mianmi.InvalidField("method", "a dynamic QR is opened as a QR order, which the payer confirms; or name the channel whose it is")
+	case r.Channel == "":
+		return nil
+	case r.Code != "" || r.Instrument != "" || r.CVM != pinfree.NoCVM || r.Entry != pinfree.EntryUnknown:
+		return mianmi.InvalidField("method", "a QR code of a channel needs no code, instrument or verification")
+	}
+	return nil
+}
+
 func (r *Request) validateCode() error {
-	if len(r.Code) != codeLen || !digits(r.Code) || codeBucketNo(r.Code) >= mianmi.Buckets {
+	if len(r.Code) != codeLen || !digits(r.Code) {
 		return mianmi.InvalidField("code", "a payment code has 18 digits")
 	}
 	if r.Instrument != "" {
@@ -171,7 +193,7 @@ func (r *Request) digest(m mianmi.MerchantID) Hash16 {
 	var buf [256]byte
 	b := append(buf[:0], "request\x00"...)
 	for _, s := range [...]string{string(m), string(r.Terminal), r.OrderNo, string(r.Amount.Currency()),
-		r.Code, string(r.Instrument), string(r.payer)} {
+		r.Code, string(r.Instrument), string(r.payer), r.Channel, string(r.Member)} {
 		b = append(b, s...)
 		b = append(b, 0)
 	}

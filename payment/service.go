@@ -27,6 +27,12 @@ type Config struct {
 	// ReverseWithin is how long after it a payment may be undone as a
 	// reversal (later: a refund); default 24 h.
 	ReverseWithin time.Duration
+	// CodePrefix leads the payment codes of the wallet, default "88": what has it
+	// goes to no other channel.
+	CodePrefix string
+	// CallsMax is how many payments may be at channels over a network at once on
+	// this node; default 256; above it: Unavailable.
+	CallsMax int
 	// OneBucket keeps each transaction to one bucket, for a distributed
 	// database. It is set when the Ledger wants it.
 	OneBucket bool
@@ -47,6 +53,10 @@ func (c Config) withDefaults() Config {
 	def(&c.BatchMax, 2000)
 	c.BatchMax = min(c.BatchMax, evidence.RecordsMax)
 	def(&c.QueueMax, 4096)
+	def(&c.CallsMax, 256)
+	if c.CodePrefix == "" {
+		c.CodePrefix = "88"
+	}
 	life(&c.StepUpLife, 90*time.Second)
 	life(&c.QRLife, 5*time.Minute)
 	life(&c.ReverseWithin, 24*time.Hour)
@@ -60,11 +70,13 @@ type Verifier interface {
 	Verify(ctx context.Context, id mianmi.PayerID, password string) error
 }
 
-// Deps are the parts that a Service needs; all but Rules are required.
+// Deps are the parts that a Service needs; all but Rules and Remotes are required.
 type Deps struct {
 	Ledger Ledger
 	Books  Books
 	Wallet channel.Books
+	// Remotes are the channels that are asked over a network.
+	Remotes []channel.Remote
 	// Rules are those of a database that has never held a pack; nil: nothing
 	// passes there without a PIN. Otherwise the packs in force count, which come
 	// with the settings.
@@ -83,6 +95,7 @@ type Service struct {
 	lanes   []*lane
 	watch   watchers
 	guesses guesses                           // unknown codes by terminal
+	slots   chan struct{}                     // one for each payment that may be at a channel outside
 	latest  atomic.Pointer[settings.Snapshot] // of the newest batch; for names alone
 
 	mu      sync.RWMutex // guards stopped against a send on a closed queue
@@ -99,6 +112,7 @@ func New(ctx context.Context, d Deps, cfg Config) (*Service, error) {
 	}
 	cfg.OneBucket = cfg.OneBucket || d.Ledger.OneBucket()
 	s := &Service{Deps: d, cfg: cfg.withDefaults()}
+	s.slots = make(chan struct{}, s.cfg.CallsMax)
 	for range s.cfg.Lanes {
 		l := newLane(s)
 		s.lanes = append(s.lanes, l)
@@ -140,7 +154,8 @@ func (s *Service) Authorize(ctx context.Context, actor mianmi.Actor, req Request
 	if err := s.enqueue(c); err != nil {
 		return nil, err
 	}
-	return c.wait(ctx)
+	p, err := c.wait(ctx)
+	return s.withCall(ctx, p), err
 }
 
 // requestsMax bounds AuthorizeMany.
@@ -166,7 +181,8 @@ func (s *Service) AuthorizeMany(ctx context.Context, actor mianmi.Actor, reqs []
 	}
 	for i, c := range calls {
 		if c != nil {
-			results[i].Payment, results[i].Err = c.wait(ctx)
+			p, err := c.wait(ctx)
+			results[i] = Result{s.withCall(ctx, p), err}
 		}
 	}
 	return results, nil
@@ -181,11 +197,18 @@ func (s *Service) prepare(actor mianmi.Actor, req Request) (*call, error) {
 	if err := mayPay(actor, &req); err != nil {
 		return nil, err
 	}
+	if err := s.route(actor, &req); err != nil {
+		return nil, err
+	}
 	c := &call{actor: actor, req: req, done: make(chan struct{})}
 	c.ask.Merchant, c.ask.Terminal = actor.Merchant, req.Terminal
 	c.ask.Key = orderKey(actor.Merchant, req.OrderNo)
 	c.ask.Digest = req.digest(actor.Merchant)
 	switch {
+	case req.Member != "":
+		c.ask.Payer, c.ask.Bucket = req.Member, req.Member.Bucket()
+	case req.outside != nil:
+		c.ask.Bucket = c.ask.Key.Bucket()
 	case req.payer != "":
 		c.ask.Payer, c.ask.Bucket = req.payer, req.payer.Bucket()
 	case req.Code != "":
@@ -226,6 +249,24 @@ func mayPay(a mianmi.Actor, req *Request) error {
 }
 
 func (s *Service) enqueue(c *call) error {
+	if c.req.outside != nil {
+		select {
+		case s.slots <- struct{}{}:
+			c.slot = s.slots
+		default:
+			return errOverloaded
+		}
+	}
+	err := s.send(c)
+	if err != nil {
+		c.release()
+	}
+	return err
+}
+
+var errOverloaded = &mianmi.Error{Kind: mianmi.Unavailable, Code: "overloaded", Msg: "too many payments are waiting; nothing was begun", RetryAfter: time.Second}
+
+func (s *Service) send(c *call) error {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if s.stopped {
@@ -236,6 +277,6 @@ func (s *Service) enqueue(c *call) error {
 	case l.queue <- c:
 		return nil
 	default:
-		return &mianmi.Error{Kind: mianmi.Unavailable, Code: "overloaded", Msg: "too many payments are waiting; nothing was begun", RetryAfter: time.Second}
+		return errOverloaded
 	}
 }

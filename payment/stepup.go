@@ -56,7 +56,7 @@ func (s *Service) verify(ctx context.Context, actor mianmi.Actor, p *Payment, pa
 		return nil, err
 	}
 	if err := s.Verifier.Verify(ctx, p.Payer, password); err != nil {
-		return nil, s.failedTry(ctx, p.ID, fact{TypeTryFailed, actor, cvm}, err)
+		return nil, s.failedTry(ctx, p.ID, fact{kind: TypeTryFailed, actor: actor, by: cvm}, err)
 	}
 	if p.State != StepUpRequired { // a repeat after success, now with proof of who asks
 		return p, nil
@@ -76,7 +76,7 @@ func (s *Service) verify(ctx context.Context, actor mianmi.Actor, p *Payment, pa
 		if posting != nil {
 			c.Postings = append(c.Postings, *posting)
 		}
-		return s.settle(now, c, fact{TypeVerified, actor, cvm})
+		return s.settle(now, c, fact{kind: TypeVerified, actor: actor, by: cvm})
 	})
 	if err != nil {
 		return nil, err
@@ -102,6 +102,8 @@ func (c *Change) event(kind pinfree.EventKind, now time.Time) pinfree.Event {
 // waiting refuses a payment that no password can help any more.
 func (s *Service) waiting(p *Payment) error {
 	switch {
+	case p.Outside():
+		return mianmi.Conflicts("confirmed_elsewhere", "this payment is confirmed in the app whose QR code the terminal shows")
 	case p.State == Approved && p.CVM != pinfree.NoCVM:
 		return nil
 	case p.State == Expired, p.State == StepUpRequired && !s.now().Before(p.ExpiresAt):
@@ -139,7 +141,8 @@ func (s *Service) failedTry(ctx context.Context, id mianmi.PaymentID, f fact, ca
 }
 
 // Cancel ends a payment that waits for a step-up, at the wish of the merchant
-// or the payer. It is Declined; nothing was taken.
+// or the payer. It is Declined; nothing was taken. One at a channel outside is
+// Undoing until the channel has said so.
 func (s *Service) Cancel(ctx context.Context, actor mianmi.Actor, id mianmi.PaymentID) (*Payment, error) {
 	if !actor.Is(mianmi.RolePayer, mianmi.RoleTerminal) && mayPay(actor, &Request{}) != nil && mayGiveBack(actor) != nil {
 		return nil, mianmi.Forbidden("not_allowed", "this caller may not cancel payments")
@@ -150,8 +153,11 @@ func (s *Service) Cancel(ctx context.Context, actor mianmi.Actor, id mianmi.Paym
 	var out *Payment
 	err := s.Books.Change(ctx, id, func(c *Change) error {
 		out = c.Payment
-		if c.Payment.State == Declined {
+		if c.Payment.State == Declined || c.Payment.State == Undoing {
 			return nil
+		}
+		if c.Payment.Outside() && !c.Payment.State.Final() {
+			return s.undo(ctx, c, Declined, fact{kind: TypeCancelled, actor: actor})
 		}
 		if c.Payment.State != StepUpRequired {
 			return errNotWaiting
@@ -201,6 +207,9 @@ func (s *Service) expire(ctx context.Context, id mianmi.PaymentID) (payer mianmi
 			return nil
 		}
 		payer = c.Payment.Payer
+		if c.Payment.Outside() {
+			return s.undo(ctx, c, Expired, fact{kind: TypeUndoing, actor: mianmi.System("expiry")})
+		}
 		c.Payment.State = Expired
 		return s.settle(now, c, fact{kind: TypeExpired, actor: mianmi.System("expiry")})
 	})

@@ -97,6 +97,9 @@ func decidedFacts(d *payment.Decided) []Fact {
 	if d.Payer != "" {
 		facts = append(facts, Fact{say("付款人", "Payer"), same(string(d.Payer))})
 	}
+	if p := (payment.Payment{Channel: d.Channel}); p.Outside() {
+		facts = append(facts, Fact{say("支付渠道", "Payment system"), same(d.Channel)})
+	}
 	if d.Method != pinfree.Cash {
 		facts = append(facts, Fact{say("判定", "Decision"), outcomes[d.Outcome]})
 	}
@@ -119,6 +122,10 @@ func entryFacts(e evidence.Entry) []Fact {
 	case strings.HasPrefix(e.Type, "payer."):
 		if r, err := payer.ReadRecord(e); err == nil {
 			return payerFacts(&r)
+		}
+	case strings.HasPrefix(e.Type, "payment."):
+		if c, err := payment.ReadChanged(e); err == nil {
+			return changedFacts(&c)
 		}
 	case strings.HasPrefix(e.Type, "merchant.policy."), strings.HasPrefix(e.Type, "merchant.stop."), strings.HasPrefix(e.Type, "rollout."):
 		if r, err := merchant.ReadEntry(e); err == nil {
@@ -143,6 +150,26 @@ func entryFacts(e evidence.Entry) []Fact {
 		}
 	}
 	return nil
+}
+
+// verifications are how a payer was verified, for people.
+var verifications = map[pinfree.CVM]mianmi.Text{
+	pinfree.NoCVM:         say("未要求密码", "no password was asked for"),
+	pinfree.PhonePassword: say("付款人在手机上确认", "the payer confirmed on the phone"),
+	pinfree.OnlinePIN:     say("在终端输入密码", "a PIN at the terminal"),
+}
+
+// changedFacts are what an entry says of a payment besides its sentence.
+func changedFacts(c *payment.Changed) (facts []Fact) {
+	if c.Refund != "" {
+		facts = append(facts, Fact{say("退款金额", "Refund"), same(c.Amount.String())})
+	}
+	if c.Inferred {
+		facts = append(facts, Fact{say("验证方式（推断）", "Verification, inferred"), verifications[c.CVM]},
+			Fact{say("推断依据", "Inferred from"), say("支付渠道不告知是否验证过密码，这里只由答复的快慢推断，不是证明",
+				"the payment system does not say whether it asked for a password; this is inferred from how it answered, and proves nothing")})
+	}
+	return facts
 }
 
 func setBackFacts(b *evidence.SetBack) []Fact {

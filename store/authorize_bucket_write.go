@@ -78,6 +78,11 @@ func (b *bucketBatch) queueWrites(q *pgx.Batch, writes []payment.Write) (dropped
 			journal = append(journal, []any{row.id, 0, int16(p.Kind), string(p.Debit), string(p.Credit),
 				p.Amount.Minor(), string(p.Amount.Currency()), row.stateAt})
 		}
+		if w.Call != nil {
+			if err := queueCall(q, w.Call); err != nil {
+				return nil, err
+			}
+		}
 		if w.UseCode {
 			codes = append(codes, b.asks[i].Code)
 		}

@@ -58,6 +58,15 @@ func (b *plainBatch) write(writes []payment.Write) error {
 			postings = append(postings, []any{row.bucket, row.id, 0, int16(p.Kind), string(p.Debit), string(p.Credit),
 				p.Amount.Minor(), string(p.Amount.Currency()), row.stateAt})
 		}
+		if w.Call != nil {
+			call, err := callRow(w.Call)
+			if err != nil {
+				return err
+			}
+			if _, err := b.exec(sqlCall, call...); err != nil {
+				return fmt.Errorf("write a channel call: %w", err)
+			}
+		}
 		if w.UseCode {
 			if err := one(b.exec(sqlUseCode, int16(b.asks[i].Bucket), b.asks[i].Code)); err != nil {
 				return fmt.Errorf("use a payment code: %w", err)

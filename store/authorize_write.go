@@ -70,6 +70,11 @@ func (b *pgBatch) queueWrites(q *pgx.Batch, writes []payment.Write) (io.Reader, 
 		if w.Posting != nil {
 			jou.add(&row, w)
 		}
+		if w.Call != nil {
+			if err := queueCall(q, w.Call); err != nil {
+				return nil, err
+			}
+		}
 		if w.UseCode {
 			codes.tid = append(codes.tid, b.codeRows[i])
 			codes.bucket, codes.digest = append(codes.bucket, row.bucket), append(codes.digest, ask.Code)
@@ -88,6 +93,15 @@ func (b *pgBatch) queueWrites(q *pgx.Batch, writes []payment.Write) (io.Reader, 
 		q.Queue(sqlBatchUnclaim, drop.bucket, drop.key)
 	}
 	return pay.reader(), nil
+}
+
+// queueCall queues what a channel over a network is asked for.
+func queueCall(q *pgx.Batch, c *payment.Call) error {
+	row, err := callRow(c)
+	if err == nil {
+		q.Queue(sqlCall, row...)
+	}
+	return err
 }
 
 // queueBundle queues the entry of what a batch decided.

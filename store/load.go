@@ -127,7 +127,7 @@ const sqlUnmatched = `SELECT
 	(SELECT count(*) FROM payment p LEFT JOIN journal j ON j.bucket = p.bucket AND j.ref = p.id AND j.line = 0
 		WHERE p.channel <> 'cash' AND p.state IN (4, 10, 11, 12) AND (j.ref IS NULL OR j.amount <> p.amount))
 	+ (SELECT count(*) FROM journal j LEFT JOIN payment p ON p.bucket = j.bucket AND p.id = j.ref
-		WHERE j.kind = 1 AND (p.id IS NULL OR p.state NOT IN (4, 10, 11, 12)))`
+		WHERE j.kind = 1 AND (p.id IS NULL OR p.state NOT IN (4, 8, 10, 11, 12)))`
 
 // CheckBooks reads every payer, payment and journal row: slow on a large
 // database. All figures are of one snapshot.

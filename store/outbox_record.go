@@ -30,7 +30,8 @@ func (db *DB) Record(ctx context.Context, list []notice.Delivery) (notice.Record
 			}
 		case d.Topic < notice.PayerClosed:
 			payments[mianmi.PaymentID(d.Subject)] = true
-			if d.Topic == notice.Topic(payment.TopicRefunded) {
+			switch payment.Topic(d.Topic) {
+			case payment.TopicRefunded, payment.TopicRefundPending, payment.TopicRefundFailed:
 				refunded[mianmi.PaymentID(d.Subject)] = true
 			}
 		}
@@ -110,7 +111,7 @@ func (db *DB) recordPayments(ctx context.Context, set map[mianmi.PaymentID]bool,
 	})
 }
 
-const refundsByKey = `SELECT f.payment, f.id, f.refund_no, f.amount, f.currency, f.actor, f.at
+const refundsByKey = `SELECT f.payment, f.id, f.refund_no, f.amount, f.currency, f.actor, f.at, f.state, f.asked, f.settled
 	FROM v JOIN refund f ON f.bucket = v.bucket AND f.payment = v.id ORDER BY f.payment, f.at, f.id`
 
 func (db *DB) recordRefunds(ctx context.Context, set map[mianmi.PaymentID]bool, r *notice.Record) error {
@@ -118,7 +119,9 @@ func (db *DB) recordRefunds(ctx context.Context, set map[mianmi.PaymentID]bool, 
 		rows, err := readAll(ctx, db.read, func(scan scanner) (f payment.Refund, err error) {
 			var minor, at int64
 			var currency string
-			err = scan(&f.Payment, &f.ID, &f.RefundNo, &minor, &currency, &f.Actor, &at)
+			var state int16
+			err = scan(&f.Payment, &f.ID, &f.RefundNo, &minor, &currency, &f.Actor, &at, &state, &f.Asked, &f.Settled)
+			f.State = payment.RefundState(state) //nolint:gosec // as stored
 			f.Amount, f.At = money.Of(minor, money.Currency(currency)), fromMicros(at)
 			return f, err
 		}, `WITH v (bucket, id) AS (VALUES `+list+`) `+refundsByKey, args...)

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/mianmi/mianmi"
@@ -22,8 +23,8 @@ const (
 	sqlPaymentChange = `UPDATE payment SET cvm = $3, state = $4, failure = $5, step_up = $6, tries = $7, actor = $8, state_at = $9,
 		expires_at = $10, refunded = $11, version = $12 WHERE bucket = $1 AND id = $2 AND version < $12`
 	sqlJournalLine = `SELECT coalesce(max(line), -1) + 1 FROM journal WHERE bucket = $1 AND ref = $2`
-	sqlRefund      = `INSERT INTO refund (bucket, payment, refund_no, id, amount, currency, reason, actor, at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`
+	sqlRefund      = `INSERT INTO refund (bucket, payment, refund_no, id, amount, currency, reason, actor, at, state, asked, settled)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`
 )
 
 // Change implements payment.Books. The payer is locked before the payment, as
@@ -43,12 +44,18 @@ func (db *DB) Change(ctx context.Context, id mianmi.PaymentID, fn func(*payment.
 				return err
 			}
 		}
-		version := c.Payment.Version
+		version, calls, refunds := c.Payment.Version, slices.Clone(c.Calls), slices.Clone(c.Refunds)
 		if err := fn(c); err != nil {
 			return err
 		}
+		if err := writeCalls(ctx, tx, calls, c.Calls); err != nil {
+			return err
+		}
 		if c.Payment.Version == version {
-			return nil // fn found nothing to change
+			return nil // fn found nothing to change at the payment itself
+		}
+		if err := writeRefundStates(ctx, tx, int16(bucket), refunds, c.Refunds); err != nil {
+			return err
 		}
 		return db.writeChange(ctx, tx, int16(bucket), c)
 	})
@@ -81,7 +88,12 @@ func (db *DB) lockPayment(ctx context.Context, tx *sql.Tx, bucket mianmi.Bucket,
 			return nil, err
 		}
 	}
-	if c.Payment.Refunded > 0 {
+	if c.Payment.Outside() {
+		if c.Calls, err = readCalls(ctx, tx, bucket, id); err != nil {
+			return nil, err
+		}
+	}
+	if c.Payment.Refunded > 0 || len(c.Calls) > 0 {
 		c.Refunds, err = refunds(ctx, tx, bucket, id)
 	}
 	return c, err
@@ -138,7 +150,7 @@ func (db *DB) writeChange(ctx context.Context, tx *sql.Tx, bucket int16, c *paym
 	}
 	if f := c.Refund; f != nil {
 		if _, err := tx.ExecContext(ctx, sqlRefund, bucket, r.id, f.RefundNo, string(f.ID), f.Amount.Minor(), string(f.Amount.Currency()),
-			f.Reason, f.Actor, micros(f.At)); err != nil {
+			f.Reason, f.Actor, micros(f.At), int16(f.State), f.Asked, f.Settled); err != nil {
 			return wrapDriver("write a refund", err)
 		}
 	}
@@ -223,7 +235,7 @@ const (
 	sqlOpenStepUps    = `SELECT ` + paymentColumns + ` FROM payment
 		WHERE expires_at > $3 AND bucket = $1 AND payer = $2 ORDER BY id DESC LIMIT $4`
 	sqlOverdue = `SELECT id FROM payment WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2`
-	sqlRefunds = `SELECT id, refund_no, amount, currency, reason, actor, at FROM refund WHERE bucket = $1 AND payment = $2 ORDER BY at, id`
+	sqlRefunds = `SELECT id, refund_no, amount, currency, reason, actor, at, state, asked, settled FROM refund WHERE bucket = $1 AND payment = $2 ORDER BY at, id`
 )
 
 // Payments implements payment.Books.
@@ -302,12 +314,14 @@ func refunds(ctx context.Context, q queryer, bucket mianmi.Bucket, id mianmi.Pay
 	var list []payment.Refund
 	for rows.Next() {
 		var rid, no, currency, reason, actor string
-		var amount, at int64
-		if err := rows.Scan(&rid, &no, &amount, &currency, &reason, &actor, &at); err != nil {
+		var amount, at, asked, settled int64
+		var state int16
+		if err := rows.Scan(&rid, &no, &amount, &currency, &reason, &actor, &at, &state, &asked, &settled); err != nil {
 			return nil, wrapDriver("list refunds", err)
 		}
 		list = append(list, payment.Refund{ID: mianmi.RefundID(rid), Payment: id, RefundNo: no, Amount: money.Of(amount, money.Currency(currency)),
-			Reason: reason, Actor: actor, At: fromMicros(at)})
+			Reason: reason, Actor: actor, At: fromMicros(at), State: payment.RefundState(state), //nolint:gosec // as stored
+			Asked: asked, Settled: settled})
 	}
 	return list, wrapDriver("list refunds", rows.Err())
 }

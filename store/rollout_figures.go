@@ -109,7 +109,7 @@ func (db *DB) countPayments(ctx context.Context, of paymentsOf, f *rollout.Figur
 			return err
 		}
 		elsewhere := !of.at[p.Terminal] || of.channel != "" && p.Channel != of.channel
-		if elsewhere || p.Method == pinfree.Cash || p.State == payment.StepUpRequired { // it has not ended
+		if elsewhere || p.Method == pinfree.Cash || !p.State.Final() { // it has not ended
 			continue
 		}
 		f.Payments++

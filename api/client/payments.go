@@ -24,6 +24,8 @@ type Authorization struct {
 	Entry      string              `json:"entry,omitzero"` // scanned, typed
 	Instrument mianmi.InstrumentID `json:"instrument,omitzero"`
 	CVM        string              `json:"cvm,omitzero"`
+	Channel    string              `json:"channel,omitzero"` // with dynamic_qr
+	Member     mianmi.PayerID      `json:"member,omitzero"`
 }
 
 // Payment is a payment as the API shows it.
@@ -38,6 +40,7 @@ type Payment struct {
 	Entry      string              `json:"entry"`
 	CVM        string              `json:"cvm"`
 	Instrument mianmi.InstrumentID `json:"instrument"`
+	Channel    *Channel            `json:"channel"`
 	Payer      mianmi.PayerID      `json:"payer"`
 	Where      Where               `json:"where"`
 	Reasons    []Reason            `json:"reasons"`
@@ -47,6 +50,13 @@ type Payment struct {
 	DecidedBy  DecidedBy           `json:"decided_by"`
 	CreatedAt  time.Time           `json:"created_at"`
 	StateAt    time.Time           `json:"state_at"`
+}
+
+// Channel is what is known from another payment system.
+type Channel struct {
+	Name        string `json:"name"`
+	Transaction string `json:"transaction"`
+	Inferred    bool   `json:"inferred"` // cvm is no more than inferred
 }
 
 // Where names the source of a payment.
@@ -211,6 +221,7 @@ type Refund struct {
 	RefundNo string           `json:"refund_no"`
 	Amount   money.Amount     `json:"amount"`
 	Reason   string           `json:"reason"`
+	State    string           `json:"state"` // pending, done, failed
 	At       time.Time        `json:"at"`
 }
 

@@ -9,7 +9,7 @@ import (
 )
 
 // Name is the channel's name in payments and policies.
-const Name = "wallet"
+const Name = channel.Wallet
 
 // Wallet keeps balances. The zero Wallet is ready.
 type Wallet struct{}

@@ -93,7 +93,9 @@ var effects = map[string]effect{
 	"webhook.removed": byHand, "webhook.gone": byHand, "webhook.secret.rotated": byHand, "log.key.changed": byHand,
 	"log.set_back": nothing, "log.restored": nothing, "top_up.added": nothing,
 	"payment.try_failed": nothing, "payment.verified": nothing, "payment.cancelled": nothing, "payment.expired": nothing,
-	"payment.reversed": nothing, "payment.refunded": nothing,
+	"payment.reversed": nothing, "payment.refunded": nothing, "payment.payer_asked": nothing, "payment.unclear": nothing,
+	"payment.captured": nothing, "payment.undoing": nothing, "payment.declined": nothing, "payment.late": nothing,
+	"payment.refund_pending": nothing, "payment.refund_failed": nothing,
 }
 
 func (s *lostSum) add(l *evidence.Leaf) error {

@@ -84,6 +84,11 @@ func RunLedger(t *testing.T, open func(*testing.T) Engine) {
 		"test payments are looked up in the books":                  testPaymentsAreLookedUp,
 		"the log tells who changed a payment and how":               changesAreTold,
 		"nothing in the log names a person, erased or not":          personErased,
+		"a channel outside takes payments":                          outsideTakes,
+		"a channel outside is asked for members, as they have it":   outsideMembers,
+		"a channel outside gives money back":                        outsideGivesBack,
+		"a channel outside is asked again by whoever is left":       outsideKilled,
+		"books and a channel that loses answers agree":              outsideAgrees,
 	}
 	for name, test := range alone {
 		t.Run(name, func(t *testing.T) {
@@ -279,7 +284,7 @@ var Invariants = []Invariant{
 		SELECT count(*) FROM merchant_order m LEFT JOIN p ON p.id = m.payment WHERE p.id IS NULL`},
 	{"an order number was paid twice", `SELECT count(*) FROM (SELECT merchant, order_no FROM payment GROUP BY merchant, order_no HAVING count(*) > 1) AS d`},
 	{"refunds are not what was refunded", `SELECT count(*) FROM payment p WHERE p.refunded <>
-		(SELECT coalesce(sum(r.amount), 0) FROM refund r WHERE r.bucket = p.bucket AND r.payment = p.id)`},
+		(SELECT coalesce(sum(r.amount), 0) FROM refund r WHERE r.bucket = p.bucket AND r.payment = p.id AND r.state = 2)`},
 	{"the journal has not each refund", `SELECT count(*) FROM payment p WHERE p.channel <> 'cash' AND p.refunded <>
 		(SELECT coalesce(sum(j.amount), 0) FROM journal j WHERE j.bucket = p.bucket AND j.ref = p.id AND j.kind = 2)`},
 	{"the journal has not each reversal", `SELECT count(*) FROM payment p WHERE p.channel <> 'cash' AND
@@ -296,6 +301,10 @@ var Unsent = []Invariant{
 		(SELECT count(*) FROM outbox o WHERE o.bucket = p.bucket AND o.subject = p.id)`},
 	{"the newest message is not of the payment's state", `SELECT count(*) FROM payment p WHERE NOT EXISTS (
 		SELECT 1 FROM outbox o WHERE o.bucket = p.bucket AND o.subject = p.id AND o.seq = p.version AND o.at = p.state_at AND o.topic =
-		CASE p.state WHEN 2 THEN 2 WHEN 4 THEN 1 WHEN 5 THEN 4 WHEN 6 THEN 5 WHEN 9 THEN 3 WHEN 10 THEN 6 WHEN 11 THEN 7 WHEN 12 THEN 7 END)`},
+		CASE p.state WHEN 2 THEN 2 WHEN 4 THEN 1 WHEN 5 THEN 4 WHEN 6 THEN 5 WHEN 9 THEN 3 WHEN 10 THEN 6 WHEN 11 THEN 7 WHEN 12 THEN 7
+		WHEN 3 THEN 9 WHEN 7 THEN 10 WHEN 8 THEN CASE o.topic WHEN 12 THEN 12 ELSE 11 END END
+		OR o.bucket = p.bucket AND o.subject = p.id AND o.seq = p.version AND o.topic IN (13, 14) AND p.state IN (4, 12))`},
+	{"a payment that is under way outside is asked for by nobody", `SELECT count(*) FROM payment p WHERE p.state IN (3, 7, 8) AND NOT EXISTS (
+		SELECT 1 FROM channel_call c WHERE c.bucket = p.bucket AND c.payment = p.id AND c.refund = '' AND c.due_at IS NOT NULL)`},
 	{"a top-up has not one message", `SELECT count(*) FROM top_up u WHERE 1 <> (SELECT count(*) FROM outbox o WHERE o.bucket = u.bucket AND o.subject = u.id)`},
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/mianmi/mianmi"
 	"github.com/mianmi/mianmi/access"
+	"github.com/mianmi/mianmi/channel"
 	"github.com/mianmi/mianmi/channel/wallet"
 	"github.com/mianmi/mianmi/merchant"
 	"github.com/mianmi/mianmi/money"
@@ -53,6 +54,7 @@ type NodeConfig struct {
 	Rules   *pinfree.RuleSet // default those that are shipped
 	Books   payment.Books    // default DB
 	Log     *slog.Logger     // default none
+	Remotes []channel.Remote
 	Payment payment.Config
 	Payer   payer.Config
 	// WebhookAllow are networks that webhooks may call though they are not public.
@@ -124,7 +126,7 @@ func NewNode(ctx context.Context, c NodeConfig) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	n.Payments, err = payment.New(ctx, payment.Deps{Ledger: c.Ledger, Books: c.Books, Wallet: wallet.Wallet{}, Rules: c.Rules, Keys: c.Keys,
+	n.Payments, err = payment.New(ctx, payment.Deps{Ledger: c.Ledger, Books: c.Books, Wallet: wallet.Wallet{}, Remotes: c.Remotes, Rules: c.Rules, Keys: c.Keys,
 		Verifier: n.Payers, Clock: c.Clock, Random: c.Random, Log: c.Log}, c.Payment)
 	return n, err
 }

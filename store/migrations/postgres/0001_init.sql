@@ -137,8 +137,38 @@ CREATE TABLE payment (
   PRIMARY KEY (bucket, id)
 );
 CREATE INDEX payment_payer ON payment (payer, id);
--- The few that are under way: 2 step_up_required, 3 verifying, 7 unknown, 8 charging.
+-- The few that are under way: those that wait for a step-up.
 CREATE INDEX payment_open ON payment (expires_at) WHERE expires_at IS NOT NULL;
+
+-- What a channel over a network is asked next about an order, or about one of
+-- its refunds (docs/adr/0014); due_at: when, none: nothing. Whoever claims a row
+-- puts due_at off. bucket is that of the payment. No payment code is kept.
+CREATE TABLE channel_call (
+  bucket         smallint NOT NULL,
+  payment        text COLLATE "C" NOT NULL,
+  refund         text COLLATE "C" NOT NULL,
+  channel        text COLLATE "C" NOT NULL,
+  merchant       text COLLATE "C" NOT NULL,
+  way            smallint NOT NULL,
+  task           smallint NOT NULL,
+  due_at         bigint,
+  tries          integer  NOT NULL,
+  asked          smallint NOT NULL,
+  began_at       bigint   NOT NULL,
+  until          bigint   NOT NULL,
+  busy           smallint NOT NULL,
+  taken          smallint NOT NULL,
+  ending         smallint NOT NULL,
+  ended_at       bigint,
+  late           smallint NOT NULL,
+  counted        smallint NOT NULL,
+  allowance      text COLLATE "C",
+  return_no      text COLLATE "C" NOT NULL,
+  transaction_no text COLLATE "C" NOT NULL,
+  qr             text COLLATE "C" NOT NULL,
+  PRIMARY KEY (bucket, payment, refund)
+) WITH (fillfactor = 50);
+CREATE INDEX channel_call_due ON channel_call (due_at) WHERE due_at IS NOT NULL;
 
 -- One merchant order number is charged at most once, whoever pays. bucket is
 -- that of the key; key and digest are 16-byte hashes of merchant + number and of
@@ -195,6 +225,8 @@ CREATE TABLE top_up (
   PRIMARY KEY (bucket, payer, key)
 );
 
+-- state: 1 pending, 2 done, 3 failed; asked and settled: the versions of the
+-- payment in which it began to be pending and in which it ended, 0 for none.
 CREATE TABLE refund (
   bucket    smallint NOT NULL,
   payment   text COLLATE "C" NOT NULL,
@@ -205,6 +237,9 @@ CREATE TABLE refund (
   reason    text COLLATE "C" NOT NULL,
   actor     text COLLATE "C" NOT NULL,
   at        bigint   NOT NULL,
+  state     smallint NOT NULL,
+  asked     bigint   NOT NULL,
+  settled   bigint   NOT NULL,
   PRIMARY KEY (bucket, payment, refund_no)
 );
 

@@ -133,8 +133,38 @@ CREATE TABLE payment (
   PRIMARY KEY (id)
 ) WITHOUT ROWID;
 CREATE INDEX payment_payer ON payment (payer, id);
--- The few that are under way: 2 step_up_required, 3 verifying, 7 unknown, 8 charging.
+-- The few that are under way: those that wait for a step-up.
 CREATE INDEX payment_open ON payment (expires_at) WHERE expires_at IS NOT NULL;
+
+-- What a channel over a network is asked next about an order, or about one of
+-- its refunds (docs/adr/0014); due_at: when, none: nothing. Whoever claims a row
+-- puts due_at off. bucket is that of the payment. No payment code is kept.
+CREATE TABLE channel_call (
+  bucket         integer  NOT NULL,
+  payment        text     NOT NULL,
+  refund         text     NOT NULL,
+  channel        text     NOT NULL,
+  merchant       text     NOT NULL,
+  way            integer  NOT NULL,
+  task           integer  NOT NULL,
+  due_at         integer,
+  tries          integer  NOT NULL,
+  asked          integer  NOT NULL,
+  began_at       integer  NOT NULL,
+  until          integer  NOT NULL,
+  busy           integer  NOT NULL,
+  taken          integer  NOT NULL,
+  ending         integer  NOT NULL,
+  ended_at       integer,
+  late           integer  NOT NULL,
+  counted        integer  NOT NULL,
+  allowance      text,
+  return_no      text     NOT NULL,
+  transaction_no text     NOT NULL,
+  qr             text     NOT NULL,
+  PRIMARY KEY (bucket, payment, refund)
+) WITHOUT ROWID;
+CREATE INDEX channel_call_due ON channel_call (due_at) WHERE due_at IS NOT NULL;
 
 -- One merchant order number is charged at most once, whoever pays. bucket is
 -- that of the key; key and digest are 16-byte hashes of merchant + number and of
@@ -191,6 +221,8 @@ CREATE TABLE top_up (
   PRIMARY KEY (bucket, payer, key)
 ) WITHOUT ROWID;
 
+-- state: 1 pending, 2 done, 3 failed; asked and settled: the versions of the
+-- payment in which it began to be pending and in which it ended, 0 for none.
 CREATE TABLE refund (
   bucket    integer  NOT NULL,
   payment   text     NOT NULL,
@@ -201,6 +233,9 @@ CREATE TABLE refund (
   reason    text     NOT NULL,
   actor     text     NOT NULL,
   at        integer  NOT NULL,
+  state     integer  NOT NULL,
+  asked     integer  NOT NULL,
+  settled   integer  NOT NULL,
   PRIMARY KEY (bucket, payment, refund_no)
 ) WITHOUT ROWID;
 
