@@ -125,6 +125,9 @@ func (l *Till) settle(ctx context.Context, o *Order, p client.Payment) bool {
 		case !link.Refused(err):
 			return false
 		}
+		if underWay(p) { // another payment system has yet to confirm it
+			return false
+		}
 		failed = client.Code(err)
 	}
 	s := slipOf(*o, p, l.t.Clock.Now())
@@ -187,7 +190,7 @@ func (l *Till) callOff(ctx context.Context, o Order, p client.Payment) {
 		short, cancel := context.WithTimeout(ctx, askTimeout)
 		defer cancel()
 		var off client.Payment
-		if off, err = api.Cancel(short, p.ID); err == nil {
+		if off, err = api.Cancel(short, p.ID); err == nil && !underWay(off) {
 			if o.Test {
 				off.Outcome = p.Outcome
 			}
@@ -248,8 +251,8 @@ func (l *Till) resolveOpen(ctx context.Context) {
 		switch {
 		case missing(err) && l.settled(o):
 			l.nothing(o)
-		case err != nil || p.State == "step_up_required" && !o.Dropped || !l.prove(ctx, p):
-		case p.State == "step_up_required":
+		case err != nil || p.State == "undoing" || underWay(p) && !o.Dropped || !l.prove(ctx, p):
+		case underWay(p):
 			l.callOff(ctx, o, p)
 		default:
 			l.settle(ctx, &o, p)
@@ -305,6 +308,13 @@ func (l *Till) Reverse(ctx context.Context, no string) error {
 	n := slipOf(s.Order, p, l.t.Clock.Now())
 	n.Reasons = s.Reasons
 	l.end(n)
+	if underWay(p) { // it is looked after until the payment system has confirmed it
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		o := s.Order
+		o.Dropped = true
+		return l.keep(func(b *books) { b.Open = append(b.Open, o) })
+	}
 	return nil
 }
 

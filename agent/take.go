@@ -216,7 +216,7 @@ func (l *Till) answered(ctx context.Context, o *Order, p client.Payment) bool {
 	l.t.mu.Lock()
 	l.t.decided, l.t.online = l.t.Clock.Now(), true
 	l.t.mu.Unlock()
-	if p.State != "step_up_required" {
+	if !underWay(p) {
 		return l.settle(ctx, o, p)
 	}
 	l.mu.Lock()
@@ -228,12 +228,18 @@ func (l *Till) answered(ctx context.Context, o *Order, p client.Payment) bool {
 	}
 	l.mu.Unlock()
 	l.tell()
-	if wanted {
+	if wanted && p.State != "undoing" {
 		l.callOff(ctx, *o, p)
 	} else {
 		l.poll(ctx, *o)
 	}
 	return true
+}
+
+// underWay reports whether the payment has not ended: it waits for its payer, or
+// for the word of a payment system that is asked over a network.
+func underWay(p client.Payment) bool {
+	return slices.Contains([]string{"step_up_required", "verifying", "unknown", "undoing"}, p.State)
 }
 
 // poll asks for the state until it is final.
@@ -249,10 +255,10 @@ func (l *Till) poll(ctx context.Context, o Order) {
 			l.lapse(o)
 			return
 		case err != nil:
-		case p.State == "step_up_required" && wanted:
+		case underWay(p) && wanted && p.State != "undoing":
 			l.callOff(ctx, o, p)
 			return
-		case p.State == "step_up_required":
+		case underWay(p):
 			l.mu.Lock()
 			if l.order.No == o.No && l.stage != Done {
 				l.pay, l.stage = &p, Waiting

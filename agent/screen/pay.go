@@ -116,6 +116,7 @@ type PayPage struct {
 	Screen  bool     // digits on the screen
 	Keys    bool     // on keys of its own
 	Phone   bool     // the phone can confirm
+	Said    string   // of a payment at another payment system: how it stands
 	Slip    *slipView
 	Slow    bool // it takes longer than usual
 }
@@ -150,6 +151,9 @@ func (s *Server) pay(q *request) {
 	if v.Payment != nil {
 		for _, r := range v.Payment.Reasons[:min(2, len(v.Payment.Reasons))] {
 			p.Why = append(p.Why, mianmi.Text{ZH: r.Words.Cashier.ZH, EN: r.Words.Cashier.EN}.In(q.lang))
+		}
+		if v.Payment.StepUp == nil {
+			p.Said = v.Payment.Sentence.In(q.lang)
 		}
 		p.Phone = v.Payment.StepUp != nil && slices.Contains(v.Payment.StepUp.Methods, "phone_password")
 	}

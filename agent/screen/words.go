@@ -83,6 +83,7 @@ var details = map[string]mianmi.Text{
 var states = map[string]mianmi.Text{
 	"approved": {ZH: "收款成功", EN: "Paid"}, "declined": {ZH: "未扣款", EN: "Not paid"}, "expired": {ZH: "已超时，未扣款", EN: "Timed out, not paid"},
 	"refused": {ZH: "不能这样付款", EN: "Cannot be paid this way"}, "reversed": {ZH: "已撤销", EN: "Undone"}, "nothing": {ZH: "未扣款", EN: "Nothing charged"},
+	"undoing":  {ZH: "撤销中，待确认", EN: "Being undone"},
 	"refunded": {ZH: "已退款", EN: "Refunded"}, "partly_refunded": {ZH: "部分退款", EN: "Partly refunded"},
 }
 
