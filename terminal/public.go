@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/mianmi/mianmi"
+	"github.com/mianmi/mianmi/terminal/protocol"
 )
 
 // publicKeys are keys that were read before. A key's name is its digest and it
@@ -16,7 +17,7 @@ import (
 // counts is another matter, which is read each time.
 type publicKeys struct {
 	mu sync.RWMutex
-	of map[keyName]*ecdsa.PublicKey
+	of map[keyName]*protocol.Verifier
 }
 
 type keyName struct {
@@ -27,8 +28,8 @@ type keyName struct {
 // publicKeysMax is one for each terminal of a node, at half a kilobyte.
 const publicKeysMax = 20_000
 
-// publicKey is the key of a name; nil: it is not one of the terminal's.
-func (s *Service) publicKey(ctx context.Context, id mianmi.TerminalID, keyID string) (*ecdsa.PublicKey, error) {
+// verifier is of the key of a name; nil: it is not one of the terminal's.
+func (s *Service) verifier(ctx context.Context, id mianmi.TerminalID, keyID string) (*protocol.Verifier, error) {
 	c, name := &s.publics, keyName{id, keyID}
 	c.mu.RLock()
 	known := c.of[name]
@@ -47,13 +48,17 @@ func (s *Service) publicKey(ctx context.Context, id mianmi.TerminalID, keyID str
 	if err != nil {
 		return nil, err
 	}
+	v, err := protocol.NewVerifier(public)
+	if err != nil {
+		return nil, err
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.of == nil || len(c.of) >= publicKeysMax {
-		c.of = map[keyName]*ecdsa.PublicKey{}
+		c.of = map[keyName]*protocol.Verifier{}
 	}
-	c.of[name] = public
-	return public, nil
+	c.of[name] = v
+	return v, nil
 }
 
 func publicKey(der []byte) (*ecdsa.PublicKey, error) {

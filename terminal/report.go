@@ -85,15 +85,15 @@ func (s *Service) open(ctx context.Context, from mianmi.TerminalID, text []byte)
 		return o, nil
 	}
 	o.key = printableKey(signed.Key)
-	public, err := s.publicKey(ctx, from, o.key)
+	v, err := s.verifier(ctx, from, o.key)
 	switch {
 	case err != nil:
 		return nil, err
-	case public == nil:
+	case v == nil:
 		o.refused = RefusedKey
 		return o, nil
 	}
-	if o.report, err = signed.Open(public); err != nil {
+	if o.report, err = v.Open(signed); err != nil {
 		o.refused = RefusedSignature
 		return o, nil
 	}

@@ -180,11 +180,28 @@ func ParseSigned(b []byte) (Signed, error) {
 
 // Open checks the signature by the terminal's key and reads the report.
 func (s Signed) Open(key *ecdsa.PublicKey) (Report, error) {
-	id, err := KeyID(key)
+	v, err := NewVerifier(key)
 	if err != nil {
 		return Report{}, err
 	}
-	if key.Curve != elliptic.P256() || s.Key != id || !ecdsa.VerifyASN1(key, digest(s.Report), s.Signature) {
+	return v.Open(s)
+}
+
+// Verifier checks the signatures of one key, again and again.
+type Verifier struct {
+	key *ecdsa.PublicKey
+	id  string
+}
+
+// NewVerifier works the name of a key out.
+func NewVerifier(key *ecdsa.PublicKey) (*Verifier, error) {
+	id, err := KeyID(key)
+	return &Verifier{key, id}, err
+}
+
+// Open checks the signature and reads the report.
+func (v *Verifier) Open(s Signed) (Report, error) {
+	if v.key.Curve != elliptic.P256() || s.Key != v.id || !ecdsa.VerifyASN1(v.key, digest(s.Report), s.Signature) {
 		return Report{}, mianmi.InvalidField("signature", "does not fit the report and the terminal's key")
 	}
 	var r Report
