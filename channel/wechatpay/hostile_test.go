@@ -248,6 +248,21 @@ func TestWhatProvesNothing(t *testing.T) {
 	}
 }
 
+// A query that is refused says nothing about the payment: WeChat Pay has refused
+// queries of payments that were paid two minutes later.
+func TestQueryThatIsRefused(t *testing.T) {
+	t.Parallel()
+	s := wechatpaytest.Start(t, between(func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = io.WriteString(w, `{"code":"PARAM_ERROR","message":"微信订单号非法"}`)
+	}))
+	ref := order(t, 1, channel.ByCode).Ref
+	ref.Transaction = "4200000000"
+	if a := open(t, connection(t, s.URL)).Query(t.Context(), ref); a.Standing != channel.Unclear || a.Failure != channel.NoFailure || !strings.Contains(a.Fault, "PARAM_ERROR") {
+		t.Errorf("%+v", a)
+	}
+}
+
 // A signed answer to a refund over another amount, or to another refund, is
 // not believed.
 func TestRefundAnswersAreCompared(t *testing.T) {

@@ -211,7 +211,11 @@ func (c *connection) query(ctx context.Context, ref channel.Ref) (channel.Answer
 	}
 	var t transaction
 	_ = r.decode(&t) // judge says what is wrong with it
-	return c.judge("query", r, ref, nil), r, t.TradeState
+	a := c.judge("query", r, ref, nil)
+	if a.Standing == channel.Unclear {
+		a.Failure = channel.NoFailure // a question that is refused says nothing about the payment
+	}
+	return a, r, t.TradeState
 }
 
 // transaction is an order in WeChat Pay's answers and notifications.
