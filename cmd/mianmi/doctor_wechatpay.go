@@ -8,23 +8,6 @@ import (
 	"github.com/mianmi/mianmi/channel/wechatpay"
 )
 
-// wechatPayFlag names the connections to WeChat Pay.
-type wechatPayFlag struct {
-	WeChatPay string `name:"wechatpay" placeholder:"FILE" help:"YAML file of the connections to WeChat Pay; see docs/wechatpay.md." zh:"微信支付连接的 YAML 文件，见 docs/wechatpay.zh-CN.md。"`
-}
-
-// wechatPay reads the connections and makes the channel; nil without a file.
-func (a *app) wechatPay(ctx context.Context, file string) (*wechatpay.Channel, error) {
-	if file == "" {
-		return nil, nil
-	}
-	list, err := wechatpay.ReadConfig(wechatpay.Source{File: file, Environ: func(name string) (string, bool) { return env(a.environ, name) }})
-	if err != nil {
-		return nil, err
-	}
-	return wechatpay.New(ctx, list, a.clock)
-}
-
 // examineWeChatPay checks each connection with WeChat Pay's own test of
 // signatures.
 func (a *app) examineWeChatPay(ctx context.Context, file string) []finding {

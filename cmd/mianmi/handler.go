@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/mianmi/mianmi/api"
+	"github.com/mianmi/mianmi/channel/wechatpay"
 	"github.com/mianmi/mianmi/idempotency"
 	"github.com/mianmi/mianmi/store"
 	"github.com/mianmi/mianmi/web/check"
@@ -31,6 +32,9 @@ func newFront(a *app, s *services) front {
 	page := check.Handler(check.Parts{Receipts: s.receipts, Log: s.log, Random: a.random, Errors: a.log})
 	mux.Handle("/check", page)
 	mux.Handle("/check/", page)
+	if s.wechatNotices != nil {
+		mux.Handle(wechatpay.NotifyPath, s.wechatNotices)
+	}
 	mux.Handle("/", s.handler)
 	return front{mux, s.handler}
 }

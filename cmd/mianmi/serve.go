@@ -27,6 +27,7 @@ type serveCmd struct {
 
 	tuning
 	terminalFlags
+	wechatPayFlag
 
 	TimeoutHeader time.Duration `placeholder:"TIME" default:"5s" help:"Longest time for a request's header." zh:"读取请求头的最长时间。"`
 	TimeoutRead   time.Duration `placeholder:"TIME" default:"15s" help:"Longest time for a whole request." zh:"读取整个请求的最长时间。"`
@@ -89,6 +90,9 @@ type node struct {
 // must be served.
 func (c *serveCmd) open(ctx context.Context, a *app) (n *node, err error) {
 	n = &node{cmd: c, app: a}
+	if c.wechatPay, err = a.wechatPay(ctx, c.WeChatPay); err != nil {
+		return nil, fmt.Errorf("--wechatpay: %w", err)
+	}
 	if n.db, err = a.database(ctx, c.Migrate); err != nil {
 		return nil, err
 	}

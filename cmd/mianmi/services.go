@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/http"
 	"os"
 	"slices"
 
@@ -47,8 +48,11 @@ type services struct {
 	handler  *api.Server
 	metrics  *prometheus.Registry
 	workers  *workers
-	guard    *guard
-	last     func() // the guard's last look
+
+	wechatNotices http.Handler // nil: no connection to WeChat Pay
+
+	guard *guard
+	last  func() // the guard's last look
 }
 
 // newServices wires the domain packages to the store and to the API, and
@@ -93,14 +97,17 @@ func newServices(ctx context.Context, a *app, db *store.DB, t *tuning) (*service
 	if err != nil {
 		return nil, err
 	}
-	s.payments, err = payment.New(ctx, payment.Deps{Ledger: ledger, Books: db, Wallet: wallet.Wallet{}, Keys: s.keys,
+	s.payments, err = payment.New(ctx, payment.Deps{Ledger: ledger, Books: db, Wallet: wallet.Wallet{}, Remotes: t.remotes(), Keys: s.keys,
 		Verifier: s.payers, Clock: a.clock, Random: a.random, Log: a.log},
 		payment.Config{Lanes: t.lanes(db.Engine()), StepUpLife: t.StepUpLife})
 	if err != nil {
 		return nil, err
 	}
 	s.receipts = &receipt.Service{Log: s.log, Payments: s.payments, Merchants: s.merchants, Terminals: s.terminals, Keys: s.keys, PublicURL: t.PublicURL}
-	if s.webhooks, err = a.webhooks(s, db, &t.webhookTuning); err == nil {
+	if err = s.withWeChatPay(a, t); err == nil {
+		s.webhooks, err = a.webhooks(s, db, &t.webhookTuning)
+	}
+	if err == nil {
 		s.handler, err = newHandler(a, s, db, t)
 	}
 	if err == nil {

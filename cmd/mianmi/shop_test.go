@@ -22,8 +22,9 @@ import (
 // server is the program, serving, as a process of its own.
 type server struct {
 	*client.Client
-	cmd  *exec.Cmd
-	gone chan struct{}
+	address string
+	cmd     *exec.Cmd
+	gone    chan struct{}
 
 	mu   sync.Mutex
 	said strings.Builder
@@ -60,7 +61,8 @@ func (w world) serve(t *testing.T, args ...string) *server {
 	t.Cleanup(func() { _ = s.cmd.Process.Kill(); <-s.gone })
 	select {
 	case address := <-at:
-		if s.Client, err = client.New("http://"+address, client.Options{}); err != nil {
+		s.address = "http://" + address
+		if s.Client, err = client.New(s.address, client.Options{}); err != nil {
 			t.Fatal(err)
 		}
 		return s

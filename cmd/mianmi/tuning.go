@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"net/url"
 	"time"
+
+	"github.com/mianmi/mianmi/channel/wechatpay"
 )
 
 // tuning are the settings of the domain packages that serve takes as flags.
@@ -20,7 +22,8 @@ type tuning struct {
 
 	webhookTuning
 
-	terminalHost string // for whoever hands out enrolment codes
+	terminalHost string             // for whoever hands out enrolment codes
+	wechatPay    *wechatpay.Channel // nil: no connection to WeChat Pay
 
 	TrustedProxies []netip.Prefix `placeholder:"CIDR,…" help:"Addresses of proxies whose X-Forwarded-For is believed; none by default." zh:"可信代理的地址段，采信其 X-Forwarded-For；默认没有。"`
 }

@@ -158,6 +158,15 @@ func outsideQR(t *testing.T, c *counter) {
 	}
 	c.wantTaken(t, p.ID, 30_00)
 
+	// Who hears of it asks at once; what is over, or nobody's, is left alone.
+	hinted := c.take(t, c.scan(channeltest.CodeRich, 31_00), payment.StepUpRequired)
+	c.fake.Scan(hinted.QR)
+	for _, id := range []mianmi.PaymentID{hinted.ID, p.ID, "pm00000000000000000000000000ff"} {
+		must(id, c.n.Payments.AskSoon(t.Context(), id, ""))(t)
+	}
+	c.ask(t, c.n)
+	c.is(t, hinted.ID, payment.Approved)
+
 	// A terminal without a display can show none.
 	before := len(c.fake.Orders())
 	none := must(c.n.Payments.Authorize(t.Context(), c.bare, Code(c.Bare, order(), 1_00, codeOf(channeltest.CodeRich))))(t)

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"context"
+
+	"github.com/mianmi/mianmi/channel"
+	"github.com/mianmi/mianmi/channel/wechatpay"
+)
+
+// wechatPayFlag names the connections to WeChat Pay.
+type wechatPayFlag struct {
+	WeChatPay string `name:"wechatpay" placeholder:"FILE" help:"YAML file of the connections to WeChat Pay; see docs/wechatpay.md." zh:"微信支付连接的 YAML 文件，见 docs/wechatpay.zh-CN.md。"`
+}
+
+// wechatPay reads the connections and makes the channel; nil without a file.
+func (a *app) wechatPay(ctx context.Context, file string) (*wechatpay.Channel, error) {
+	if file == "" {
+		return nil, nil
+	}
+	list, err := wechatpay.ReadConfig(wechatpay.Source{File: file, Environ: func(name string) (string, bool) { return env(a.environ, name) }})
+	if err != nil {
+		return nil, err
+	}
+	return wechatpay.New(ctx, list, a.clock)
+}
+
+// remotes are the channels that are asked over a network.
+func (t *tuning) remotes() []channel.Remote {
+	if t.wechatPay == nil {
+		return nil
+	}
+	return []channel.Remote{t.wechatPay}
+}
+
+// withWeChatPay makes what receives WeChat Pay's notifications, if there is a
+// connection to it.
+func (s *services) withWeChatPay(a *app, t *tuning) (err error) {
+	if t.wechatPay != nil {
+		s.wechatNotices, err = t.wechatPay.Notifications(wechatHints{s}, a.log)
+	}
+	return err
+}
+
+// wechatHints has WeChat Pay asked when a notification says that there is news.
+type wechatHints struct{ services *services }
+
+// Hinted is part of wechatpay.Hinted. Contracts and complaints are kept by
+// nobody here, and a payment that is not known belongs to another installation.
+func (h wechatHints) Hinted(ctx context.Context, hint wechatpay.Hint) error {
+	if hint.Payment == "" {
+		return nil
+	}
+	return h.services.payments.AskSoon(ctx, hint.Payment, hint.Refund)
+}

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/mianmi/mianmi/api/client"
+	"github.com/mianmi/mianmi/channel/wechatpay/wechatpaytest"
+	"github.com/mianmi/mianmi/money"
+)
+
+// The server takes payments through WeChat Pay: a code at once, a QR code as
+// soon as WeChat Pay notifies of it; it refuses a notification that WeChat Pay
+// did not sign, and logs no key, no code and nobody who paid.
+func TestServeTakesWeChatPay(t *testing.T) {
+	t.Parallel()
+	s, srv := newShop(t)
+	srv.stop()
+	wechat := wechatpaytest.Start(t, nil)
+	file := s.wechatFile(t, wechat.URL)
+	text, err := os.ReadFile(file)
+	if err == nil {
+		changed := strings.Replace(string(text), "mc0000000000000000000000shop", string(s.merchant), 1) + "    unknown_payers: own_rules\n"
+		err = os.WriteFile(file, []byte(changed), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv = s.serve(t, "--wechatpay="+file)
+	pos := srv.As(s.pos)
+	ask := func(minor int64, code string) client.Payment {
+		t.Helper()
+		s.orders++
+		return must(pos.Authorize(t.Context(), client.Authorization{Terminal: s.terminal, OrderNo: fmt.Sprintf("shop%06d", s.orders), Amount: money.Of(minor, "CNY"),
+			Method: "payment_code", Code: code, Entry: "scanned"}))(t)
+	}
+	is := func(p client.Payment, state string) func() bool {
+		return func() bool { return must(pos.Payment(t.Context(), p.ID))(t).State == state }
+	}
+	paid := ask(1_00, wechatpaytest.CodePaid)
+	eventually(t, "a payment by code is approved", is(paid, "approved"))
+	if got := wechat.Order(string(paid.ID)); got.Charged != 1 || got.Total != 1_00 {
+		t.Errorf("at WeChat Pay: %+v", got)
+	}
+
+	// More than passes without a password: the code is not charged, a QR code is
+	// shown in its place.
+	shown := ask(1_500_00, wechatpaytest.CodeFails)
+	if shown.Outcome != "step_up" {
+		t.Fatalf("%+v", shown)
+	}
+	eventually(t, "WeChat Pay has the order", func() bool { return wechat.Order(string(shown.ID)).State == "NOTPAY" })
+	wechat.Confirm(string(shown.ID))
+	body := wechatpaytest.Notification("TRANSACTION.SUCCESS", map[string]any{"mchid": wechatpaytest.MchID, "out_trade_no": string(shown.ID)})
+	if got := notify(t, srv, body, wechat.Sign(wechatpaytest.PublicKeyID, append(body, ' '))); got != http.StatusUnauthorized {
+		t.Errorf("a forged notification is answered %d", got)
+	}
+	if got := notify(t, srv, body, wechat.Sign(wechatpaytest.PublicKeyID, body)); got != http.StatusNoContent {
+		t.Errorf("a notification is answered %d", got)
+	}
+	eventually(t, "a payment by QR code is approved", is(shown, "approved"))
+
+	for _, secret := range []string{wechatpaytest.APIv3Key, wechatpaytest.CodePaid, wechatpaytest.OpenID, "WECHATPAY2-"} {
+		if strings.Contains(srv.log(), secret) {
+			t.Errorf("the log shows %q", secret)
+		}
+	}
+}
+
+// notify sends a notification as WeChat Pay does.
+func notify(t *testing.T, srv *server, body []byte, signed http.Header) int {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, srv.address+"/v3-notify/shop/transaction", bytes.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header = signed
+	got, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := got.Body.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return got.StatusCode
+}
