@@ -126,6 +126,8 @@ func (j *judge) one(now time.Time, c *call, f *Facts, snap *settings.Snapshot) (
 		return Write{}, &mianmi.Error{Kind: mianmi.Unauthenticated, Code: "key_revoked", Msg: "the API key is not valid any more"}
 	case c.actor.Role == mianmi.RoleTerminal && f.Proven != nil && !f.Proven.RevokedAt.IsZero():
 		return Write{}, &mianmi.Error{Kind: mianmi.Unauthenticated, Code: "terminal_key_revoked", Msg: "this terminal's certificate is not valid any more"}
+	case endOf(f.PriorDigest) != 0:
+		return Write{}, endErrors[endOf(f.PriorDigest)]
 	case f.PriorDigest != Hash16{} && f.PriorDigest != c.ask.Digest:
 		return Write{}, errOrderConflict
 	case f.Prior != nil:

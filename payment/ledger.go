@@ -53,7 +53,8 @@ type Ask struct {
 // Facts is what was read for an ask.
 type Facts struct {
 	// Prior is the payment that claimed the order number before, PriorDigest
-	// the digest of its request; nil and zero when the number was free.
+	// the digest of its request; nil and zero when the number was free. Of a
+	// number that was ended there is the digest of the end alone.
 	Prior       *Payment
 	PriorDigest Hash16
 	// Payment is set when the same request has claimed the number before and
@@ -101,6 +102,10 @@ type Books interface {
 	Change(ctx context.Context, id mianmi.PaymentID, fn func(*Change) error) error
 	Payment(ctx context.Context, id mianmi.PaymentID) (*Payment, error)
 	PaymentByOrder(ctx context.Context, key Hash16) (*Payment, error)
+	// OrderClaim says who holds an order number; NotFound: nobody. EndOrder takes
+	// it by the digest of an end when nobody has it, and says who holds it then.
+	OrderClaim(ctx context.Context, key Hash16) (OrderClaim, error)
+	EndOrder(ctx context.Context, key, digest Hash16) (OrderClaim, error)
 	Payments(ctx context.Context, p mianmi.PayerID, before mianmi.PaymentID, limit int) ([]Payment, error)
 	// OpenStepUps lists the payer's payments that wait for a step-up, newest first.
 	OpenStepUps(ctx context.Context, p mianmi.PayerID, now time.Time, limit int) ([]Payment, error)

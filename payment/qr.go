@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/mianmi/mianmi"
 	"github.com/mianmi/mianmi/money"
@@ -20,7 +21,12 @@ type QRRequest struct {
 	Terminal mianmi.TerminalID
 	OrderNo  string
 	Amount   money.Amount
+	// ExpiresAt ends the time in which a payer can confirm; zero: Config.QRLife from now.
+	ExpiresAt time.Time
 }
+
+// qrLifeMax bounds what a merchant may ask for.
+const qrLifeMax = 7 * 24 * time.Hour
 
 // OpenQR opens a QR order and returns it with the token that goes into the
 // QR code: 128 random bits, of which only a digest is kept. The order is
@@ -52,6 +58,12 @@ func (s *Service) OpenQR(ctx context.Context, actor mianmi.Actor, r QRRequest) (
 	now := s.now()
 	q := QR{Digest: s.Keys.Digest(forQR, token), Merchant: site.Merchant.ID, Store: site.Store.ID, Terminal: r.Terminal,
 		OrderNo: r.OrderNo, Amount: r.Amount, Actor: actor.String(), CreatedAt: now, ExpiresAt: now.Add(s.cfg.QRLife)}
+	if !r.ExpiresAt.IsZero() {
+		q.ExpiresAt = r.ExpiresAt.UTC().Truncate(time.Microsecond)
+	}
+	if !now.Before(q.ExpiresAt) || q.ExpiresAt.Sub(now) > qrLifeMax {
+		return QR{}, "", mianmi.InvalidField("expires_at", "a time within the next seven days")
+	}
 	return q, token, s.Books.AddQR(ctx, q)
 }
 

@@ -241,6 +241,11 @@ func (b *pgBatch) priors(k *batchKeys) error {
 		return fmt.Errorf("read earlier orders: %w", err)
 	}
 	for _, p := range list {
+		f := &b.facts[p.n]
+		if p.payment == "" { // an end: there is no payment
+			copy(f.PriorDigest[:], p.digest)
+			continue
+		}
 		bucket, err := mianmi.PaymentID(p.payment).Bucket()
 		if err != nil {
 			return err
@@ -249,7 +254,6 @@ func (b *pgBatch) priors(k *batchKeys) error {
 		if err := b.conn.QueryRow(b.ctx, sqlPaymentByID, int16(bucket), p.payment).Scan(r.dest()...); err != nil {
 			return fmt.Errorf("read payment %s: %w", p.payment, err)
 		}
-		f := &b.facts[p.n]
 		copy(f.PriorDigest[:], p.digest)
 		if f.Prior, err = r.payment(); err != nil {
 			return err

@@ -118,6 +118,7 @@ func (b *bucketBatch) await(others []int, byKey map[payment.Hash16]int) error {
 // unpaid keeps the claims that have no payment.
 func (b *bucketBatch) unpaid(list []int) ([]int, error) {
 	ids := map[int16][]string{}
+	list = slices.DeleteFunc(list, func(i int) bool { return b.claims[i].payment == "" }) // an end never has one
 	for _, i := range list {
 		of, err := b.claims[i].payment.Bucket()
 		if err != nil {

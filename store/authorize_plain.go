@@ -227,11 +227,13 @@ func (b *plainBatch) prior(ask *payment.Ask, f *payment.Facts) error {
 	if err := b.row(sqlPrior, int16(ask.Key.Bucket()), ask.Key[:]).Scan(&digest, &id); err != nil {
 		return fmt.Errorf("read the earlier order: %w", err)
 	}
+	if copy(f.PriorDigest[:], digest); id == "" {
+		return nil // an end: there is no payment
+	}
 	p, err := scanPayment(func(id mianmi.PaymentID, pb int16) *sql.Row { return b.row(sqlPaymentByID, pb, string(id)) }, mianmi.PaymentID(id))
 	if errors.Is(err, sql.ErrNoRows) && id == string(ask.Payment) {
-		return nil // claimed by this transaction
+		f.PriorDigest, err = payment.Hash16{}, nil // claimed by this transaction
 	}
-	copy(f.PriorDigest[:], digest)
 	f.Prior = p
 	return err
 }

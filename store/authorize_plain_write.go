@@ -96,8 +96,8 @@ func (b *plainBatch) writeBundle(bucket int16, decided *evidence.Bundle) error {
 
 // unclaim gives the order number of a request that was an error back.
 func (b *plainBatch) unclaim(ask *payment.Ask, f *payment.Facts) error {
-	if f.Prior != nil {
-		return nil
+	if f.Prior != nil || f.PriorDigest != (payment.Hash16{}) {
+		return nil // it is another's
 	}
 	_, err := b.exec(sqlUnclaim, int16(ask.Key.Bucket()), ask.Key[:])
 	return err

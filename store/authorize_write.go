@@ -54,7 +54,7 @@ func (b *pgBatch) queueWrites(q *pgx.Batch, writes []payment.Write) (io.Reader, 
 	for i := range writes {
 		w, ask := &writes[i], &b.asks[i]
 		if w.Payment == nil {
-			if b.facts[i].Prior == nil {
+			if b.facts[i].Prior == nil && b.facts[i].PriorDigest == (payment.Hash16{}) {
 				drop.bucket, drop.key = append(drop.bucket, int16(ask.Key.Bucket())), append(drop.key, ask.Key[:])
 			}
 			continue

@@ -229,6 +229,36 @@ func (db *DB) PaymentByOrder(ctx context.Context, key payment.Hash16) (*payment.
 	return db.Payment(ctx, mianmi.PaymentID(id))
 }
 
+// OrderClaim implements payment.Books.
+func (db *DB) OrderClaim(ctx context.Context, key payment.Hash16) (payment.OrderClaim, error) {
+	return orderClaim(ctx, db.read, key)
+}
+
+func orderClaim(ctx context.Context, q querier, key payment.Hash16) (c payment.OrderClaim, err error) {
+	var digest []byte
+	err = q.QueryRowContext(ctx, sqlPrior, int16(key.Bucket()), key[:]).Scan(&digest, (*string)(&c.Payment))
+	copy(c.Digest[:], digest)
+	return c, missing("order", err)
+}
+
+// EndOrder implements payment.Books. Who claims the number at the same time
+// holds its row until the end of that transaction: one of the two comes first.
+func (db *DB) EndOrder(ctx context.Context, key, digest payment.Hash16) (c payment.OrderClaim, err error) {
+	for range triesMax {
+		err = db.tx(ctx, func(ctx context.Context, tx *sql.Tx) error {
+			if _, err := tx.ExecContext(ctx, sqlClaim, int16(key.Bucket()), key[:], digest[:], ""); err != nil {
+				return wrapDriver("end an order", err)
+			}
+			c, err = orderClaim(ctx, tx, key)
+			return err
+		})
+		if mianmi.KindOf(err) != mianmi.NotFound { // else it was given back between the two
+			return c, err
+		}
+	}
+	return c, unavailable("end an order", err)
+}
+
 const (
 	sqlPaymentsFirst  = `SELECT ` + paymentColumns + ` FROM payment WHERE bucket = $1 AND payer = $2 ORDER BY id DESC LIMIT $3`
 	sqlPaymentsBefore = `SELECT ` + paymentColumns + ` FROM payment WHERE bucket = $1 AND payer = $2 AND id < $3 ORDER BY id DESC LIMIT $4`
