@@ -28,9 +28,11 @@
 //	asof/       what was in force at a moment, rebuilt from the log alone
 //	receipt/    what a receipt says in words and on paper; who may have it
 //	pdf/        pages of Chinese and English text with QR codes
+//	wechat/     what mianmi keeps to be WeChat Pay to merchants' software
 //	notice/     who is told of what has happened: webhooks
 //	store/      every SQL statement, for SQLite and PostgreSQL
 //	api/        JSON over HTTP (OpenAPI 3.1); client/ is the Go client
+//	  wechatv3/ the wallet in the form of WeChat Pay's APIv3
 //	web/check/  the page at which anybody verifies a receipt
 //	torture/    real servers, killed and worse, held to the promises
 //	agent/      the program in a POS terminal: settings, proof, payments, its screen

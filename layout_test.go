@@ -13,7 +13,7 @@ const module = "github.com/mianmi/mianmi"
 
 // domain is who holds the business: transports and the store speak to these.
 var domain = []string{"mianmi", "money", "pinfree", "pinfree/emv", "evidence", "secret", "access", "idempotency", "rollout", "payer", "merchant",
-	"terminal", "terminal/protocol", "terminal/posture", "rules", "settings", "payment", "asof", "receipt", "support", "risk", "notice"}
+	"terminal", "terminal/protocol", "terminal/posture", "rules", "settings", "payment", "asof", "receipt", "support", "risk", "notice", "wechat"}
 
 // mayImport says which packages of this module a package may import, tests
 // apart. "mianmi" is the root, "*" everything. A package that is not here may
@@ -51,6 +51,7 @@ var mayImport = map[string][]string{
 	"support":              {"mianmi", "money", "evidence", "payment", "payer", "merchant", "terminal"},
 	"risk":                 {"mianmi", "money", "evidence", "payment", "payer", "merchant", "terminal"},
 	"notice":               {"mianmi", "money", "rollout", "evidence", "payment", "payer", "merchant", "terminal", "access", "secret", "settings", "pinfree"}, // rights, sealed secrets, who listens; names of methods
+	"wechat":               {"mianmi", "money", "pinfree", "channel", "evidence", "secret", "access", "settings", "payment", "notice"},                        // payments, keys and queues in WeChat Pay's form
 	"store":                append([]string{"channel"}, domain...),                                                                                            // postings are written as they are
 	"store/pgtest":         {},
 	"store/storetest":      append([]string{"store", "store/pgtest", "channel", "channel/wallet", "channel/channeltest", "pinfree/packs", "pinfree/compare"}, domain...),

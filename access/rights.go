@@ -68,7 +68,7 @@ var rights = [actionEnd]row{
 	PayerCode:     {payer: own, scope: mianmi.ScopePayers},
 	StaffShow:     {manager: ownStore, admin: ownShop, operator: all, auditor: all},
 	StaffManage:   {manager: ownStore, admin: ownShop, operator: all, system: all},
-	KeyShow:       {admin: ownShop, operator: all, auditor: all},
+	KeyShow:       {admin: ownShop, operator: all, auditor: all, system: all},
 	KeyManage:     {admin: ownShop, operator: all, system: all},
 	SessionRevoke: {support: all, operator: all},
 	RulesShow:     {support: all, risk: all, operator: all, auditor: all, system: all},

@@ -57,7 +57,7 @@ func TestRights(t *testing.T) {
 		{"list everybody's staff", StaffShow, Target{}, "ou"},
 		{"manage the store's staff", StaffManage, inStore, "maot"},
 		{"manage mianmi's own staff", StaffManage, Target{}, "ot"},
-		{"list the merchant's keys", KeyShow, Target{Merchant: "mc1"}, "aou"},
+		{"list the merchant's keys", KeyShow, Target{Merchant: "mc1"}, "aout"},
 		{"manage the merchant's keys", KeyManage, Target{Merchant: "mc1"}, "aot"},
 		{"manage mianmi's own keys", KeyManage, Target{}, "ot"},
 		{"end somebody's sessions", SessionRevoke, Target{}, "so"},

@@ -81,6 +81,9 @@ var facets = map[string]facet{
 	"terminal.trouble.reported":          nothing,
 	"terminal.off.in_force":              nothing,
 	"terminal.off.late":                  nothing,
+	"wechat.identity.made":               nothing,
+	"wechat.identity.changed":            nothing,
+	"wechat.serial.added":                nothing, // its API key has an entry of its own
 	"webhook.created":                    nothing,
 	"webhook.changed":                    nothing,
 	"webhook.paused":                     nothing,

@@ -134,6 +134,7 @@ type Replayed struct {
 
 // Claim asks for queues to send from.
 type Claim struct {
+	Kind    Kind
 	Holder  string // a text that no other holder has
 	Lease   time.Duration
 	Healthy int // at most so many queues of webhooks that work

@@ -147,7 +147,7 @@ func TestCheckURL(t *testing.T) {
 			guard *Guard
 			may   bool
 		}{{closed, tt.closed}, {open, tt.open}} {
-			if err := checkURL(tt.url, g.guard); (err == nil) != g.may || err != nil && mianmi.KindOf(err) != mianmi.Invalid {
+			if err := g.guard.CheckURL(tt.url); (err == nil) != g.may || err != nil && mianmi.KindOf(err) != mianmi.Invalid {
 				t.Errorf("%q: %v, want %v", tt.url, err, g.may)
 			}
 		}

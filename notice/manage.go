@@ -42,7 +42,7 @@ func (s *Service) Create(ctx context.Context, actor mianmi.Actor, n NewWebhook) 
 	if w.Topics, err = ParseTopics(n.Topics, n.Merchant == ""); err != nil {
 		return View{}, "", err
 	}
-	if err := checkURL(n.URL, s.Guard); err != nil {
+	if err := s.Guard.CheckURL(n.URL); err != nil {
 		return View{}, "", err
 	}
 	if err := checkParallel(w.Parallel); err != nil {
@@ -87,7 +87,7 @@ type Order struct {
 func (s *Service) Change(ctx context.Context, actor mianmi.Actor, id mianmi.WebhookID, o Order) (View, error) {
 	return s.change(ctx, actor, id, func(c *change) error {
 		if o.URL != nil {
-			if err := checkURL(*o.URL, s.Guard); err != nil {
+			if err := s.Guard.CheckURL(*o.URL); err != nil {
 				return err
 			}
 			c.target.URL = *o.URL
@@ -186,7 +186,7 @@ func (s *Service) change(ctx context.Context, actor mianmi.Actor, id mianmi.Webh
 		if err := allow(actor, access.WebhookManage, w.Merchant); err != nil {
 			return nil, err
 		}
-		if w.State == Removed {
+		if w.State == Removed || w.Kind != Standard {
 			return nil, mianmi.Missing("webhook")
 		}
 		t, err := w.open(s.Keys)
@@ -230,7 +230,7 @@ func (s *Service) known(ctx context.Context, actor mianmi.Actor, id mianmi.Webho
 	if err := allow(actor, action, w.Merchant); err != nil {
 		return Webhook{}, err
 	}
-	if w.State == Removed {
+	if w.State == Removed || w.Kind != Standard {
 		return Webhook{}, mianmi.Missing("webhook")
 	}
 	return w, nil

@@ -99,6 +99,18 @@ func (p *Poster) post(ctx context.Context, t *Target, m Message, now time.Time) 
 	r.Header.Set(standardwebhooks.HeaderWebhookID, m.ID)
 	r.Header.Set(standardwebhooks.HeaderWebhookTimestamp, strconv.FormatInt(now.Unix(), 10))
 	r.Header.Set(standardwebhooks.HeaderWebhookSignature, signature)
+	return p.do(r)
+}
+
+// Do sends a request of another form with the same care, and makes one try.
+func (p *Poster) Do(r *http.Request) Answer {
+	begin := p.clock.Now()
+	a := p.do(r)
+	a.Took = max(p.clock.Now().Sub(begin), 0)
+	return a
+}
+
+func (p *Poster) do(r *http.Request) Answer {
 	client := p.secure
 	if r.URL.Scheme == "http" {
 		client = p.plain

@@ -64,8 +64,10 @@ func (s *Sender) run(ctx context.Context, c Claimed, holder string) error {
 		hold:    Holding{Webhook: c.Webhook.ID, Holder: holder, Lease: s.cfg.Lease, Version: c.Webhook.Version},
 		renewed: now, quit: make(chan struct{})}
 	var err error
-	if r.target, err = r.w.open(s.keys); err != nil {
-		return err
+	if r.w.Kind == Standard {
+		if r.target, err = r.w.open(s.keys); err != nil {
+			return err
+		}
 	}
 	// What has begun is finished and written after the signal to stop, too.
 	work := context.WithoutCancel(ctx)
@@ -262,6 +264,11 @@ func (r *runner) try(ctx context.Context, d *Delivery, t *Target, rec *Record) (
 			r.s.log.ErrorContext(ctx, "webhooks: a message could not be sent", "webhook", string(r.w.ID), "number", d.Number, "panic", p)
 		}
 	}()
+	if r.w.Kind != Standard {
+		a = r.s.Courier.Send(ctx, &r.w, d, rec)
+		r.s.Observe(a)
+		return a
+	}
 	m, err := message(&r.w, d, rec)
 	if err != nil {
 		r.s.log.ErrorContext(ctx, "webhooks: a message could not be built", "webhook", string(r.w.ID), "number", d.Number, "error", err)
@@ -293,6 +300,17 @@ func (r *runner) take(t tried) {
 	case Unbuildable:
 		n.State = Dead
 		return
+	}
+	if r.w.Kind != Standard { // its messages go to many addresses: one that fails says nothing of the others
+		var again bool
+		if n.Wait, again = r.s.Courier.Wait(t.d.Attempts + 1); again {
+			n.State = Waiting
+		} else {
+			n.State = Dead
+		}
+		return
+	}
+	switch a.Fault {
 	case NoLonger:
 		r.gone = true
 		r.end()

@@ -20,13 +20,28 @@ type SenderParts struct {
 	Outbox  Outbox
 	Service *Service
 	Poster  *Poster
+	// Courier sends messages of another kind than Standard; a Sender of such needs one.
+	Courier Courier
 	// Observe is told of each try; nil: nobody is.
 	Observe func(Answer)
+}
+
+// Courier knows the form of messages that are not Standard: it says where each
+// goes and when it is tried again, and leaves the queue to the Sender.
+type Courier interface {
+	// Send makes one try. What is to be told to nobody is no fault.
+	Send(ctx context.Context, w *Webhook, d *Delivery, r *Record) Answer
+	// Wait is how long a message rests that has failed so often; false: it is given up.
+	Wait(attempts int) (time.Duration, bool)
 }
 
 // SenderConfig tunes a Sender. Zero values mean the defaults.
 type SenderConfig struct {
 	Schedule
+	// Kind is which webhooks it sends to. Each kind has a Sender of its own, so
+	// that receivers of one that hang take nothing from those of another; that of
+	// Standard dispatches for all.
+	Kind  Kind
 	Lease time.Duration // of a queue, default 10 s: so long waits what a node that was killed had
 	Poll  time.Duration // how often it looks for work, default 200 ms
 	Slice time.Duration // how long a queue is sent from in a row while others wait, default 10 s
@@ -80,7 +95,7 @@ type Sender struct {
 
 // StartSender returns a Sender that runs until Stop.
 func StartSender(ctx context.Context, p SenderParts, c SenderConfig) (*Sender, error) {
-	if p.Outbox == nil || p.Service == nil || p.Poster == nil {
+	if p.Outbox == nil || p.Service == nil || p.Poster == nil && p.Courier == nil || c.Kind != Standard && p.Courier == nil {
 		return nil, errors.New("notice: a required part is missing")
 	}
 	if p.Observe == nil {
@@ -89,7 +104,9 @@ func StartSender(ctx context.Context, p SenderParts, c SenderConfig) (*Sender, e
 	s := &Sender{SenderParts: p, cfg: c.withDefaults(), keys: p.Service.Keys, clock: p.Service.Clock, random: p.Service.Random,
 		log: p.Service.Log, wake: make(chan struct{}, 1)}
 	ctx, s.cancel = context.WithCancel(ctx)
-	s.loops.Go(func() { s.loop(ctx, "dispatch facts", nil, s.dispatch) })
+	if s.cfg.Kind == Standard {
+		s.loops.Go(func() { s.loop(ctx, "dispatch facts", nil, s.dispatch) })
+	}
 	s.loops.Go(func() { s.loop(ctx, "claim queues", s.wake, s.claim) })
 	return s, nil
 }
@@ -165,7 +182,7 @@ func (s *Sender) claim(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	s.mu.Lock()
-	c := Claim{Holder: holder, Lease: s.cfg.Lease, Healthy: s.cfg.Healthy - s.healthy, Failing: s.cfg.Failing - s.failing}
+	c := Claim{Kind: s.cfg.Kind, Holder: holder, Lease: s.cfg.Lease, Healthy: s.cfg.Healthy - s.healthy, Failing: s.cfg.Failing - s.failing}
 	s.mu.Unlock()
 	if c.Healthy <= 0 && c.Failing <= 0 {
 		return false, nil

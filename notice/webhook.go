@@ -33,10 +33,22 @@ func (s State) String() string {
 	return ""
 }
 
+// Kind is the form of a webhook's messages. The numbers are stored.
+type Kind uint8
+
+const (
+	Standard Kind = 0 // Standard Webhooks
+	// WeChat is the queue of a merchant's notifications in WeChat Pay's form. It is
+	// made with the merchant's identity there, and is no webhook to anybody: each
+	// order says itself where its notification goes, and a Courier sends it.
+	WeChat Kind = 1
+)
+
 // Webhook is an address that is told of facts.
 type Webhook struct {
 	ID        mianmi.WebhookID
 	Merchant  mianmi.MerchantID // empty: of the whole platform
+	Kind      Kind
 	Topics    Topics
 	Parallel  int // messages under way at once; 1: strictly one after the other
 	State     State
@@ -119,8 +131,8 @@ const (
 	platformMax    = 20
 )
 
-// checkURL refuses what cannot be an address of a webhook.
-func checkURL(text string, g *Guard) error {
+// CheckURL refuses what cannot be an address that messages go to.
+func (g *Guard) CheckURL(text string) error {
 	bad := func(msg string) error { return mianmi.InvalidField("url", msg) }
 	u, err := url.Parse(text)
 	switch {

@@ -13,11 +13,11 @@ import (
 )
 
 var (
-	anyQueue   = newTimed(`SELECT count(*) FROM (SELECT 1 FROM webhook_queue WHERE due_at <= {now} AND lease_until <= {now} LIMIT 1) AS q`)
+	anyQueue   = newTimed(`SELECT count(*) FROM (SELECT 1 FROM webhook_queue WHERE due_at <= {now} AND lease_until <= {now} AND kind = $1 LIMIT 1) AS q`)
 	dueHealthy = newTimed(`SELECT webhook, failures FROM webhook_queue
-	WHERE due_at <= {now} AND lease_until <= {now} AND failures = 0 ORDER BY due_at, webhook LIMIT $1`)
+	WHERE due_at <= {now} AND lease_until <= {now} AND failures = 0 AND kind = $2 ORDER BY due_at, webhook LIMIT $1`)
 	dueFailing = newTimed(`SELECT webhook, failures FROM webhook_queue
-	WHERE due_at <= {now} AND lease_until <= {now} AND failures > 0 ORDER BY due_at, webhook LIMIT $1`)
+	WHERE due_at <= {now} AND lease_until <= {now} AND failures > 0 AND kind = $2 ORDER BY due_at, webhook LIMIT $1`)
 	takeQueue  = newTimed(`UPDATE webhook_queue SET holder = $2, lease_until = {now} + $3 WHERE webhook = $1`)
 	renewQueue = newTimed(`UPDATE webhook_queue SET lease_until = {now} + $3 WHERE webhook = $1 AND holder = $2`)
 	freeQueue  = newTimed(`UPDATE webhook_queue SET holder = '', lease_until = 0, failures = $2,
@@ -36,23 +36,23 @@ const (
 // Claim implements notice.Outbox.
 func (db *DB) Claim(ctx context.Context, c notice.Claim) ([]notice.Claimed, error) {
 	var have int
-	if err := db.read.QueryRowContext(ctx, db.in(anyQueue)).Scan(&have); err != nil || have == 0 {
+	if err := db.read.QueryRowContext(ctx, db.in(anyQueue), int64(c.Kind)).Scan(&have); err != nil || have == 0 {
 		return nil, wrapDriver("look for queues", err)
 	}
 	var list []notice.Claimed
 	err := db.tx(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		list = nil
-		for _, kind := range []struct {
+		for _, pool := range []struct {
 			query timed
 			most  int
 		}{{dueHealthy, c.Healthy}, {dueFailing, c.Failing}} {
-			if kind.most <= 0 {
+			if pool.most <= 0 {
 				continue
 			}
 			found, err := readAll(ctx, tx, func(scan scanner) (q notice.Claimed, err error) {
 				err = scan(&q.Webhook.ID, &q.Failures)
 				return q, err
-			}, db.in(kind.query)+db.dialect.forClaim, kind.most)
+			}, db.in(pool.query)+db.dialect.forClaim, pool.most, int64(c.Kind))
 			if err != nil {
 				return err
 			}

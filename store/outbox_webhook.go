@@ -13,23 +13,23 @@ import (
 )
 
 const (
-	webhookColumns = `id, merchant, topics, parallel, state, target, version, created_by, created_at, changed_at`
+	webhookColumns = `id, merchant, kind, topics, parallel, state, target, version, created_by, created_at, changed_at`
 
 	selectWebhook  = `SELECT ` + webhookColumns + ` FROM webhook WHERE id = $1`
-	selectWebhooks = `SELECT ` + webhookColumns + ` FROM webhook WHERE id > $1 AND state <> 4 ORDER BY id LIMIT $2`
-	webhooksOf     = `SELECT ` + webhookColumns + ` FROM webhook WHERE merchant = $1 AND id > $2 AND state <> 4 ORDER BY id LIMIT $3`
-	countWebhooks  = `SELECT count(*) FROM webhook WHERE merchant = $1 AND state <> 4`
+	selectWebhooks = `SELECT ` + webhookColumns + ` FROM webhook WHERE id > $1 AND state <> 4 AND kind = 0 ORDER BY id LIMIT $2`
+	webhooksOf     = `SELECT ` + webhookColumns + ` FROM webhook WHERE merchant = $1 AND id > $2 AND state <> 4 AND kind = 0 ORDER BY id LIMIT $3`
+	countWebhooks  = `SELECT count(*) FROM webhook WHERE merchant = $1 AND state <> 4 AND kind = 0`
 
-	insertWebhook = `INSERT INTO webhook (` + webhookColumns + `, epoch) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`
+	insertWebhook = `INSERT INTO webhook (` + webhookColumns + `, epoch) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`
 	updateWebhook = `UPDATE webhook SET topics = $2, parallel = $3, state = $4, target = $5, version = $6, changed_at = $7, epoch = $8 WHERE id = $1`
-	insertQueue   = `INSERT INTO webhook_queue (webhook, numbered, holder, lease_until, failures) VALUES ($1, 0, '', 0, 0)`
+	insertQueue   = `INSERT INTO webhook_queue (webhook, kind, numbered, holder, lease_until, failures) VALUES ($1, $2, 0, '', 0, 0)`
 
 	newerListeners = `SELECT id, merchant, topics, state FROM webhook WHERE epoch > $1`
 )
 
 func scanWebhook(scan scanner) (w notice.Webhook, err error) {
 	var created, changed, topics int64
-	err = scan(&w.ID, &w.Merchant, &topics, &w.Parallel, &w.State, &w.Target, &w.Version, &w.CreatedBy, &created, &changed)
+	err = scan(&w.ID, &w.Merchant, &w.Kind, &topics, &w.Parallel, &w.State, &w.Target, &w.Version, &w.CreatedBy, &created, &changed)
 	w.Topics, w.CreatedAt, w.ChangedAt = notice.Topics(topics), fromMicros(created), fromMicros(changed) //nolint:gosec // a set of bits
 	return w, err
 }
@@ -56,16 +56,21 @@ func (db *DB) InsertWebhook(ctx context.Context, w notice.Webhook, e evidence.En
 		if have >= most {
 			return mianmi.Conflicts("too_many_webhooks", "there are as many webhooks as there may be: remove one first")
 		}
-		_, err := tx.ExecContext(ctx, insertWebhook, string(w.ID), string(w.Merchant), int64(w.Topics), w.Parallel, int64(w.State), w.Target, //nolint:gosec // a set of bits
-			w.Version, w.CreatedBy, micros(w.CreatedAt), micros(w.ChangedAt), epoch)
-		if err == nil {
-			_, err = tx.ExecContext(ctx, insertQueue, string(w.ID))
-		}
-		if err != nil {
-			return wrapDriver("write a webhook", err)
+		if err := writeWebhook(ctx, tx, epoch, &w); err != nil {
+			return err
 		}
 		return writeSettingEntries(ctx, tx, epoch, e)
 	})
+}
+
+// writeWebhook writes a webhook with its queue, inside changeSettings.
+func writeWebhook(ctx context.Context, tx *sql.Tx, epoch int64, w *notice.Webhook) error {
+	_, err := tx.ExecContext(ctx, insertWebhook, string(w.ID), string(w.Merchant), int64(w.Kind), int64(w.Topics), w.Parallel, int64(w.State), w.Target, //nolint:gosec // a set of bits
+		w.Version, w.CreatedBy, micros(w.CreatedAt), micros(w.ChangedAt), epoch)
+	if err == nil {
+		_, err = tx.ExecContext(ctx, insertQueue, string(w.ID), int64(w.Kind))
+	}
+	return wrapDriver("write a webhook", err)
 }
 
 // A queue that is resumed begins anew.

@@ -89,6 +89,7 @@ var effects = map[string]effect{
 	"staff.created": nothing, "staff.login": nothing, "staff.login_failed": nothing, "staff.locked": nothing, "staff.password.changed": byHand,
 	"api_key.created": nothing, "rule.pack.proposed": nothing, "rule.pack.rejected": nothing, "rule.pack.taken_back": nothing,
 	"rule.pack.lapsed": nothing, "rule.pack.in_force": byHand, "rule.pack.withdrawn": byHand,
+	"wechat.identity.made": nothing, "wechat.identity.changed": byHand, "wechat.serial.added": nothing,
 	"webhook.created": nothing, "webhook.resumed": nothing, "webhook.replayed": nothing, "webhook.changed": byHand, "webhook.paused": byHand,
 	"webhook.removed": byHand, "webhook.gone": byHand, "webhook.secret.rotated": byHand, "log.key.changed": byHand,
 	"log.set_back": nothing, "log.restored": nothing, "top_up.added": nothing,

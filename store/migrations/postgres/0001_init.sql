@@ -243,6 +243,73 @@ CREATE TABLE refund (
   PRIMARY KEY (bucket, payment, refund_no)
 );
 
+-- What merchants are called in WeChat Pay's form. api_key is sealed; webhook is
+-- the queue of notifications.
+CREATE TABLE wechat_identity (
+  merchant   text COLLATE "C" NOT NULL PRIMARY KEY,
+  mchid      text COLLATE "C" NOT NULL UNIQUE,
+  appid      text COLLATE "C" NOT NULL UNIQUE,
+  terminal   text COLLATE "C" NOT NULL,
+  api_key    bytea NOT NULL,
+  webhook    text COLLATE "C" NOT NULL,
+  version    bigint NOT NULL,
+  created_by text COLLATE "C" NOT NULL,
+  created_at bigint NOT NULL,
+  changed_at bigint NOT NULL
+);
+
+-- Keys that merchants sign with there; each has the rights of an API key, and
+-- ends with it.
+CREATE TABLE wechat_serial (
+  serial     text COLLATE "C" NOT NULL PRIMARY KEY,
+  merchant   text COLLATE "C" NOT NULL,
+  api_key    text COLLATE "C" NOT NULL,
+  public     bytea NOT NULL,
+  created_at bigint NOT NULL
+);
+CREATE INDEX wechat_serial_merchant ON wechat_serial (merchant, created_at);
+
+-- The key that answers are signed with there: one for the installation.
+CREATE TABLE wechat_platform (
+  id         smallint NOT NULL PRIMARY KEY CHECK (id = 1),
+  key_id     text COLLATE "C" NOT NULL,
+  serial     text COLLATE "C" NOT NULL,
+  private    bytea NOT NULL,
+  cert       bytea NOT NULL,
+  created_at bigint NOT NULL
+);
+
+-- What WeChat Pay's form says of orders and refunds beyond their payments. key
+-- is a hash of merchant and number, bucket its first byte. notify is sealed.
+CREATE TABLE wechat_order (
+  bucket     smallint NOT NULL,
+  key        bytea NOT NULL,
+  merchant   text COLLATE "C" NOT NULL,
+  order_no   text COLLATE "C" NOT NULL,
+  trade      smallint NOT NULL,
+  terminal   text COLLATE "C" NOT NULL,
+  device     text COLLATE "C" NOT NULL,
+  amount     bigint NOT NULL CHECK (amount > 0),
+  currency   text COLLATE "C" NOT NULL,
+  attach     text COLLATE "C" NOT NULL,
+  notify     bytea NOT NULL,
+  fault      smallint NOT NULL,
+  ended      smallint NOT NULL,
+  created_at bigint NOT NULL,
+  PRIMARY KEY (bucket, key)
+);
+
+CREATE TABLE wechat_refund (
+  bucket     smallint NOT NULL,
+  key        bytea NOT NULL,
+  merchant   text COLLATE "C" NOT NULL,
+  refund_no  text COLLATE "C" NOT NULL,
+  payment    text COLLATE "C" NOT NULL,
+  notify     bytea NOT NULL,
+  created_at bigint NOT NULL,
+  PRIMARY KEY (bucket, key)
+);
+
 -- Facts that somebody wants to be told of (docs/adr/0010). A row is removed
 -- when it is dispatched, so the table is cleaned often. Of two facts of one
 -- subject the later has the greater n, for its transaction began to write after
@@ -265,6 +332,7 @@ CREATE TABLE outbox (
 -- queues and deliveries are the database's own.
 CREATE TABLE webhook_queue (
   webhook       text COLLATE "C" NOT NULL PRIMARY KEY,
+  kind          smallint NOT NULL,
   numbered      bigint  NOT NULL,
   due_at        bigint,
   holder        text COLLATE "C" NOT NULL,
@@ -798,6 +866,7 @@ CREATE TABLE api_key (
 CREATE TABLE webhook (
   id         text COLLATE "C" NOT NULL PRIMARY KEY,
   merchant   text COLLATE "C" NOT NULL,
+  kind       smallint NOT NULL,
   topics     bigint   NOT NULL,
   parallel   integer  NOT NULL,
   state      smallint NOT NULL,
@@ -871,6 +940,11 @@ DROP TABLE entry;
 DROP TABLE webhook_delivery;
 DROP TABLE webhook_queue;
 DROP TABLE outbox;
+DROP TABLE wechat_refund;
+DROP TABLE wechat_order;
+DROP TABLE wechat_platform;
+DROP TABLE wechat_serial;
+DROP TABLE wechat_identity;
 DROP TABLE refund;
 DROP TABLE top_up;
 DROP TABLE journal;

@@ -239,6 +239,73 @@ CREATE TABLE refund (
   PRIMARY KEY (bucket, payment, refund_no)
 ) WITHOUT ROWID;
 
+-- What merchants are called in WeChat Pay's form. api_key is sealed; webhook is
+-- the queue of notifications.
+CREATE TABLE wechat_identity (
+  merchant   text NOT NULL PRIMARY KEY,
+  mchid      text NOT NULL UNIQUE,
+  appid      text NOT NULL UNIQUE,
+  terminal   text NOT NULL,
+  api_key    blob NOT NULL,
+  webhook    text NOT NULL,
+  version    integer NOT NULL,
+  created_by text NOT NULL,
+  created_at integer NOT NULL,
+  changed_at integer NOT NULL
+) WITHOUT ROWID;
+
+-- Keys that merchants sign with there; each has the rights of an API key, and
+-- ends with it.
+CREATE TABLE wechat_serial (
+  serial     text NOT NULL PRIMARY KEY,
+  merchant   text NOT NULL,
+  api_key    text NOT NULL,
+  public     blob NOT NULL,
+  created_at integer NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX wechat_serial_merchant ON wechat_serial (merchant, created_at);
+
+-- The key that answers are signed with there: one for the installation.
+CREATE TABLE wechat_platform (
+  id         integer NOT NULL PRIMARY KEY CHECK (id = 1),
+  key_id     text NOT NULL,
+  serial     text NOT NULL,
+  private    blob NOT NULL,
+  cert       blob NOT NULL,
+  created_at integer NOT NULL
+) WITHOUT ROWID;
+
+-- What WeChat Pay's form says of orders and refunds beyond their payments. key
+-- is a hash of merchant and number, bucket its first byte. notify is sealed.
+CREATE TABLE wechat_order (
+  bucket     integer NOT NULL,
+  key        blob NOT NULL,
+  merchant   text NOT NULL,
+  order_no   text NOT NULL,
+  trade      integer NOT NULL,
+  terminal   text NOT NULL,
+  device     text NOT NULL,
+  amount     integer NOT NULL CHECK (amount > 0),
+  currency   text NOT NULL,
+  attach     text NOT NULL,
+  notify     blob NOT NULL,
+  fault      integer NOT NULL,
+  ended      integer NOT NULL,
+  created_at integer NOT NULL,
+  PRIMARY KEY (bucket, key)
+) WITHOUT ROWID;
+
+CREATE TABLE wechat_refund (
+  bucket     integer NOT NULL,
+  key        blob NOT NULL,
+  merchant   text NOT NULL,
+  refund_no  text NOT NULL,
+  payment    text NOT NULL,
+  notify     blob NOT NULL,
+  created_at integer NOT NULL,
+  PRIMARY KEY (bucket, key)
+) WITHOUT ROWID;
+
 -- Facts that somebody wants to be told of (docs/adr/0010). A row is removed
 -- when it is dispatched; a number is never used twice. Of two facts of one
 -- subject the later has the greater n. ref is the entry that records the fact;
@@ -259,6 +326,7 @@ CREATE TABLE outbox (
 -- queues and deliveries are the database's own.
 CREATE TABLE webhook_queue (
   webhook       text    NOT NULL PRIMARY KEY,
+  kind          integer NOT NULL,
   numbered      integer NOT NULL,
   due_at        integer,
   holder        text    NOT NULL,
@@ -787,6 +855,7 @@ CREATE TABLE api_key (
 CREATE TABLE webhook (
   id         text    NOT NULL PRIMARY KEY,
   merchant   text    NOT NULL,
+  kind       integer NOT NULL,
   topics     integer NOT NULL,
   parallel   integer NOT NULL,
   state      integer NOT NULL,
@@ -860,6 +929,11 @@ DROP TABLE entry;
 DROP TABLE webhook_delivery;
 DROP TABLE webhook_queue;
 DROP TABLE outbox;
+DROP TABLE wechat_refund;
+DROP TABLE wechat_order;
+DROP TABLE wechat_platform;
+DROP TABLE wechat_serial;
+DROP TABLE wechat_identity;
 DROP TABLE refund;
 DROP TABLE top_up;
 DROP TABLE journal;
