@@ -87,6 +87,7 @@ var tags = []*huma.Tag{
 	{Name: "terminals", Description: "Models and terminals · 机型与终端"},
 	{Name: "policies", Description: "PIN-free policies, approvals, emergency stops · 策略、复核与紧急停用"},
 	{Name: "staff", Description: "Staff and API keys · 员工与密钥"},
+	{Name: "wechat", Description: "Credentials in WeChat Pay's form · 微信支付兼容凭据"},
 	{Name: "webhooks", Description: "Being told of what happens · 事件通知"},
 	{Name: "evidence", Description: "Receipts and the transparency log · 凭证与透明日志"},
 	{Name: "rules", Description: "Rule packs in force, keys, health · 规则与运行状态"},

@@ -40,6 +40,7 @@ import (
 	"github.com/mianmi/mianmi/settings"
 	"github.com/mianmi/mianmi/terminal"
 	"github.com/mianmi/mianmi/terminal/protocol"
+	"github.com/mianmi/mianmi/wechat"
 )
 
 // Payments is what the API asks of payment.Service.
@@ -89,6 +90,7 @@ type Deps struct {
 	Once      *idempotency.Service
 	Rules     *rules.Service
 	Webhooks  *notice.Service
+	Wechat    *wechat.Service
 	Receipts  *receipt.Service
 	Evidence  *evidence.Log
 	AsOf      *asof.Service
@@ -153,7 +155,7 @@ type Server struct {
 // New returns a Server, or an error that names what is missing.
 func New(d Deps, c Config) (*Server, error) {
 	if d.Payers == nil || d.Access == nil || d.Merchants == nil || d.Terminals == nil || d.Enrol == nil || d.Payments == nil || d.Once == nil ||
-		d.Rules == nil || d.Webhooks == nil || d.Receipts == nil || d.Evidence == nil || d.AsOf == nil || d.Keys == nil || d.Clock == nil || d.Random == nil || d.Log == nil {
+		d.Rules == nil || d.Webhooks == nil || d.Wechat == nil || d.Receipts == nil || d.Evidence == nil || d.AsOf == nil || d.Keys == nil || d.Clock == nil || d.Random == nil || d.Log == nil {
 		return nil, errors.New("api: a required part is missing")
 	}
 	s := &Server{Deps: d, cfg: c.withDefaults(), mux: http.NewServeMux(),
@@ -201,6 +203,7 @@ func (s *Server) register() {
 	s.registerStaff()
 	s.registerRules()
 	s.registerWebhooks()
+	s.registerWechat()
 	s.registerAsOf()
 	s.registerReceipts()
 	s.registerHouse()

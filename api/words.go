@@ -61,6 +61,8 @@ var problemTitles = map[string]mianmi.Text{
 
 	// Payments.
 	"order_conflict":       {ZH: "这个订单号已用于内容不同的付款，请换一个", EN: "This order number was used for a different payment"},
+	"order_closed":         {ZH: "这个订单号已关闭，请换一个", EN: "This order number was closed; use a new one"},
+	"order_reversed":       {ZH: "这个订单号已撤销，请换一个", EN: "This order number was reversed; use a new one"},
 	"outcome_unknown":      {ZH: "结果未知，请按订单号查询或原样重发", EN: "The outcome is not known; ask by order number or send the same again"},
 	"deadline":             {ZH: "未能及时处理，本次请求未处理，请原样重发", EN: "There was no answer in time; this request did nothing, send the same again"},
 	"overloaded":           {ZH: "系统繁忙，本次请求未处理，请原样重发", EN: "Too many are waiting; this request did nothing, send the same again"},
@@ -107,6 +109,8 @@ var problemTitles = map[string]mianmi.Text{
 	"not_independent": {ZH: "复核人与申请人必须相互独立：不得由一方创建或重置另一方的账户或密钥，也不得同由一人创建；店长或接口密钥的申请由平台人员复核",
 		EN: "Who approves must be independent of who proposed: neither made or reset the other's account or key, nor did one person make both; what a store manager or an API key proposes is approved by whoever runs this system"},
 	"too_many_webhooks":      {ZH: "推送地址过多", EN: "There are too many webhooks here"},
+	"wechat_identity_exists": {ZH: "该商户已有微信支付兼容凭据", EN: "This merchant has WeChat Pay credentials already"},
+	"too_many_serials":       {ZH: "证书序列号过多，请先吊销一个", EN: "There are too many serials; revoke one first"},
 	"too_many_proposals":     {ZH: "待复核的申请过多", EN: "Too many proposals wait here"},
 	"rules_unchanged":        {ZH: "这些规则包已按此内容启用", EN: "These rule packs are in force as they are"},
 	"pack_version_old":       {ZH: "规则包版本低于启用中的版本", EN: "The rule pack's version is lower than the one in force"},

@@ -36,6 +36,7 @@ import (
 	"github.com/mianmi/mianmi/store/pgtest"
 	"github.com/mianmi/mianmi/terminal"
 	"github.com/mianmi/mianmi/terminal/protocol"
+	"github.com/mianmi/mianmi/wechat"
 )
 
 var engines = []string{"sqlite", "postgres"}
@@ -169,8 +170,10 @@ func newParts(t testing.TB, engine string, cfg api.Config, instead ...api.Paymen
 	terminals := terminal.New(p.db, p.clock, rand.Reader)
 	webhooks, err := notice.New(notice.Parts{Records: p.db, Keys: p.keys, Clock: p.clock, Random: rand.Reader, Log: log, Guard: notice.NewGuard(nil)})
 	must(t, err)
+	front, err := wechat.New(wechat.Parts{Store: p.db, Access: p.access, Payments: payments, Keys: p.keys, Guard: notice.NewGuard(nil), Clock: p.clock, Random: rand.Reader}, wechat.Config{})
+	must(t, err)
 	p.server, err = api.New(api.Deps{
-		Webhooks: webhooks,
+		Webhooks: webhooks, Wechat: front,
 		Receipts: &receipt.Service{Log: p.log, Payments: payments, Merchants: p.merchants, Terminals: terminals, Keys: p.keys}, Evidence: p.log,
 		AsOf:   asof.New(asof.Parts{Log: p.db, Payments: payments, Terminals: terminals, Merchants: p.merchants, Clock: p.clock, Channel: "wallet"}),
 		Payers: payers, Access: p.access, Merchants: p.merchants, Terminals: terminals,

@@ -17,11 +17,12 @@ func newHandler(a *app, s *services, db *store.DB, t *tuning) (*api.Server, erro
 		Enrol: s.enrol, CA: s.ca.Fingerprint(),
 		Once:     &idempotency.Service{Store: db, Keys: s.keys, Clock: a.clock, Random: a.random},
 		Receipts: s.receipts, Evidence: s.log, AsOf: a.asOf(db, s.payments, s.terminals, s.merchants),
-		Rules: s.rules, Webhooks: s.webhooks, Keys: s.keys, Clock: a.clock, Random: a.random, Log: a.log,
+		Rules: s.rules, Webhooks: s.webhooks, Wechat: s.wechat, Keys: s.keys, Clock: a.clock, Random: a.random, Log: a.log,
 	}, api.Config{LoginsMax: t.LoginsMax, TerminalHost: t.terminalHost, TrustedProxies: t.TrustedProxies, Metrics: s.metrics})
 }
 
-// front is all that serve answers: the API, and the pages beside it.
+// front is all that serve answers: the API, the front in WeChat Pay's form, and
+// the pages beside them.
 type front struct {
 	http.Handler
 	api *api.Server
@@ -35,6 +36,7 @@ func newFront(a *app, s *services) front {
 	if s.wechatNotices != nil {
 		mux.Handle(wechatpay.NotifyPath, s.wechatNotices)
 	}
+	mux.Handle("/v3/", s.front)
 	mux.Handle("/", s.handler)
 	return front{mux, s.handler}
 }

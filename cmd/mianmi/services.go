@@ -14,6 +14,7 @@ import (
 
 	"github.com/mianmi/mianmi/access"
 	"github.com/mianmi/mianmi/api"
+	"github.com/mianmi/mianmi/api/wechatv3"
 	"github.com/mianmi/mianmi/channel/wallet"
 	"github.com/mianmi/mianmi/evidence"
 	"github.com/mianmi/mianmi/fleet"
@@ -26,6 +27,7 @@ import (
 	"github.com/mianmi/mianmi/secret"
 	"github.com/mianmi/mianmi/store"
 	"github.com/mianmi/mianmi/terminal"
+	"github.com/mianmi/mianmi/wechat"
 )
 
 // services is all that serve runs: what answers requests, and what must end
@@ -45,6 +47,9 @@ type services struct {
 	rules    *rules.Service
 	webhooks *notice.Service
 	sender   *notice.Sender
+	wechat   *wechat.Service
+	front    *wechatv3.Server
+	courier  *notice.Sender
 	handler  *api.Server
 	metrics  *prometheus.Registry
 	workers  *workers
@@ -79,7 +84,7 @@ func newServices(ctx context.Context, a *app, db *store.DB, t *tuning) (*service
 	s.metrics.MustRegister(figures)
 	s.payers, err = payer.New(payer.Parts{Store: db, Access: s.access, Keys: s.keys, Hasher: s.access.Hasher, Clock: a.clock, Random: a.random,
 		FailuresMax: func(ctx context.Context) (int64, error) { return s.payments.FailuresMax(ctx) }},
-		payer.Config{CoolingOff: t.CoolingOff})
+		payer.Config{CoolingOff: t.CoolingOff, CodePrefix: t.PaymentCodePrefix})
 	if err != nil {
 		return nil, err
 	}
@@ -104,16 +109,7 @@ func newServices(ctx context.Context, a *app, db *store.DB, t *tuning) (*service
 		return nil, err
 	}
 	s.receipts = &receipt.Service{Log: s.log, Payments: s.payments, Merchants: s.merchants, Terminals: s.terminals, Keys: s.keys, PublicURL: t.PublicURL}
-	if err = s.withWeChatPay(a, t); err == nil {
-		s.webhooks, err = a.webhooks(s, db, &t.webhookTuning)
-	}
-	if err == nil {
-		s.handler, err = newHandler(a, s, db, t)
-	}
-	if err == nil {
-		s.sender, err = a.startSender(ctx, s, db, &t.webhookTuning)
-	}
-	if err != nil {
+	if err := s.surfaces(ctx, a, db, t); err != nil {
 		s.payments.Stop()
 		return nil, err
 	}
@@ -121,11 +117,35 @@ func newServices(ctx context.Context, a *app, db *store.DB, t *tuning) (*service
 	return s, nil
 }
 
+// surfaces makes what answers requests, and starts who sends messages.
+func (s *services) surfaces(ctx context.Context, a *app, db *store.DB, t *tuning) (err error) {
+	if err = s.withWeChatPay(a, t); err != nil {
+		return err
+	}
+	if s.webhooks, err = a.webhooks(s, db, &t.webhookTuning); err != nil {
+		return err
+	}
+	if err = s.withWechat(a, db, t); err != nil {
+		return err
+	}
+	if s.handler, err = newHandler(a, s, db, t); err != nil {
+		return err
+	}
+	if s.sender, err = a.startSender(ctx, s, db, &t.webhookTuning); err != nil {
+		return err
+	}
+	if err = s.startCourier(ctx, a, db); err != nil {
+		s.sender.Stop()
+	}
+	return err
+}
+
 // stop ends the workers, lets the payments that have begun finish, and refuses
 // new ones.
 func (s *services) stop() {
 	s.workers.stop()
 	s.sender.Stop()
+	s.courier.Stop()
 	s.payments.Stop()
 	s.last()
 }

@@ -21,6 +21,7 @@ type tuning struct {
 	PublicURL string `name:"public-url" placeholder:"URL" help:"Address at which people reach this server, as in https://pay.example.com: QR codes on receipts lead there. By default it is where the request for the receipt came in." zh:"供人访问本服务的地址，如 https://pay.example.com：凭证上的二维码指向这里。默认取索取凭证的请求所到达的地址。"`
 
 	webhookTuning
+	wechatTuning
 
 	terminalHost string             // for whoever hands out enrolment codes
 	wechatPay    *wechatpay.Channel // nil: no connection to WeChat Pay
@@ -41,7 +42,7 @@ func (t *tuning) check() error {
 	case t.LoginsMax < 1 || t.LoginsMax > 100_000:
 		return errors.New("--logins-max: want 1 to 100000")
 	}
-	return t.webhookTuning.check()
+	return errors.Join(t.webhookTuning.check(), t.wechatTuning.check())
 }
 
 func webAddress(text string) bool {

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/wechatpay-apiv3/wechatpay-go/core"
+	"github.com/wechatpay-apiv3/wechatpay-go/core/option"
+	"github.com/wechatpay-apiv3/wechatpay-go/utils"
+)
+
+// elsewhere sends what is meant for WeChat Pay to a server of ours.
+type elsewhere struct{ to *url.URL }
+
+func (e elsewhere) RoundTrip(r *http.Request) (*http.Response, error) {
+	out := r.Clone(r.Context())
+	out.URL.Scheme, out.URL.Host = e.to.Scheme, e.to.Host
+	return http.DefaultTransport.RoundTrip(out)
+}
+
+// credentials are what the command line hands out.
+type credentials struct {
+	mchid, appid, serial, keyID, apiKey string
+	dir                                 string
+}
+
+// handOut gives the shop's merchant credentials, with files.
+func (s *shop) handOut(t *testing.T) credentials {
+	t.Helper()
+	c := credentials{dir: t.TempDir()}
+	got := s.run(t, "merchant", "wechat-credentials", string(s.merchant), "--terminal", string(s.terminal), "--out", c.dir)
+	if got.code != exitOK {
+		t.Fatalf("%+v", got)
+	}
+	value := func(name string) string {
+		found := regexp.MustCompile(`(?m)^` + name + ` +(\S+)$`).FindStringSubmatch(got.stdout)
+		if found == nil {
+			t.Fatalf("no %s in %s", name, got.stdout)
+		}
+		return found[1]
+	}
+	c.mchid, c.appid, c.serial = value("mchid"), value("appid"), value("merchant serial")
+	c.keyID, c.apiKey = value("platform public key id"), value("APIv3 key")
+	return c
+}
+
+func (c credentials) file(t *testing.T, name string) string {
+	t.Helper()
+	return string(must(os.ReadFile(filepath.Join(c.dir, name)))(t))
+}
+
+// Credentials made on the command line take a payment at once, through a server
+// that runs already and keeps what it was told about payments' codes; what was
+// shown once is nowhere afterwards, and a revoked serial is refused.
+func TestWechatCredentials(t *testing.T) {
+	t.Parallel()
+	s, first := newShop(t)
+	if code := first.stop(); code != exitOK {
+		t.Fatalf("the first server ended with %d", code)
+	}
+	srv := s.serve(t, "--payment-code-prefix=13")
+	c := s.handOut(t)
+	for _, name := range []string{"apiclient_key.pem", "apiclient_cert.pem", "pub_key.pem", "wechatpay_cert.pem"} {
+		info := must(os.Stat(filepath.Join(c.dir, name)))(t)
+		if info.Mode().Perm() != 0o600 {
+			t.Errorf("%s has mode %v", name, info.Mode())
+		}
+	}
+	key, public := must(utils.LoadPrivateKey(c.file(t, "apiclient_key.pem")))(t), must(utils.LoadPublicKey(c.file(t, "pub_key.pem")))(t)
+	sdk := must(core.NewClient(t.Context(), option.WithWechatPayPublicKeyAuthCipher(c.mchid, c.serial, key, c.keyID, public),
+		option.WithHTTPClient(&http.Client{Transport: elsewhere{must(url.Parse("http://" + srv.address))(t)}})))(t)
+	pay := func() (state string, err error) {
+		s.orders++
+		code := must(srv.As(s.wallet).IssueCode(t.Context(), s.payers[0]))(t).Code
+		if !strings.HasPrefix(code, "13") {
+			t.Errorf("a payment code begins with %s", code[:2])
+		}
+		res, err := sdk.Post(context.WithoutCancel(t.Context()), "https://api.mch.weixin.qq.com/v3/pay/transactions/codepay", map[string]any{
+			"appid": c.appid, "mchid": c.mchid, "description": "茶", "out_trade_no": fmt.Sprintf("wx%06d", s.orders), "payer": map[string]string{"auth_code": code},
+			"amount": map[string]int{"total": 100}, "scene_info": map[string]any{"store_info": map[string]string{}}})
+		if err != nil {
+			return "", err
+		}
+		defer res.Response.Body.Close() //nolint:errcheck // read whole
+		var out struct {
+			TradeState string `json:"trade_state"`
+		}
+		err = json.Unmarshal(must(io.ReadAll(res.Response.Body))(t), &out)
+		return out.TradeState, err
+	}
+	if state, err := pay(); state != "SUCCESS" || err != nil {
+		t.Fatalf("a payment is %q, %v", state, err)
+	}
+	again := s.run(t, "merchant", "wechat-credentials", string(s.merchant))
+	if again.code != exitOK || strings.Contains(again.stdout, c.apiKey) || strings.Contains(again.stdout, "PRIVATE KEY") || !strings.Contains(again.stdout, c.serial) {
+		t.Errorf("shown again: %+v", again)
+	}
+	if got := s.run(t, "merchant", "wechat-credentials", string(s.merchant), "--revoke", c.serial); got.code != exitOK || !strings.Contains(got.stdout, "revoked serial") {
+		t.Errorf("revoking: %+v", got)
+	}
+	if state, err := pay(); !core.IsAPIError(err, "SIGN_ERROR") {
+		t.Errorf("a payment by a revoked serial is %q, %v", state, err)
+	}
+	if got := s.run(t, "merchant", "wechat-credentials", string(s.merchant), "--new-key"); got.code != exitOK || strings.Contains(got.stdout, c.apiKey) || !strings.Contains(got.stdout, "APIv3 key") {
+		t.Errorf("a new APIv3 key: %+v", got)
+	}
+	if got := s.run(t, "merchant", "wechat-credentials", "mc0", "--add-serial"); got.code != exitFailed || !strings.Contains(got.stderr, "--terminal") {
+		t.Errorf("a merchant that has none: %+v", got)
+	}
+	if said := srv.log(); strings.Contains(said, c.apiKey) || bytes.Contains([]byte(said), []byte("signature=")) {
+		t.Error("the log holds a key or a signature")
+	}
+}
