@@ -78,7 +78,7 @@ func TestWechatCredentials(t *testing.T) {
 	}
 	key, public := must(utils.LoadPrivateKey(c.file(t, "apiclient_key.pem")))(t), must(utils.LoadPublicKey(c.file(t, "pub_key.pem")))(t)
 	sdk := must(core.NewClient(t.Context(), option.WithWechatPayPublicKeyAuthCipher(c.mchid, c.serial, key, c.keyID, public),
-		option.WithHTTPClient(&http.Client{Transport: elsewhere{must(url.Parse("http://" + srv.address))(t)}})))(t)
+		option.WithHTTPClient(&http.Client{Transport: elsewhere{must(url.Parse(srv.address))(t)}})))(t)
 	pay := func() (state string, err error) {
 		s.orders++
 		code := must(srv.As(s.wallet).IssueCode(t.Context(), s.payers[0]))(t).Code
