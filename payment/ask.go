@@ -39,10 +39,11 @@ func (s *Service) askFirst(ctx context.Context, c *call, r Result, first Call) {
 // another may have had the order undone does not ask any more.
 func (s *Service) charge(ctx context.Context, req *Request, p *Payment, c *Call) channel.Answer {
 	remote, pace := req.outside.remote, req.outside.remote.Pace()
-	if left := pace.Answer - s.now().Sub(c.Began); left <= 0 {
+	left := pace.Answer - s.now().Sub(c.Began)
+	if left <= 0 {
 		return channel.Answer{Fault: "not asked: the order is too old"}
 	}
-	ctx, cancel := context.WithTimeout(ctx, pace.Answer)
+	ctx, cancel := context.WithTimeout(ctx, left)
 	defer cancel()
 	o := c.order(p, s.about(p))
 	if c.Way == channel.ByCode {

@@ -165,8 +165,10 @@ func (p *Past) result() compare.Result {
 	case Approved, Reversed, Refunded, PartlyRefunded:
 		return compare.Executed
 	case Declined:
-		if p.Failure == channel.InsufficientFunds || p.Failure == channel.CurrencyMismatch || p.Failure == channel.BalanceTooLarge {
-			return compare.Declined
+		switch p.Failure {
+		case channel.InsufficientFunds, channel.CurrencyMismatch, channel.BalanceTooLarge, channel.CodeRefused, channel.ChannelRefused, channel.ChannelBusy:
+			return compare.Declined // by the channel
+		case channel.NoFailure, channel.PasswordLocked, channel.PayerStopped:
 		}
 		return compare.Stopped
 	case StepUpRequired, Verifying, Unknown, Undoing, Expired, Refused:
