@@ -228,7 +228,7 @@ type note struct {
 	Terminal mianmi.TerminalID `json:"terminal,omitempty"`
 	Version  int64             `json:"version,omitempty"`
 	Serial   string            `json:"serial,omitempty"`
-	Key      mianmi.KeyID      `json:"api_key,omitempty"`
+	Key      mianmi.KeyID      `json:"key,omitempty"`
 }
 
 func (s *Service) entry(now time.Time, actor mianmi.Actor, kind string, of any) (evidence.Entry, error) {

@@ -248,8 +248,8 @@ func (s *shop) signAs(method, path string, text []byte, at time.Time) *http.Requ
 
 func (w *world) send(r *http.Request) answer {
 	w.t.Helper()
-	res := must(http.DefaultClient.Do(r))(w.t)
-	defer res.Body.Close() //nolint:errcheck // read whole
+	res := must(http.DefaultClient.Do(r))(w.t) //nolint:bodyclose // closed below
+	defer res.Body.Close()                     //nolint:errcheck // read whole
 	return answer{res.StatusCode, res.Header, must(io.ReadAll(res.Body))(w.t)}
 }
 

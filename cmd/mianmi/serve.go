@@ -93,6 +93,9 @@ func (c *serveCmd) open(ctx context.Context, a *app) (n *node, err error) {
 	if c.wechatPay, err = a.wechatPay(ctx, c.WeChatPay); err != nil {
 		return nil, fmt.Errorf("--wechatpay: %w", err)
 	}
+	if w := c.wechatPay; w != nil && w.Takes(c.PaymentCodePrefix+"0000000000000000") {
+		return nil, errors.New("--payment-code-prefix: with --wechatpay want none of 10 to 15, which lead the codes of WeChat Pay")
+	}
 	if n.db, err = a.database(ctx, c.Migrate); err != nil {
 		return nil, err
 	}

@@ -104,7 +104,7 @@ func newServices(ctx context.Context, a *app, db *store.DB, t *tuning) (*service
 	}
 	s.payments, err = payment.New(ctx, payment.Deps{Ledger: ledger, Books: db, Wallet: wallet.Wallet{}, Remotes: t.remotes(), Keys: s.keys,
 		Verifier: s.payers, Clock: a.clock, Random: a.random, Log: a.log},
-		payment.Config{Lanes: t.lanes(db.Engine()), StepUpLife: t.StepUpLife})
+		payment.Config{Lanes: t.lanes(db.Engine()), StepUpLife: t.StepUpLife, CodePrefix: t.PaymentCodePrefix})
 	if err != nil {
 		return nil, err
 	}

@@ -30,7 +30,11 @@ func TestServeTakesWeChatPay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv = s.serve(t, "--wechatpay="+file)
+	if r := s.run(t, "serve", "--listen=127.0.0.1:0", "--wechatpay="+file, "--payment-code-prefix=13"); r.code == exitOK || !strings.Contains(r.stderr, "--payment-code-prefix") {
+		t.Errorf("codes of its own that look like WeChat Pay's: %d, %s", r.code, r.stderr)
+	}
+	srv = s.serve(t, "--wechatpay="+file, "--payment-code-prefix=77")
+	own := must(srv.As(s.wallet).IssueCode(t.Context(), s.payers[0]))(t).Code
 	pos := srv.As(s.pos)
 	ask := func(minor int64, code string) client.Payment {
 		t.Helper()
@@ -40,6 +44,9 @@ func TestServeTakesWeChatPay(t *testing.T) {
 	}
 	is := func(p client.Payment, state string) func() bool {
 		return func() bool { return must(pos.Payment(t.Context(), p.ID))(t).State == state }
+	}
+	if p := ask(1_00, own); !strings.HasPrefix(own, "77") || p.State != "approved" {
+		t.Errorf("a code of our own: %+v", p)
 	}
 	paid := ask(1_00, wechatpaytest.CodePaid)
 	eventually(t, "a payment by code is approved", is(paid, "approved"))
