@@ -307,14 +307,17 @@ func (s *Service) uncount(ctx context.Context, c *Change, order *Call, now time.
 	order.Counted, order.Allowance = false, nil
 }
 
-// withCall adds what the channel has said to a payment that is shown; what cannot
-// be read now is left out.
+// withCall is a payment with what the channel has said of it; what cannot be read
+// now is left out. Callers of one request share the payment, so theirs stays as it is.
 func (s *Service) withCall(ctx context.Context, p *Payment) *Payment {
 	if p == nil || !p.Outside() || p.QR != "" || p.Transaction != "" || ctx.Err() != nil {
 		return p
 	}
-	if c, err := s.Books.Call(ctx, p.ID); err == nil {
-		p.QR, p.Transaction = c.QR, c.Transaction
+	c, err := s.Books.Call(ctx, p.ID)
+	if err != nil {
+		return p
 	}
-	return p
+	with := *p
+	with.QR, with.Transaction = c.QR, c.Transaction
+	return &with
 }
