@@ -116,7 +116,7 @@ func newShop(t *testing.T, environ ...string) (*shop, *server) {
 	s.pos = must(op.CreateAPIKey(t.Context(), client.NewAPIKey{Name: "POS", Merchant: m.ID, Scopes: []string{"pay", "read", "tighten"}}))(t).Token
 	s.wallet = must(op.CreateAPIKey(t.Context(), client.NewAPIKey{Name: "wallet", Scopes: []string{"payers"}}))(t).Token
 	st := must(op.CreateStore(t.Context(), m.ID, client.NewStore{Name: "一店", Address: "海棠路 1 号"}))(t)
-	model := must(op.CreateModel(t.Context(), client.NewModel{Name: "P2", Keypad: true, Display: true, Proof: "host", Methods: []string{"payment_code"}}))(t)
+	model := must(op.CreateModel(t.Context(), client.NewModel{Name: "P2", Keypad: true, Display: true, Proof: "host", Methods: []string{"payment_code", "dynamic_qr"}}))(t)
 	s.terminal = must(op.CreateTerminal(t.Context(), st.ID, client.NewTerminal{Name: "收银台", Model: model.ID}))(t).ID
 	s.open(t, op, second, client.OfMerchant(m.ID))
 	texts := must(srv.Texts(t.Context()))(t)
