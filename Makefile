@@ -33,7 +33,7 @@ test: tools
 	go test -timeout $(TIMEOUT) $(LONGEST) ./...
 
 tools:
-	@for tool in postgres chromium mosquitto; do scripts/install-tools.sh $$tool || true; done
+	@for tool in postgres chromium mosquitto node; do scripts/install-tools.sh $$tool || true; done
 
 # The cheap ones first; the tests last, so that their output is what one sees.
 check: fmt vet lint generated race
