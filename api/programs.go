@@ -107,7 +107,7 @@ func (s *Server) startProgram(ctx context.Context, a mianmi.Actor, in *struct {
 	}
 }) (*ProgramRolloutOutput, error) {
 	b := &in.Body
-	r, err := s.Terminals.StartProgram(ctx, a, terminal.ProgramRollout{Family: b.Family, Version: b.Version, Plan: b.Rollout.over(rollout.UsualProgram())})
+	r, err := s.Terminals.StartProgram(ctx, a, terminal.NewProgram{Family: b.Family, Version: b.Version, Plan: b.Rollout.over(rollout.UsualProgram())})
 	if err != nil {
 		return nil, err
 	}

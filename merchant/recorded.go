@@ -122,7 +122,7 @@ func recordedPolicy(e evidence.Entry) (Recorded, error) {
 	}
 	p := &Policy{Scope: n.scope, Terms: t, Version: n.Version, Since: e.At, Actor: e.Actor}
 	if r := n.Rollout; r != nil {
-		p.Rollout = &Rollout{ID: r.ID, Kind: r.Kind, Scope: n.scope, Terms: t, Version: n.Version, Former: r.Former, Plan: r.Plan, Stage: -1}
+		p.Rollout = &Rollout{ID: r.ID, Kind: r.Kind, Scope: n.scope, Terms: t, Version: n.Version, Former: r.Former, Progress: rollout.Progress{Plan: r.Plan, Stage: -1}}
 	}
 	return Recorded{Policy: p}, nil
 }

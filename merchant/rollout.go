@@ -20,25 +20,15 @@ type Rollout struct {
 	Merchant mianmi.MerchantID `json:"merchant,omitempty"` // whose scope it is, as in Place
 	Store    mianmi.StoreID    `json:"store,omitempty"`
 
-	Terms   Terms        `json:"terms"`   // of the policy, for terminals that are reached
-	Version int64        `json:"version"` // of the policy
-	Former  Former       `json:"former"`
-	Plan    rollout.Plan `json:"plan"`
+	Terms   Terms  `json:"terms"`   // of the policy, for terminals that are reached
+	Version int64  `json:"version"` // of the policy
+	Former  Former `json:"former"`
 
-	State   rollout.State `json:"state"`
-	Stage   int           `json:"stage"` // from 0
-	StageAt time.Time     `json:"stage_at"`
-	Epoch   int64         `json:"epoch"`     // of the change that began the stage; set by the store
-	FromAt  time.Time     `json:"judged_at"` // its figures count from here: when it began, or was resumed
+	rollout.Progress
+	Epoch int64 `json:"epoch"` // of the change that began the stage; set by the store
 
-	Because    rollout.Because   `json:"because,omitzero"` // why it does not run
 	Approval   mianmi.ApprovalID `json:"approval"`
 	ProposedBy string            `json:"proposed_by"`
-	StartedBy  string            `json:"started_by"`
-	StartedAt  time.Time         `json:"started_at"`
-	ChangedBy  string            `json:"changed_by"` // of the state or the stage, last
-	ChangedAt  time.Time         `json:"changed_at"`
-	Revision   int64             `json:"revision"` // raised by every change of this record
 }
 
 // Former is the policy that holds for terminals that are not reached.
@@ -81,7 +71,8 @@ func ReadRollout(text []byte) (*Rollout, error) {
 // program cannot read: it has come to no terminal. Of text the former terms are
 // taken when they can be read by themselves, else PIN-free is off.
 func Unreadable(p *Policy, text []byte) *Rollout {
-	r := &Rollout{Scope: p.Scope, Version: p.Version, State: rollout.Paused, Former: Former{Version: p.Version, Since: p.Since, Actor: p.Actor}}
+	r := &Rollout{Scope: p.Scope, Version: p.Version, Former: Former{Version: p.Version, Since: p.Since, Actor: p.Actor}}
+	r.State = rollout.Paused
 	var part struct {
 		ID     mianmi.RolloutID `json:"id"`
 		Former json.RawMessage  `json:"former"`
@@ -129,36 +120,29 @@ func (d *decision) startRollout(a Approval) {
 	d.fail(err)
 	r := &Rollout{ID: mianmi.RolloutID(id), Kind: rollout.Setting, Scope: d.held.Scope, Merchant: d.held.Place.Merchant, Store: d.held.Place.Store,
 		Terms: *a.Proposal.Terms, Version: before.Version + 1, Former: Former{before.Terms, before.Version, before.Since, before.Actor},
-		Plan: *a.Proposal.Rollout, State: rollout.Running, Approval: a.ID, ProposedBy: a.ProposedBy, StartedBy: d.actor.String(), StartedAt: d.now}
-	d.begun(r, 0)
+		Progress: rollout.Begin(*a.Proposal.Rollout, d.actor.String(), d.now), Approval: a.ID, ProposedBy: a.ProposedBy}
 	d.putPolicy(r.Terms, r, "merchant.policy.loosened", a)
-	d.putRollout(r, "rollout.started", nil)
+	d.putRollout(r, rollout.HasStarted, nil)
 }
 
-// begun is the beginning of a stage.
-func (d *decision) begun(r *Rollout, stage int) {
-	r.Stage, r.StageAt, r.FromAt = stage, d.now, d.now
-	d.out.Reached = true
-}
-
-// putRollout writes a rollout that has changed, and records it.
-func (d *decision) putRollout(r *Rollout, fact string, paused *rollout.Because) {
-	r.ChangedBy, r.ChangedAt = d.actor.String(), d.now
+// putRollout writes a rollout that has changed, and records what it has become.
+func (d *decision) putRollout(r *Rollout, what string, paused *rollout.Because) {
+	d.out.Reached = what == rollout.HasStarted || what == rollout.HasAdvanced
 	n := stageNote{Scope: d.held.Scope.String(), Rollout: r.ID, Version: r.Version, State: r.State.String(), Stage: r.Stage, Stages: len(r.Plan.Stages), Paused: paused}
 	if r.Because != (rollout.Because{}) {
 		n.Because = &r.Because
 	}
-	if fact == "rollout.started" {
+	if what == rollout.HasStarted {
 		n.Approval = r.Approval
 	}
 	d.keepRollout(r)
-	e, err := d.s.entry(d.actor, d.now, note{Type: fact, Subject: d.held.Scope.evidenceSubject(), Body: n})
+	e, err := d.s.entry(d.actor, d.now, note{Type: "rollout." + what, Subject: d.held.Scope.evidenceSubject(), Body: n})
 	d.fail(err)
 	d.out.Entries = append(d.out.Entries, e)
 }
 
 func (d *decision) keepRollout(r *Rollout) {
-	r.Revision++
+	r.Changed(d.actor.String(), d.now)
 	d.out.Rollout = r
 }
 
@@ -194,8 +178,8 @@ func (d *decision) tighten(t Terms) Policy {
 
 // endRollout records that the former terms are back for everybody.
 func (d *decision) endRollout(r *Rollout, why rollout.Because) {
-	r.State, r.Because = rollout.Stopped, why
-	d.putRollout(r, "rollout.stopped", nil)
+	r.Stop(why)
+	d.putRollout(r, rollout.HasStopped, nil)
 }
 
 // rolloutRuns is the answer to a loosening while another one is on its way.

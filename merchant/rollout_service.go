@@ -3,7 +3,6 @@ package merchant
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/mianmi/mianmi"
@@ -104,16 +103,9 @@ func (s *Service) Rollouts(ctx context.Context, actor mianmi.Actor, q RolloutQue
 func (s *Service) PauseRollout(ctx context.Context, actor mianmi.Actor, id mianmi.RolloutID) (Rollout, error) {
 	return s.changeRollout(ctx, actor, id, func(d *decision, r *Rollout) {
 		d.fail(d.check(actTighten))
-		if r.State != rollout.Running {
-			d.fail(mianmi.Conflicts("rollout_paused", "it is paused already"))
-		}
-		d.pause(r, rollout.Because{Reason: rollout.ByPerson})
+		d.fail(r.Pause(rollout.Because{Reason: rollout.ByPerson}))
+		d.putRollout(r, rollout.HasPaused, nil)
 	})
-}
-
-func (d *decision) pause(r *Rollout, why rollout.Because) {
-	r.State, r.Because = rollout.Paused, why
-	d.putRollout(r, "rollout.paused", nil)
 }
 
 // ResumeRollout lets a paused rollout go on; its stage is judged anew from now.
@@ -122,12 +114,9 @@ func (d *decision) pause(r *Rollout, why rollout.Because) {
 func (s *Service) ResumeRollout(ctx context.Context, actor mianmi.Actor, id mianmi.RolloutID) (Rollout, error) {
 	return s.changeRollout(ctx, actor, id, func(d *decision, r *Rollout) {
 		d.fail(d.check(actPropose))
-		if r.State != rollout.Paused {
-			d.fail(mianmi.Conflicts("rollout_not_paused", "it is not paused"))
-		}
-		why := r.Because
-		r.State, r.Because, r.FromAt = rollout.Running, rollout.Because{}, d.now
-		d.putRollout(r, "rollout.resumed", &why)
+		why, err := r.Resume(d.now)
+		d.fail(err)
+		d.putRollout(r, rollout.HasResumed, &why)
 	})
 }
 
@@ -137,21 +126,10 @@ func (s *Service) ResumeRollout(ctx context.Context, actor mianmi.Actor, id mian
 func (s *Service) AdvanceRollout(ctx context.Context, actor mianmi.Actor, id mianmi.RolloutID) (Rollout, error) {
 	return s.changeRollout(ctx, actor, id, func(d *decision, r *Rollout) {
 		d.fail(d.check(actPropose))
-		if r.State != rollout.Running {
-			d.fail(mianmi.Conflicts("rollout_paused", "it is paused: resume it first"))
-		}
-		d.advance(r)
+		what, err := r.Advance(d.now)
+		d.fail(err)
+		d.putRollout(r, what, nil)
 	})
-}
-
-func (d *decision) advance(r *Rollout) {
-	if r.Plan.Last(r.Stage) {
-		r.State = rollout.Finished
-		d.putRollout(r, "rollout.finished", nil)
-		return
-	}
-	d.begun(r, r.Stage+1)
-	d.putRollout(r, "rollout.advanced", nil)
 }
 
 // StopRollout brings the former terms back for everybody, at once: a tightening
@@ -185,13 +163,9 @@ func (s *Service) changeRollout(ctx context.Context, actor mianmi.Actor, id mian
 	return after, nil
 }
 
-const (
-	// rolloutLease is above what a look takes; a node that dies with it is
-	// followed by another after that.
-	rolloutLease = time.Minute
-	// rolloutsAtOnce bounds one reading; there is at most one for each scope.
-	rolloutsAtOnce = 200
-)
+// rolloutLease is above what a look takes; a node that dies with it is followed
+// by another after that.
+const rolloutLease = time.Minute
 
 // runner is who moves rollouts.
 var runner = mianmi.System("rollouts")
@@ -200,26 +174,14 @@ var runner = mianmi.System("rollouts")
 // them. Several nodes may do it: each takes those that no other has, and leaves
 // them for rest afterwards.
 func (s *Service) WatchRollouts(ctx context.Context, rest time.Duration) error {
-	q := RolloutQuery{Open: true, Limit: rolloutsAtOnce}
-	var errs []error // one that cannot be looked at must not keep the others
-	for {
-		list, err := s.records.RolloutList(ctx, q)
-		if err != nil {
-			return errors.Join(append(errs, err)...)
-		}
+	return rollout.Each(func(before mianmi.RolloutID, limit int) ([]mianmi.RolloutID, error) {
+		list, err := s.records.RolloutList(ctx, RolloutQuery{Open: true, Before: before, Limit: limit})
+		ids := make([]mianmi.RolloutID, len(list))
 		for i := range list {
-			if list[i].State != rollout.Running {
-				continue
-			}
-			if err := s.lookAfter(ctx, list[i].ID, rest); err != nil {
-				errs = append(errs, fmt.Errorf("rollout %s: %w", list[i].ID, err))
-			}
+			ids[i] = list[i].ID
 		}
-		if len(list) < q.Limit {
-			return errors.Join(errs...)
-		}
-		q.Before = list[len(list)-1].ID
-	}
+		return ids, err
+	}, func(id mianmi.RolloutID) error { return s.lookAfter(ctx, id, rest) })
 }
 
 // lookAfter judges a rollout unless another node has it.
@@ -240,25 +202,17 @@ func (s *Service) watchRollout(ctx context.Context, id mianmi.RolloutID) error {
 	if err != nil {
 		return err
 	}
-	step, why := r.Plan.Judge(f)
-	if step == rollout.Wait || step == rollout.GoOn && r.Plan.ByHand && !r.Plan.Last(r.Stage) {
+	j, moves := r.Judge(f)
+	if !moves {
 		return nil
 	}
 	_, err = s.changeRollout(ctx, runner, id, func(d *decision, now *Rollout) {
-		switch {
-		case now.Revision != r.Revision || now.State != rollout.Running: // what was judged is over
-			d.fail(errJudged)
-		case step == rollout.Pause:
-			d.pause(now, why)
-		default:
-			d.advance(now)
-		}
+		what, err := now.Move(j, d.now)
+		d.fail(err)
+		d.putRollout(now, what, nil)
 	})
-	if errors.Is(err, errJudged) || errors.Is(err, mianmi.Conflict) {
-		return nil // somebody was quicker
+	if rollout.Quicker(err) {
+		return nil
 	}
 	return err
 }
-
-// errJudged says that a rollout changed after it was judged: look again.
-var errJudged = errors.New("the rollout has changed since it was judged")

@@ -19,7 +19,7 @@ func TestFormerPolicyHolds(t *testing.T) {
 		"one of a version not known": {},
 	} {
 		s := new(settings.Snapshot).With(small())
-		r := &merchant.Rollout{ID: "ro1", Kind: rollout.Setting, Scope: merchant.OfStore("st00"), Version: 4, State: rollout.Running, Former: former}
+		r := &merchant.Rollout{ID: "ro1", Kind: rollout.Setting, Scope: merchant.OfStore("st00"), Version: 4, Former: former, Progress: rollout.Progress{State: rollout.Running}}
 		s = s.With(settings.Changes{Epoch: 2, Policies: []merchant.Policy{{Scope: merchant.OfStore("st00"), Terms: merchant.Terms{PinFree: true}, Version: 4, Rollout: r}}})
 		site, ok := s.Site("tm000")
 		if !ok {

@@ -9,7 +9,6 @@ import (
 
 	"github.com/mianmi/mianmi"
 	"github.com/mianmi/mianmi/evidence"
-	"github.com/mianmi/mianmi/rollout"
 	"github.com/mianmi/mianmi/terminal"
 )
 
@@ -110,22 +109,16 @@ func (db *DB) ChangeProgramRollout(ctx context.Context, id mianmi.RolloutID, dec
 	})
 }
 
-var (
-	// As for rollouts of settings: a second node sees the lease, and updates nothing.
-	claimProgram = newTimed(`UPDATE program_rollout SET lease_until = {now} + CAST($2 AS bigint) WHERE id = $1 AND state = $3 AND lease_until <= {now}`)
-	restProgram  = newTimed(`UPDATE program_rollout SET lease_until = {now} + CAST($2 AS bigint) WHERE id = $1`)
-)
+var leasedPrograms = newLeased("program_rollout")
 
 // ClaimProgramRollout implements terminal.Programs.
 func (db *DB) ClaimProgramRollout(ctx context.Context, id mianmi.RolloutID, lease time.Duration) (bool, error) {
-	n, err := db.execRows(ctx, "claim a rollout", db.in(claimProgram), string(id), lease.Microseconds(), int64(rollout.Running))
-	return n == 1, err
+	return db.claimRollout(ctx, leasedPrograms, id, lease)
 }
 
 // RestProgramRollout implements terminal.Programs.
 func (db *DB) RestProgramRollout(ctx context.Context, id mianmi.RolloutID, rest time.Duration) error {
-	_, err := db.execRows(ctx, "leave a rollout", db.in(restProgram), string(id), rest.Microseconds())
-	return err
+	return db.restRollout(ctx, leasedPrograms, id, rest)
 }
 
 // Every change raises the revision of one of them.

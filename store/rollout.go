@@ -93,21 +93,36 @@ func (db *DB) RolloutList(ctx context.Context, q merchant.RolloutQuery) ([]merch
 		string(q.Before), q.Limit)
 }
 
-var (
-	// One update claims one row, known by its key: a second node waits for it, sees
-	// the lease, and updates nothing.
-	claimRollout = newTimed(`UPDATE rollout SET lease_until = {now} + CAST($2 AS bigint) WHERE id = $1 AND state = $3 AND lease_until <= {now}`)
-	restRollout  = newTimed(`UPDATE rollout SET lease_until = {now} + CAST($2 AS bigint) WHERE id = $1`)
-)
+// leased are the statements by which nodes share the rollouts of a table. One
+// update claims one row, known by its key: a second node waits for it, sees the
+// lease, and updates nothing.
+type leased struct{ claim, rest timed }
+
+func newLeased(table string) leased {
+	return leased{
+		claim: newTimed(`UPDATE ` + table + ` SET lease_until = {now} + CAST($2 AS bigint) WHERE id = $1 AND state = $3 AND lease_until <= {now}`),
+		rest:  newTimed(`UPDATE ` + table + ` SET lease_until = {now} + CAST($2 AS bigint) WHERE id = $1`),
+	}
+}
+
+func (db *DB) claimRollout(ctx context.Context, l leased, id mianmi.RolloutID, lease time.Duration) (bool, error) {
+	n, err := db.execRows(ctx, "claim a rollout", db.in(l.claim), string(id), lease.Microseconds(), int64(rollout.Running))
+	return n == 1, err
+}
+
+func (db *DB) restRollout(ctx context.Context, l leased, id mianmi.RolloutID, rest time.Duration) error {
+	_, err := db.execRows(ctx, "leave a rollout", db.in(l.rest), string(id), rest.Microseconds())
+	return err
+}
+
+var leasedRollouts = newLeased("rollout")
 
 // ClaimRollout implements merchant.Rollouts.
 func (db *DB) ClaimRollout(ctx context.Context, id mianmi.RolloutID, lease time.Duration) (bool, error) {
-	n, err := db.execRows(ctx, "claim a rollout", db.in(claimRollout), string(id), lease.Microseconds(), int64(rollout.Running))
-	return n == 1, err
+	return db.claimRollout(ctx, leasedRollouts, id, lease)
 }
 
 // RestRollout implements merchant.Rollouts.
 func (db *DB) RestRollout(ctx context.Context, id mianmi.RolloutID, rest time.Duration) error {
-	_, err := db.execRows(ctx, "leave a rollout", db.in(restRollout), string(id), rest.Microseconds())
-	return err
+	return db.restRollout(ctx, leasedRollouts, id, rest)
 }

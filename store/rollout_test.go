@@ -17,8 +17,9 @@ func TestUnreadableRolloutReachesNobody(t *testing.T) {
 	t.Parallel()
 	limit := money.Of(100, "CNY")
 	scope := merchant.OfMerchant("mc1")
-	good := merchant.Rollout{ID: "ro1", Kind: rollout.Setting, Scope: scope, Version: 5, State: rollout.Running,
-		Former: merchant.Former{Terms: merchant.Terms{PinFree: true, PerPayment: &limit}, Version: 4}, Plan: rollout.Usual(rollout.Stage{Permille: rollout.All})}
+	good := merchant.Rollout{ID: "ro1", Kind: rollout.Setting, Scope: scope, Version: 5,
+		Former:   merchant.Former{Terms: merchant.Terms{PinFree: true, PerPayment: &limit}, Version: 4},
+		Progress: rollout.Progress{State: rollout.Running, Plan: rollout.Usual(rollout.Stage{Permille: rollout.All})}}
 	body := func(change func(*merchant.Rollout)) string {
 		r := good
 		change(&r)

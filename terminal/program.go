@@ -20,23 +20,11 @@ type ProgramRollout struct {
 	Kind    rollout.Kind     `json:"kind"`
 	Family  string           `json:"family"`
 	Version string           `json:"version"` // as it is published
-	Plan    rollout.Plan     `json:"plan"`
-
-	State   rollout.State `json:"state"`
-	Stage   int           `json:"stage"` // from 0
-	StageAt time.Time     `json:"stage_at"`
-	FromAt  time.Time     `json:"judged_at"` // its figures count from here: when it began, or was resumed
+	rollout.Progress
 
 	// Excused are the refusals that a person has looked at and gone on with: a
 	// terminal that went back keeps saying so.
 	Excused int `json:"excused,omitempty"`
-
-	Because   rollout.Because `json:"because,omitzero"` // why it does not run
-	StartedBy string          `json:"started_by"`
-	StartedAt time.Time       `json:"started_at"`
-	ChangedBy string          `json:"changed_by"` // of the state or the stage, last
-	ChangedAt time.Time       `json:"changed_at"`
-	Revision  int64           `json:"revision"` // raised by every change of this record
 }
 
 // ReadProgramRollout reads one as json.Marshal wrote it. What it cannot read, a

@@ -68,20 +68,26 @@ func (s *Service) MayTake(ctx context.Context, id mianmi.TerminalID, family, ver
 	return err == nil && r.Gives(&d), err
 }
 
+// NewProgram is a version of the program and how it comes to a family of models.
+type NewProgram struct {
+	Family, Version string
+	Plan            rollout.Plan
+}
+
 // StartProgram begins to bring a version to the terminals of a family in
 // stages, best before it is published. It takes nothing from anybody and gives
 // nothing to anybody whom publishing alone would not give it, so one person may.
-func (s *Service) StartProgram(ctx context.Context, actor mianmi.Actor, r ProgramRollout) (ProgramRollout, error) {
+func (s *Service) StartProgram(ctx context.Context, actor mianmi.Actor, n NewProgram) (ProgramRollout, error) {
 	if !mayModel(actor) {
 		return ProgramRollout{}, denied()
 	}
-	if _, err := release(r.Family, r.Version); err != nil {
+	if _, err := release(n.Family, n.Version); err != nil {
 		return ProgramRollout{}, err
 	}
-	if err := r.Plan.Validate(); err != nil {
+	if err := n.Plan.Validate(); err != nil {
 		return ProgramRollout{}, err
 	}
-	if err := s.checkNames(ctx, &r.Plan); err != nil {
+	if err := s.checkNames(ctx, &n.Plan); err != nil {
 		return ProgramRollout{}, err
 	}
 	now := s.now()
@@ -89,9 +95,8 @@ func (s *Service) StartProgram(ctx context.Context, actor mianmi.Actor, r Progra
 	if err != nil {
 		return ProgramRollout{}, err
 	}
-	r = ProgramRollout{ID: mianmi.RolloutID(id), Kind: rollout.Program, Family: r.Family, Version: r.Version, Plan: r.Plan, State: rollout.Running,
-		StageAt: now, FromAt: now, StartedBy: actor.String(), StartedAt: now}
-	e, err := s.programChanged(actor, &r, "program.started", nil)
+	r := ProgramRollout{ID: mianmi.RolloutID(id), Kind: rollout.Program, Family: n.Family, Version: n.Version, Progress: rollout.Begin(n.Plan, actor.String(), now)}
+	e, err := s.programChanged(actor, &r, becomes{what: rollout.HasStarted})
 	if err != nil {
 		return ProgramRollout{}, err
 	}
@@ -122,17 +127,16 @@ func (s *Service) checkNames(ctx context.Context, p *rollout.Plan) error {
 }
 
 // programChanged stamps a rollout that has changed, and makes the entry of it.
-func (s *Service) programChanged(actor mianmi.Actor, r *ProgramRollout, kind string, paused *rollout.Because) (evidence.Entry, error) {
-	r.ChangedBy, r.ChangedAt = actor.String(), s.now()
-	r.Revision++
-	n := programNote{Rollout: r.ID, Family: r.Family, Version: r.Version, State: r.State.String(), Stage: r.Stage, Stages: len(r.Plan.Stages), Paused: paused}
+func (s *Service) programChanged(actor mianmi.Actor, r *ProgramRollout, b becomes) (evidence.Entry, error) {
+	r.Changed(actor.String(), s.now())
+	n := programNote{Rollout: r.ID, Family: r.Family, Version: r.Version, State: r.State.String(), Stage: r.Stage, Stages: len(r.Plan.Stages), Paused: b.paused}
 	if r.Revision == 1 {
 		n.Plan = &r.Plan
 	}
 	if r.Because != (rollout.Because{}) {
 		n.Because = &r.Because
 	}
-	return s.entry(actor, fact{kind, "program:" + r.Family + "/" + r.Version, n})
+	return s.entry(actor, fact{"program." + b.what, "program:" + r.Family + "/" + r.Version, n})
 }
 
 // Program returns a program's rollout with its live count.
@@ -164,82 +168,65 @@ func (s *Service) Programs(ctx context.Context, actor mianmi.Actor, q ProgramQue
 // PauseProgram keeps a rollout where it is: nobody gets the version meanwhile,
 // and who runs it keeps it. Whoever may switch PIN-free off may pause.
 func (s *Service) PauseProgram(ctx context.Context, actor mianmi.Actor, id mianmi.RolloutID) (ProgramRollout, error) {
-	return s.changeProgram(ctx, actor, id, func(r *ProgramRollout) (string, *rollout.Because, error) {
+	return s.changeProgram(ctx, actor, id, func(r *ProgramRollout) (becomes, error) {
 		if !mayHoldPrograms(actor) {
-			return "", nil, denied()
+			return becomes{}, denied()
 		}
-		if r.State != rollout.Running {
-			return "", nil, mianmi.Conflicts("rollout_paused", "it is paused already")
-		}
-		return r.pause(rollout.Because{Reason: rollout.ByPerson}), nil, nil
+		return becomes{what: rollout.HasPaused}, r.Pause(rollout.Because{Reason: rollout.ByPerson})
 	})
-}
-
-func (r *ProgramRollout) pause(why rollout.Because) string {
-	r.State, r.Because = rollout.Paused, why
-	return "program.paused"
 }
 
 // ResumeProgram lets a paused rollout go on; its stage is judged anew from now,
 // without the refusals that had paused it. After a threshold's pause the record
 // says which one.
 func (s *Service) ResumeProgram(ctx context.Context, actor mianmi.Actor, id mianmi.RolloutID) (ProgramRollout, error) {
-	return s.changeProgram(ctx, actor, id, func(r *ProgramRollout) (string, *rollout.Because, error) {
+	return s.changeProgram(ctx, actor, id, func(r *ProgramRollout) (becomes, error) {
 		if !mayModel(actor) {
-			return "", nil, denied()
+			return becomes{}, denied()
 		}
-		if r.State != rollout.Paused {
-			return "", nil, mianmi.Conflicts("rollout_not_paused", "it is not paused")
-		}
-		why := r.Because
+		why, err := r.Resume(s.now())
 		if why.Reason == rollout.ManyRefused {
 			r.Excused += why.Count
 		}
-		r.State, r.Because, r.FromAt = rollout.Running, rollout.Because{}, s.now()
-		return "program.resumed", &why, nil
+		return becomes{rollout.HasResumed, &why}, err
 	})
 }
 
 // AdvanceProgram begins the next stage without waiting for anything; after the
 // last one the rollout is finished. A paused one has to be resumed first.
 func (s *Service) AdvanceProgram(ctx context.Context, actor mianmi.Actor, id mianmi.RolloutID) (ProgramRollout, error) {
-	return s.changeProgram(ctx, actor, id, func(r *ProgramRollout) (string, *rollout.Because, error) {
+	return s.changeProgram(ctx, actor, id, func(r *ProgramRollout) (becomes, error) {
 		if !mayModel(actor) {
-			return "", nil, denied()
+			return becomes{}, denied()
 		}
-		if r.State != rollout.Running {
-			return "", nil, mianmi.Conflicts("rollout_paused", "it is paused: resume it first")
-		}
-		return r.advance(s.now()), nil, nil
+		what, err := r.Advance(s.now())
+		return becomes{what: what}, err
 	})
-}
-
-func (r *ProgramRollout) advance(now time.Time) string {
-	if r.Plan.Last(r.Stage) {
-		r.State = rollout.Finished
-		return "program.finished"
-	}
-	r.Stage++
-	r.StageAt, r.FromAt = now, now
-	return "program.advanced"
 }
 
 // StopProgram ends the rollout: nobody new gets the version any more, and a
 // terminal on which it waits drops it. Who runs it keeps it until something newer
 // comes. It cannot be begun anew: what is put right is another version.
 func (s *Service) StopProgram(ctx context.Context, actor mianmi.Actor, id mianmi.RolloutID) (ProgramRollout, error) {
-	return s.changeProgram(ctx, actor, id, func(r *ProgramRollout) (string, *rollout.Because, error) {
+	return s.changeProgram(ctx, actor, id, func(r *ProgramRollout) (becomes, error) {
 		if !mayHoldPrograms(actor) {
-			return "", nil, denied()
+			return becomes{}, denied()
 		}
-		r.State, r.Because = rollout.Stopped, rollout.Because{Reason: rollout.ByPerson}
-		return "program.stopped", nil, nil
+		r.Stop(rollout.Because{Reason: rollout.ByPerson})
+		return becomes{what: rollout.HasStopped}, nil
 	})
 }
 
+// becomes is what becomes of a rollout, and of one that goes on after a pause,
+// why it had stood still.
+type becomes struct {
+	what   string
+	paused *rollout.Because
+}
+
 // changeProgram runs how on a rollout that is open; how alters it and says what
-// to record, and why it had been paused.
-func (s *Service) changeProgram(ctx context.Context, actor mianmi.Actor, id mianmi.RolloutID, how func(*ProgramRollout) (string, *rollout.Because, error)) (ProgramRollout, error) {
+// to record.
+func (s *Service) changeProgram(ctx context.Context, actor mianmi.Actor, id mianmi.RolloutID, how func(*ProgramRollout) (becomes, error)) (ProgramRollout, error) {
 	if !maySeePrograms(actor) {
 		return ProgramRollout{}, denied()
 	}
@@ -249,11 +236,11 @@ func (s *Service) changeProgram(ctx context.Context, actor mianmi.Actor, id mian
 		if !before.State.Open() {
 			return before, evidence.Entry{}, mianmi.Conflicts("rollout_over", "the rollout is over: "+before.State.String())
 		}
-		kind, paused, err := how(&after)
+		b, err := how(&after)
 		if err != nil {
 			return before, evidence.Entry{}, err
 		}
-		e, err := s.programChanged(actor, &after, kind, paused)
+		e, err := s.programChanged(actor, &after, b)
 		return after, e, err
 	})
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -16,8 +17,8 @@ import (
 // is finished; in doubt it is not.
 func TestProgramGives(t *testing.T) {
 	t.Parallel()
-	good := terminal.ProgramRollout{ID: "ro1", Kind: rollout.Program, Family: "linux_countertop", Version: "1.4.0", State: rollout.Running,
-		Plan: rollout.UsualProgram(rollout.Stage{Permille: rollout.All})}
+	good := terminal.ProgramRollout{ID: "ro1", Kind: rollout.Program, Family: "linux_countertop", Version: "1.4.0",
+		Progress: rollout.Begin(rollout.UsualProgram(rollout.Stage{Permille: rollout.All}), "", time.Time{})}
 	at := terminal.Device{Terminal: "tm1", Store: "st1", Model: "md1", Family: "linux_countertop"}
 	for name, tt := range map[string]struct {
 		change func(*terminal.ProgramRollout, *terminal.Device)

@@ -3,7 +3,6 @@ package terminal
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/mianmi/mianmi"
@@ -99,13 +98,9 @@ func (s *Service) ProgramOutstanding(ctx context.Context, actor mianmi.Actor, id
 	return out, err
 }
 
-const (
-	// programLease is above what a look takes; a node that dies with it is followed
-	// by another after that.
-	programLease = time.Minute
-	// programsAtOnce bounds one reading; a few run at a time.
-	programsAtOnce = 200
-)
+// programLease is above what a look takes; a node that dies with it is followed
+// by another after that.
+const programLease = time.Minute
 
 // programRunner is who moves rollouts of programs.
 var programRunner = mianmi.System("program-rollouts")
@@ -114,26 +109,14 @@ var programRunner = mianmi.System("program-rollouts")
 // them. Several nodes may do it: each takes those that no other has, and leaves
 // them for rest afterwards.
 func (s *Service) WatchPrograms(ctx context.Context, rest time.Duration) error {
-	q := ProgramQuery{Open: true, Limit: programsAtOnce}
-	var errs []error // one that cannot be looked at must not keep the others
-	for {
-		list, err := s.records.ProgramRolloutList(ctx, q)
-		if err != nil {
-			return errors.Join(append(errs, err)...)
-		}
+	return rollout.Each(func(before mianmi.RolloutID, limit int) ([]mianmi.RolloutID, error) {
+		list, err := s.records.ProgramRolloutList(ctx, ProgramQuery{Open: true, Before: before, Limit: limit})
+		ids := make([]mianmi.RolloutID, len(list))
 		for i := range list {
-			if list[i].State != rollout.Running {
-				continue
-			}
-			if err := s.lookAfterProgram(ctx, list[i].ID, rest); err != nil {
-				errs = append(errs, fmt.Errorf("rollout %s: %w", list[i].ID, err))
-			}
+			ids[i] = list[i].ID
 		}
-		if len(list) < q.Limit {
-			return errors.Join(errs...)
-		}
-		q.Before = list[len(list)-1].ID
-	}
+		return ids, err
+	}, func(id mianmi.RolloutID) error { return s.lookAfterProgram(ctx, id, rest) })
 }
 
 // lookAfterProgram judges a rollout unless another node has it.
@@ -155,24 +138,16 @@ func (s *Service) watchProgram(ctx context.Context, id mianmi.RolloutID) error {
 		return err
 	}
 	f.Refused = max(0, f.Refused-judged.Excused)
-	step, why := judged.Plan.Judge(f)
-	if step == rollout.Wait || step == rollout.GoOn && judged.Plan.ByHand && !judged.Plan.Last(judged.Stage) {
+	j, moves := judged.Judge(f)
+	if !moves {
 		return nil
 	}
-	_, err = s.changeProgram(ctx, programRunner, id, func(r *ProgramRollout) (string, *rollout.Because, error) {
-		switch {
-		case r.Revision != judged.Revision: // what was judged is over
-			return "", nil, errJudged
-		case step == rollout.Pause:
-			return r.pause(why), nil, nil
-		}
-		return r.advance(s.now()), nil, nil
+	_, err = s.changeProgram(ctx, programRunner, id, func(r *ProgramRollout) (becomes, error) {
+		what, err := r.Move(j, s.now())
+		return becomes{what: what}, err
 	})
-	if errors.Is(err, errJudged) || errors.Is(err, mianmi.Conflict) {
-		return nil // somebody was quicker
+	if rollout.Quicker(err) {
+		return nil
 	}
 	return err
 }
-
-// errJudged says that a rollout changed after it was judged: look again.
-var errJudged = errors.New("the rollout has changed since it was judged")

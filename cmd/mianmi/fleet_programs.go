@@ -37,7 +37,7 @@ func (c *fleetStageCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	return a.onFleet(ctx, &c.asStaff, func(ctx context.Context, w *fleetWork) error {
-		r, err := w.terminals.StartProgram(ctx, w.actor, terminal.ProgramRollout{Family: c.Family, Version: c.Release, Plan: plan})
+		r, err := w.terminals.StartProgram(ctx, w.actor, terminal.NewProgram{Family: c.Family, Version: c.Release, Plan: plan})
 		if err != nil {
 			return err
 		}
@@ -114,7 +114,7 @@ func parseShare(flag, text string) (int, error) {
 // leaves one that runs as it is: publishing may have failed after it.
 func (a *app) stageProgram(ctx context.Context, family, version string, stages []rollout.Stage) error {
 	return a.onFleet(ctx, &asStaff{}, func(ctx context.Context, w *fleetWork) error {
-		r, err := w.terminals.StartProgram(ctx, w.actor, terminal.ProgramRollout{Family: family, Version: version, Plan: rollout.UsualProgram(stages...)})
+		r, err := w.terminals.StartProgram(ctx, w.actor, terminal.NewProgram{Family: family, Version: version, Plan: rollout.UsualProgram(stages...)})
 		if !errors.Is(err, mianmi.Conflict) {
 			if err != nil {
 				return err

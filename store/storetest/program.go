@@ -68,7 +68,7 @@ func (w *programWorld) plan() rollout.Plan {
 
 func (w *programWorld) start(t *testing.T, plan rollout.Plan) terminal.ProgramRollout {
 	t.Helper()
-	return must(w.fleet.StartProgram(t.Context(), w.operator, terminal.ProgramRollout{Family: programFamily, Version: programVersion, Plan: plan}))(t)
+	return must(w.fleet.StartProgram(t.Context(), w.operator, terminal.NewProgram{Family: programFamily, Version: programVersion, Plan: plan}))(t)
 }
 
 // gives fails unless the machines get the version as said, from both nodes.
@@ -143,7 +143,7 @@ func programReaches(t *testing.T, w *programWorld) {
 	if err := w.fleet.Revoke(ctx, w.operator, w.far.ID); err != nil {
 		t.Fatal(err)
 	}
-	again := must(w.fleet.StartProgram(ctx, w.operator, terminal.ProgramRollout{Family: programFamily, Version: "1.5.0", Plan: w.plan()}))(t)
+	again := must(w.fleet.StartProgram(ctx, w.operator, terminal.NewProgram{Family: programFamily, Version: "1.5.0", Plan: w.plan()}))(t)
 	if f := must(w.fleet.Program(ctx, w.operator, again.ID))(t).Figures; f.Total != 1 {
 		t.Errorf("with one revoked %d are counted, want 1", f.Total)
 	}
@@ -238,7 +238,7 @@ func programStops(t *testing.T, w *programWorld) {
 			t.Errorf("%s of what is over: %v", name, err)
 		}
 	}
-	_, err := w.fleet.StartProgram(ctx, w.operator, terminal.ProgramRollout{Family: programFamily, Version: "1.4", Plan: w.plan()})
+	_, err := w.fleet.StartProgram(ctx, w.operator, terminal.NewProgram{Family: programFamily, Version: "1.4", Plan: w.plan()})
 	wantKind(t, err, mianmi.Conflict, "program_rollout_exists")
 	w.gives(t, "later", false, false)
 	if !w.takes(t, w.other, w.far.ID, "1.4.1") {
@@ -335,7 +335,7 @@ func twoBeginnings(t *testing.T, w *programWorld) {
 	for i := range errs {
 		s := []*terminal.Service{w.fleet, w.other}[i%2]
 		all.Go(func() {
-			_, errs[i] = s.StartProgram(t.Context(), w.operator, terminal.ProgramRollout{Family: programFamily, Version: []string{"1.4", "1.4.0"}[i/2], Plan: w.plan()})
+			_, errs[i] = s.StartProgram(t.Context(), w.operator, terminal.NewProgram{Family: programFamily, Version: []string{"1.4", "1.4.0"}[i/2], Plan: w.plan()})
 		})
 	}
 	all.Wait()

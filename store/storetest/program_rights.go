@@ -18,7 +18,7 @@ func programRights(t *testing.T, w *programWorld) {
 	key := mianmi.Actor{Role: mianmi.RoleAPIClient, ID: "ak0", Merchant: w.merchant.ID, Scopes: mianmi.ScopeManage | mianmi.ScopeRead | mianmi.ScopeTighten}
 	device := mianmi.Actor{Role: mianmi.RoleTerminal, ID: string(w.near.ID), Merchant: w.merchant.ID, Store: w.store.ID}
 	for _, a := range []mianmi.Actor{{}, w.admin, w.support, auditor, key, device, {Role: mianmi.RoleOperator}} {
-		_, err := w.fleet.StartProgram(ctx, a, terminal.ProgramRollout{Family: programFamily, Version: programVersion, Plan: w.plan()})
+		_, err := w.fleet.StartProgram(ctx, a, terminal.NewProgram{Family: programFamily, Version: programVersion, Plan: w.plan()})
 		wantKind(t, err, mianmi.Denied, "not_allowed")
 	}
 	r := w.start(t, w.plan())
@@ -66,7 +66,7 @@ func badProgram(t *testing.T, w *programWorld) {
 		{programFamily, programVersion, rollout.UsualProgram(rollout.Stage{Stores: []mianmi.StoreID{"st0"}}, all), "rollout.stages[0].stores"},
 		{programFamily, programVersion, rollout.UsualProgram(rollout.Stage{Models: []mianmi.ModelID{"md0"}}, all), "rollout.stages[0].models"},
 	} {
-		_, err := w.fleet.StartProgram(t.Context(), w.operator, terminal.ProgramRollout{Family: tt.family, Version: tt.version, Plan: tt.plan})
+		_, err := w.fleet.StartProgram(t.Context(), w.operator, terminal.NewProgram{Family: tt.family, Version: tt.version, Plan: tt.plan})
 		wantKind(t, err, mianmi.Invalid, tt.field)
 	}
 	if list := must(w.fleet.Programs(t.Context(), w.operator, terminal.ProgramQuery{}))(t); len(list) != 0 {

@@ -124,7 +124,7 @@ func (w *hookWorld) rolledOut(t *testing.T) {
 // programRolledOut begins a program's rollout, pauses it and stops it.
 func (w *hookWorld) programRolledOut(t *testing.T) {
 	t.Helper()
-	r := must(w.Terminals.StartProgram(t.Context(), Operator, terminal.ProgramRollout{Family: programFamily, Version: programVersion,
+	r := must(w.Terminals.StartProgram(t.Context(), Operator, terminal.NewProgram{Family: programFamily, Version: programVersion,
 		Plan: rollout.UsualProgram(rollout.Stage{Permille: rollout.All})}))(t)
 	must(w.Terminals.PauseProgram(t.Context(), Operator, r.ID))(t)
 	must(w.Terminals.StopProgram(t.Context(), Operator, r.ID))(t)
