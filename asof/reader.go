@@ -28,6 +28,7 @@ const (
 // it is read, and the package that wrote it says what it tells.
 var facets = map[string]facet{
 	"merchant.created":                   thing,
+	"merchant.channel.connected":         nothing,
 	"merchant.renamed":                   nothing,
 	"merchant.facts.tightened":           thing,
 	"merchant.facts.loosening_proposed":  nothing,

@@ -48,6 +48,7 @@ var recorded = map[string]func(evidence.Entry) (Recorded, error){
 	"merchant.approval.lapsed":           nil,
 	"merchant.approval.rejected":         nil,
 	"merchant.approval.withdrawn":        nil,
+	"merchant.channel.connected":         nil, // terminals hear of more; a payment goes where it is sent
 	"terminals.tightened":                nil, // a payment's entry says what it made of its terminal
 	"terminals.loosening_proposed":       nil,
 	"terminals.loosened":                 nil,

@@ -43,6 +43,7 @@ type Records interface {
 	ChangeScope(ctx context.Context, s Scope, decide func(Held) (Outcome, error)) error
 
 	Rollouts
+	Connections
 }
 
 // Held is what is known about a scope.

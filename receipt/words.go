@@ -50,6 +50,7 @@ var sentences = map[string]mianmi.Text{
 	"payment.decided": {ZH: "系统对付款 {what} 作出判定", EN: "the system decided payment {what}"},
 
 	"merchant.created":                   {ZH: "{who}登记了{what}", EN: "{who} registered {what}"},
+	"merchant.channel.connected":         {ZH: "{what}接通了外部支付渠道", EN: "{what} was connected to a payment channel outside"},
 	"merchant.renamed":                   {ZH: "{who}修改了{what}的名称", EN: "{who} renamed {what}"},
 	"merchant.facts.tightened":           {ZH: "{who}修改了{what}的登记资料，属于收紧，立即生效", EN: "{who} changed the facts about {what}, a tightening in force at once"},
 	"merchant.facts.loosening_proposed":  {ZH: "{who}申请修改{what}的登记资料，属于放宽，待第二人复核", EN: "{who} proposed to change the facts about {what}, a loosening that waits for a second person"},

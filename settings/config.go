@@ -12,24 +12,21 @@ import (
 	"github.com/mianmi/mianmi/terminal/protocol"
 )
 
-// Wanted says how a terminal's config is computed.
-type Wanted struct {
-	Channels []string // that its payments go through, cash apart
-	Now      time.Time
-}
+// Names of channels that every merchant can be paid through.
+const (
+	walletChannel = "wallet"
+	cashChannel   = "cash"
+)
 
-// cashChannel is the name under which channels' policies speak of cash.
-const cashChannel = "cash"
-
-// Config is what the terminal is to run by this snapshot: of all levels the
-// strictest in each part. A terminal cannot tell channels apart, so PIN-free is
-// off for it when every channel is closed; the host tells them apart at each
-// payment.
-func (s *Site) Config(w Wanted) protocol.Config {
-	concern, policy := s.Concern(w.Channels), s.snapshot.Posture()
+// Config is what the terminal is to run at now by this snapshot: of all levels
+// the strictest in each part. A terminal cannot tell channels apart, so PIN-free
+// is off for it when every channel that its payments can go through is closed;
+// the host tells them apart at each payment.
+func (s *Site) Config(now time.Time) protocol.Config {
+	concern, policy := s.Concern(), s.snapshot.Posture()
 	c := protocol.Config{
 		Form: protocol.Form, Terminal: s.Terminal.ID, Version: concern.Version, Tightened: concern.Tightened, TightenedAt: concern.TightenedAt,
-		PinFree: true, Methods: s.methods(w.Channels), LeaseSeconds: policy.Terms.LeaseSeconds, ReportSeconds: policy.Terms.ReportSeconds,
+		Methods: s.methods(), LeaseSeconds: policy.Terms.LeaseSeconds, ReportSeconds: policy.Terms.ReportSeconds,
 		AppMin: policy.Terms.AppMin, MerchantID: s.Merchant.ID, Currency: string(s.Merchant.Currency), Merchant: s.Merchant.Name, Store: s.Store.Name,
 		Address: s.Store.Address, Name: s.Terminal.Name, HostEnforced: s.Model.Proof == terminal.ByHost,
 	}
@@ -40,26 +37,36 @@ func (s *Site) Config(w Wanted) protocol.Config {
 		a := money.Of(most, s.Merchant.Currency)
 		c.KeypadAbove = &a
 	}
-	s.saySo(&c, w)
+	cards := c
+	s.saySo(&c, s.through(pinfree.PaymentCode), now)
 	if s.Model.Methods.Has(pinfree.CardTap) {
-		c.Reader = s.snapshot.readers.of(s, &c, w.Now)
+		// A card's payment goes through the wallet, whatever else is open.
+		s.saySo(&cards, s.through(pinfree.CardTap), now)
+		c.Reader = s.snapshot.readers.of(s, &cards, now)
 	}
 	return c
 }
 
+// through are the channels that a payment by the method can go through.
+func (s *Site) through(m pinfree.Method) []string {
+	switch m {
+	case pinfree.Cash:
+		return []string{cashChannel}
+	case pinfree.PaymentCode, pinfree.DynamicQR:
+		return append([]string{walletChannel}, s.channels...)
+	}
+	return []string{walletChannel}
+}
+
 // methods are those that every level takes, by one of the channels, sorted.
-func (s *Site) methods(channels []string) []string {
+func (s *Site) methods() []string {
 	out := []string{}
 	for m := pinfree.MethodUnknown + 1; m.String() != ""; m++ {
-		through := channels
-		if m == pinfree.Cash {
-			through = []string{cashChannel}
-		}
 		// Where the machine plays no part the terminal has nothing to offer.
 		if m != pinfree.Cash && !s.Model.Methods.Has(m) {
 			continue
 		}
-		if slices.ContainsFunc(through, func(ch string) bool { return s.Accepts(ch, m) }) {
+		if slices.ContainsFunc(s.through(m), func(ch string) bool { return s.Accepts(ch, m) }) {
 			out = append(out, m.String())
 		}
 	}
@@ -75,35 +82,20 @@ type say struct {
 
 // saySo fills in what the levels say: PIN-free, the most for a payment, stops,
 // and who has a say, the one that binds first.
-func (s *Site) saySo(c *protocol.Config, w Wanted) {
+func (s *Site) saySo(c *protocol.Config, channels []string, now time.Time) {
 	var list []say
-	everything := s.level(pinfree.LayerChannel, pinfree.ChannelClosed, "", &s.snapshot.everything)
 	hear := func(name string, l *level) bool {
 		word, open := l.say(name, c)
 		if word != nil {
 			list = append(list, *word)
 		}
-		for i := range l.rules.stops {
-			if stop := &l.rules.stops[i]; stop.Live(w.Now) {
-				c.Stops = append(c.Stops, protocol.Stop{ID: stop.ID, Until: stop.Until})
-				list = append(list, say{protocol.Say{Level: "emergency_stop", ID: string(stop.ID), Version: merchant.StopVersion, Since: stop.PlacedAt},
-					pinfree.EmergencyStopped})
-			}
-		}
+		stops, words := l.stops(now)
+		c.Stops, list = append(c.Stops, stops...), append(list, words...)
 		return open
 	}
+	everything := s.level(pinfree.LayerChannel, pinfree.ChannelClosed, "", &s.snapshot.everything)
 	c.PinFree = hear("everything", &everything)
-	open := len(w.Channels) == 0
-	for _, name := range w.Channels {
-		ch := s.snapshot.channels.get(name)
-		if ch == nil {
-			open = true
-			continue
-		}
-		l := s.level(pinfree.LayerChannel, pinfree.ChannelClosed, name, ch)
-		open = hear("channel", &l) || open
-	}
-	c.PinFree = c.PinFree && open
+	list = append(list, s.sayChannels(c, channels, now)...)
 	for i, name := range [ownLevels]string{"merchant", "store", "model", "terminal"} {
 		c.PinFree = hear(name, &s.own[i]) && c.PinFree
 	}
@@ -115,6 +107,18 @@ func (s *Site) saySo(c *protocol.Config, w Wanted) {
 		c.Because[i] = list[i].Say
 	}
 	slices.SortFunc(c.Stops, func(a, b protocol.Stop) int { return cmp.Compare(a.ID, b.ID) })
+}
+
+// stops are the level's live ones, and their words.
+func (l *level) stops(now time.Time) (stops []protocol.Stop, words []say) {
+	for i := range l.rules.stops {
+		if stop := &l.rules.stops[i]; stop.Live(now) {
+			stops = append(stops, protocol.Stop{ID: stop.ID, Until: stop.Until})
+			words = append(words, say{protocol.Say{Level: "emergency_stop", ID: string(stop.ID), Version: merchant.StopVersion, Since: stop.PlacedAt},
+				pinfree.EmergencyStopped})
+		}
+	}
+	return stops, words
 }
 
 // say is the level's word, when it has one to say, and whether it leaves

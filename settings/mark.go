@@ -51,15 +51,26 @@ type Concern struct {
 	TightenedAt time.Time
 }
 
-// Concern says what changed last for the terminal. Channels are those that its
-// payments go through.
-func (s *Site) Concern(channels []string) Concern {
+// Concern says what changed last for the terminal: there, at what it belongs to,
+// and in the policies of all channels that its payments can go through.
+func (s *Site) Concern() Concern {
 	m := s.snapshot.everything.mark
-	for _, name := range channels {
-		if ch := s.snapshot.channels.get(name); ch != nil {
-			m.join(ch.mark)
-		}
+	s.join(&m, walletChannel)
+	s.join(&m, cashChannel)
+	for _, name := range s.channels {
+		s.join(&m, name)
 	}
+	return s.concern(m)
+}
+
+func (s *Site) join(m *mark, channel string) {
+	if ch := s.snapshot.channels.get(channel); ch != nil {
+		m.join(ch.mark)
+	}
+}
+
+// concern adds to the marks of everything and of channels those of the site.
+func (s *Site) concern(m mark) Concern {
 	for i := range s.own {
 		m.join(s.own[i].rules.mark)
 	}
@@ -75,8 +86,16 @@ func (s *Site) Concern(channels []string) Concern {
 	return c
 }
 
-// Need is what the terminal must have proved for PIN-free by this snapshot.
-func (s *Site) Need(channels []string) terminal.Need {
-	c := s.Concern(channels)
+// Need is what the terminal must have proved for PIN-free through a channel.
+func (s *Site) Need(channel string) terminal.Need {
+	m := s.snapshot.everything.mark
+	s.join(&m, channel)
+	return s.need(s.concern(m))
+}
+
+// NeedAll is what it must have proved for PIN-free through any channel.
+func (s *Site) NeedAll() terminal.Need { return s.need(s.Concern()) }
+
+func (s *Site) need(c Concern) terminal.Need {
 	return terminal.Need{Tightened: c.Tightened, TightenedAt: c.TightenedAt, Judged: s.snapshot.Posture().Tightened}
 }

@@ -35,10 +35,11 @@ func small() settings.Changes {
 			}
 		}
 	}
+	c.Connections = []settings.Connection{{Merchant: "mc0", Channel: "wechatpay", Epoch: 1, Since: start}}
 	return c
 }
 
-var scopes = []merchant.Scope{merchant.Everything(), merchant.OfChannel("wallet"), merchant.OfMerchant("mc0"),
+var scopes = []merchant.Scope{merchant.Everything(), merchant.OfChannel("wallet"), merchant.OfChannel("wechatpay"), merchant.OfMerchant("mc0"),
 	merchant.OfMerchant("mc1"), merchant.OfStore("st00"), merchant.OfModel("md0"), merchant.OfTerminal("tm000")}
 
 // history is a random sequence of changes, and what holds after all of them.

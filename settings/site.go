@@ -18,6 +18,7 @@ type Site struct {
 	Merchant *merchant.Merchant
 
 	snapshot *Snapshot
+	channels []string // over a network, that the merchant can be paid through
 	own      [ownLevels]level
 }
 
@@ -48,7 +49,8 @@ func (s *Snapshot) Site(id mianmi.TerminalID) (Site, bool) {
 	if mc.thing == nil {
 		return Site{}, false
 	}
-	site := Site{Terminal: t.thing, Model: md.thing, Store: st.thing, Merchant: mc.thing, snapshot: s}
+	site := Site{Terminal: t.thing, Model: md.thing, Store: st.thing, Merchant: mc.thing, snapshot: s,
+		channels: mc.channels}
 	site.own = [ownLevels]level{
 		site.level(pinfree.LayerMerchant, pinfree.MerchantClosed, string(mc.thing.ID), &mc.rules),
 		site.level(pinfree.LayerStore, pinfree.StoreClosed, string(st.thing.ID), &st.rules),
@@ -118,7 +120,7 @@ func (s *Site) appendProof(dst []pinfree.Layer, ask *Asked) []pinfree.Layer {
 		return append(dst, ask.Recorded...)
 	}
 	var room [2]terminal.Doubt
-	doubts := ask.Proven.AppendDoubts(room[:0], s.Need([]string{ask.Channel}), ask.Now)
+	doubts := ask.Proven.AppendDoubts(room[:0], s.Need(ask.Channel), ask.Now)
 	if ask.Proven != nil {
 		layer.Version = ask.Proven.Attested
 	}

@@ -48,8 +48,9 @@ type rules struct {
 // to, it knows by number.
 type (
 	merchantRow struct {
-		thing *merchant.Merchant
-		rules rules
+		thing    *merchant.Merchant
+		rules    rules
+		channels []string // over a network, that it can be paid through; sorted
 	}
 	storeRow struct {
 		thing    *merchant.Store
@@ -95,6 +96,16 @@ type Changes struct {
 	Posture   []posture.Policy // that have been in force
 	Marks     []Mark
 	Listeners []Listener
+	// Connections are those that are recorded: once there, they stay.
+	Connections []Connection
+}
+
+// Connection says that a merchant can be paid through a channel over a network.
+type Connection struct {
+	Merchant mianmi.MerchantID
+	Channel  string
+	Epoch    int64
+	Since    time.Time
 }
 
 // Epoch is the number of the change that this snapshot is as new as.
@@ -109,6 +120,9 @@ func (s *Snapshot) With(c Changes) *Snapshot {
 	// Each row is copied: a pointer into c would keep all of it alive.
 	for _, m := range c.Merchants {
 		merchants.at(string(m.ID)).thing = &m
+	}
+	for i := range c.Connections {
+		merchants.at(string(c.Connections[i].Merchant)).connect(&c.Connections[i])
 	}
 	for _, m := range c.Models {
 		models.at(string(m.ID)).thing = &m
@@ -147,6 +161,14 @@ func (s *Snapshot) With(c Changes) *Snapshot {
 		posture: s.posture, shared: s.shared, readers: new(readers), listeners: s.listeners.with(c.Listeners)}
 	next.share(&c)
 	return next
+}
+
+// connect notes a channel; its terminals run another config from then on.
+func (m *merchantRow) connect(c *Connection) {
+	if i, there := slices.BinarySearch(m.channels, c.Channel); !there {
+		m.channels = slices.Insert(slices.Clone(m.channels), i, c.Channel)
+	}
+	m.rules.mark.take(&Mark{Epoch: c.Epoch, At: c.Since})
 }
 
 // share takes what concerns every terminal.
@@ -224,6 +246,13 @@ func (s *Snapshot) Merchant(id mianmi.MerchantID) (merchant.Merchant, bool) {
 		return merchant.Merchant{}, false
 	}
 	return *m.thing, true
+}
+
+// Connected reports whether it is recorded that the merchant can be paid through
+// the channel over a network.
+func (s *Snapshot) Connected(id mianmi.MerchantID, channel string) bool {
+	m := s.merchants.get(string(id))
+	return m != nil && slices.Contains(m.channels, channel)
 }
 
 // HostAlone reports whether the terminal is known to be of a model that proves

@@ -127,7 +127,7 @@ func (db *DB) OffList(ctx context.Context, q terminal.OffQuery) ([]terminal.Off,
 // scopeTerminals says which terminals lie in a scope of the level; $1 is its subject.
 var scopeTerminals = map[merchant.Level]string{
 	merchant.LevelEverything: `$1 = ''`,
-	merchant.LevelChannel:    `$1 <> ''`,
+	merchant.LevelChannel:    `($1 IN ('wallet', 'cash') OR EXISTS (SELECT 1 FROM merchant_channel c WHERE c.merchant = s.merchant AND c.channel = $1))`,
 	merchant.LevelMerchant:   `s.merchant = $1`,
 	merchant.LevelStore:      `t.store = $1`,
 	merchant.LevelModel:      `t.model = $1`,

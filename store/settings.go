@@ -156,7 +156,7 @@ func readChanges(ctx context.Context, tx *sql.Tx, since int64) (c settings.Chang
 	if err := tx.QueryRowContext(ctx, ReadEpoch).Scan(&c.Epoch); err != nil {
 		return c, wrapDriver("read the settings epoch", err)
 	}
-	var errs [11]error
+	var errs [12]error
 	c.Merchants, errs[0] = readAll(ctx, tx, scanMerchant, newerMerchants, since)
 	c.Stores, errs[1] = readAll(ctx, tx, scanStore, newerStores, since)
 	c.Models, errs[2] = readAll(ctx, tx, scanModel, newerModels, since)
@@ -168,6 +168,7 @@ func readChanges(ctx context.Context, tx *sql.Tx, since int64) (c settings.Chang
 	c.Marks, errs[8] = readAll(ctx, tx, scanMark, newerMarks, since)
 	c.Listeners, errs[9] = readAll(ctx, tx, scanListener, newerListeners, since)
 	c.Posture, errs[10] = readAll(ctx, tx, scanTerminalPolicy, newerTerminalPolicies, since)
+	c.Connections, errs[11] = readAll(ctx, tx, scanConnection, newerConnections, since)
 	return c, errors.Join(errs[:]...)
 }
 

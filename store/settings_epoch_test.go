@@ -18,7 +18,7 @@ import (
 // writesSettings finds statements that write what payments read from the
 // settings snapshot.
 var writesSettings = regexp.MustCompile(`(?is)\b(INSERT\s+INTO|UPDATE|DELETE\s+FROM|TRUNCATE|REPLACE\s+INTO|COPY)\s+` +
-	`(merchant|store|model|terminal|policy|emergency_stop|api_key|rule_pack|scope_change|terminal_policy)\b`)
+	`(merchant|store|model|terminal|policy|emergency_stop|api_key|rule_pack|scope_change|terminal_policy|merchant_channel)\b`)
 
 // settingsFaults parses the store's source and names every statement that
 // writes settings without marking its rows with the epoch, or stands in a

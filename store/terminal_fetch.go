@@ -75,8 +75,8 @@ func fetchesOf(ids []mianmi.TerminalID, rows []*fetch, snap *settings.Snapshot) 
 			f = &fetch{Fetch: terminal.Fetch{Terminal: id}}
 		}
 		if site, known := snap.Site(id); known {
-			c := site.Concern(Channels)
-			f.Known, f.Version, f.Desired, f.Config = true, c.Version, c.At, configOf(site)
+			c := site.Concern()
+			f.Known, f.Version, f.Desired, f.Config = true, c.Version, c.At, site.Config
 		}
 		all[i] = f
 	}

@@ -4,17 +4,11 @@ import (
 	"context"
 	"database/sql"
 	"slices"
-	"time"
 
 	"github.com/mianmi/mianmi"
 	"github.com/mianmi/mianmi/settings"
 	"github.com/mianmi/mianmi/terminal"
-	"github.com/mianmi/mianmi/terminal/protocol"
 )
-
-// Channels are those that payments at terminals go through, cash apart: the
-// policies of these concern a terminal.
-var Channels = []string{"wallet"}
 
 const (
 	selectStates      = `SELECT ` + stateColumns + ` FROM terminal_state WHERE terminal IN ($1) ORDER BY terminal`
@@ -39,7 +33,7 @@ func (db *DB) Newest(ctx context.Context) (func(mianmi.TerminalID) (int64, bool)
 		if !ok {
 			return 0, false
 		}
-		return site.Concern(Channels).Version, true
+		return site.Concern().Version, true
 	}, nil
 }
 
@@ -132,18 +126,13 @@ func (r *visitReader) visits(asks []terminal.VisitAsk, states map[mianmi.Termina
 		v.State = states[a.Terminal]
 		v.State.Terminal = a.Terminal
 		if site, ok := snap.Site(a.Terminal); ok {
-			c := site.Concern(Channels)
+			c := site.Concern()
 			v.Known, v.Place, v.Model = true, terminal.Place{Merchant: site.Merchant.ID, Store: site.Store.ID}, *site.Model
-			v.Version, v.Desired, v.Need, v.Config = c.Version, c.At, site.Need(Channels), configOf(site)
+			v.Version, v.Desired, v.Need, v.Config = c.Version, c.At, site.NeedAll(), site.Config
 		}
 		visits[i], at[a.Terminal] = v, v
 	}
 	return visits, r.fill(asks, at)
-}
-
-// configOf computes a terminal's config.
-func configOf(site settings.Site) func(now time.Time) protocol.Config {
-	return func(now time.Time) protocol.Config { return site.Config(settings.Wanted{Channels: Channels, Now: now}) }
 }
 
 // fill reads keys, settings, and what else the asks name.

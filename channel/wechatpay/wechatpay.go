@@ -14,8 +14,10 @@ package wechatpay
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/wechatpay-apiv3/wechatpay-go/core"
@@ -71,6 +73,9 @@ func (ch *Channel) Terms(m mianmi.MerchantID) (channel.Terms, bool) {
 	}
 	return channel.Terms{OwnRules: c.OwnRules}, true
 }
+
+// Merchants are all that take payments here, sorted.
+func (ch *Channel) Merchants() []mianmi.MerchantID { return slices.Sorted(maps.Keys(ch.merchants)) }
 
 // Pace is WeChat Pay's: an unclear answer is asked after at the earliest after
 // five seconds; it revokes by itself what is unpaid after 45; nothing is

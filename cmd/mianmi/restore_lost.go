@@ -70,7 +70,7 @@ var effects = map[string]effect{
 	"payer.created": nothing, "payer.instrument.added": nothing, "payer.password.set": nothing, "payer.password.failed": nothing,
 	"payer.password.verified": nothing, "payer.password.unlocked": nothing, "payer.password.reset_issued": nothing,
 	"payer.password.locked": byHand, "payer.password.changed": byHand, "payer.password.reset": byHand,
-	"merchant.created": nothing, "merchant.renamed": nothing, "merchant.facts.loosening_proposed": nothing,
+	"merchant.created": nothing, "merchant.renamed": nothing, "merchant.channel.connected": nothing, "merchant.facts.loosening_proposed": nothing,
 	"merchant.policy.loosening_proposed": nothing, "merchant.stop.lift_proposed": nothing, "merchant.approval.lapsed": nothing,
 	"merchant.approval.rejected": nothing, "merchant.approval.withdrawn": nothing,
 	// A stop comes with a tightening of the policy, which is done again. Where a pause is lost, the copy may go on by itself.

@@ -113,7 +113,11 @@ func newServices(ctx context.Context, a *app, db *store.DB, t *tuning) (*service
 		s.payments.Stop()
 		return nil, err
 	}
-	s.workers = startWorkers(ctx, a.log, tick, slices.Concat(sweeps(a.clock, s, db), []worker{sequencer(s.log, figures), s.guard.worker(), sweepWebhooks(s.sender)}, witnesses(s.log))...)
+	connections := s.withConnections(db, t)
+	for _, w := range connections {
+		w.round(ctx, a.log) // before the first payment, if it can be
+	}
+	s.workers = startWorkers(ctx, a.log, tick, slices.Concat(sweeps(a.clock, s, db), []worker{sequencer(s.log, figures), s.guard.worker(), sweepWebhooks(s.sender)}, witnesses(s.log), connections)...)
 	return s, nil
 }
 

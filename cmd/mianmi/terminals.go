@@ -156,7 +156,7 @@ func versions(db *store.DB) fleet.Versions {
 			if !known {
 				return 0
 			}
-			return site.Concern(store.Channels).Version
+			return site.Concern().Version
 		}, nil
 	}
 }

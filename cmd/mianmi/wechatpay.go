@@ -2,9 +2,13 @@ package main
 
 import (
 	"context"
+	"time"
 
+	"github.com/mianmi/mianmi"
 	"github.com/mianmi/mianmi/channel"
 	"github.com/mianmi/mianmi/channel/wechatpay"
+	"github.com/mianmi/mianmi/merchant"
+	"github.com/mianmi/mianmi/store"
 )
 
 // wechatPayFlag names the connections to WeChat Pay.
@@ -31,6 +35,41 @@ func (t *tuning) remotes() []channel.Remote {
 	}
 	return []channel.Remote{t.wechatPay}
 }
+
+// recordConnections records which merchants can be paid through WeChat Pay, for
+// all servers, and returns true when more are left. A merchant that is made later
+// is recorded then.
+func (s *services) recordConnections(ctx context.Context, db *store.DB, ch *wechatpay.Channel) (more bool, err error) {
+	snap, err := db.Settings(ctx)
+	if err != nil {
+		return false, err
+	}
+	var fresh []mianmi.MerchantID
+	for _, m := range ch.Merchants() {
+		if _, known := snap.Merchant(m); known && !snap.Connected(m, ch.Name()) {
+			fresh = append(fresh, m)
+		}
+	}
+	if len(fresh) == 0 {
+		return false, nil
+	}
+	n := min(len(fresh), merchant.ConnectMax)
+	return n < len(fresh), s.merchants.Connect(ctx, ch.Name(), fresh[:n])
+}
+
+// withConnections is the worker that records them; none without a connection.
+func (s *services) withConnections(db *store.DB, t *tuning) []worker {
+	if t.wechatPay == nil {
+		return nil
+	}
+	return []worker{{"record connections", connectionsEvery, func(ctx context.Context) (bool, error) {
+		return s.recordConnections(ctx, db, t.wechatPay)
+	}}}
+}
+
+// connectionsEvery is how soon a new merchant's connection is recorded. Until
+// then its terminals step up there if the channel has been made stricter before.
+const connectionsEvery = 5 * time.Second
 
 // withWeChatPay makes what receives WeChat Pay's notifications, if there is a
 // connection to it.

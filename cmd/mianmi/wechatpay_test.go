@@ -9,8 +9,10 @@ import (
 	"testing"
 
 	"github.com/mianmi/mianmi/api/client"
+	"github.com/mianmi/mianmi/channel/wechatpay"
 	"github.com/mianmi/mianmi/channel/wechatpay/wechatpaytest"
 	"github.com/mianmi/mianmi/money"
+	"github.com/mianmi/mianmi/store"
 )
 
 // The server takes payments through WeChat Pay: a code at once, a QR code as
@@ -76,6 +78,12 @@ func TestServeTakesWeChatPay(t *testing.T) {
 			t.Errorf("the log shows %q", secret)
 		}
 	}
+	srv.stop()
+	s.inside(t, func(_ *app, db *store.DB) {
+		if snap := must(db.Settings(t.Context()))(t); !snap.Connected(s.merchant, wechatpay.Name) {
+			t.Error("that the merchant is connected is not recorded")
+		}
+	})
 }
 
 // notify sends a notification as WeChat Pay does.

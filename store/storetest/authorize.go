@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -84,12 +85,8 @@ func RunLedger(t *testing.T, open func(*testing.T) Engine) {
 		"test payments are looked up in the books":                  testPaymentsAreLookedUp,
 		"the log tells who changed a payment and how":               changesAreTold,
 		"nothing in the log names a person, erased or not":          personErased,
-		"a channel outside takes payments":                          outsideTakes,
-		"a channel outside is asked for members, as they have it":   outsideMembers,
-		"a channel outside gives money back":                        outsideGivesBack,
-		"a channel outside is asked again by whoever is left":       outsideKilled,
-		"books and a channel that loses answers agree":              outsideAgrees,
 	}
+	maps.Copy(alone, outsideTests)
 	for name, test := range alone {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -15,6 +15,16 @@ import (
 	"github.com/mianmi/mianmi/pinfree"
 )
 
+// outsideTests are those of channels outside, each with a database of its own.
+var outsideTests = map[string]func(*testing.T, *desk){
+	"a channel outside takes payments":                        outsideTakes,
+	"the policy of a channel outside is proved":               outsideIsProved,
+	"a channel outside is asked for members, as they have it": outsideMembers,
+	"a channel outside gives money back":                      outsideGivesBack,
+	"a channel outside is asked again by whoever is left":     outsideKilled,
+	"books and a channel that loses answers agree":            outsideAgrees,
+}
+
 // counter is a desk whose shop takes payments of a channel outside, too.
 type counter struct {
 	*desk

@@ -121,7 +121,7 @@ func rolloutBegins(t *testing.T, w *rolloutWorld) {
 	before := must(w.merchants.Policy(ctx, w.admin, w.scope()))(t)
 	mark := func(id mianmi.TerminalID) settings.Concern {
 		site, _ := must(w.other.Settings(ctx))(t).Site(id)
-		return site.Concern([]string{"wallet"})
+		return site.Concern()
 	}
 	old := mark(w.far)
 	res := must(w.merchants.SetPolicy(ctx, w.admin, merchant.PolicyOrder{Scope: w.scope(), Terms: on, Rollout: &plan}))(t)
@@ -147,7 +147,7 @@ func rolloutBegins(t *testing.T, w *rolloutWorld) {
 			t.Errorf("a terminal that is not reached is decided by %+v, want version %d", l, before.Version)
 		}
 	}
-	if c := site.Config(settings.Wanted{Channels: []string{"wallet"}, Now: w.clock.Now()}); c.PinFree || c.Version != r.Epoch {
+	if c := site.Config(w.clock.Now()); c.PinFree || c.Version != r.Epoch {
 		t.Errorf("its config: PIN-free %v, version %d; want off, version %d", c.PinFree, c.Version, r.Epoch)
 	}
 	if now := mark(w.far); now.Version != r.Epoch || now.Tightened != old.Tightened {

@@ -119,9 +119,9 @@ func said(t *testing.T, db *store.DB, w *merchantWorld, scopes []merchant.Scope)
 		if !ok {
 			t.Fatalf("a node does not know %v", scope)
 		}
-		config := site.Config(settings.Wanted{Channels: []string{"wallet"}, Now: w.clock.Now()})
+		config := site.Config(w.clock.Now())
 		out[fmt.Sprint(scope, " config")] = string(must(config.Encode())(t))
-		out[fmt.Sprint(scope, " concern")] = site.Concern([]string{"wallet"})
+		out[fmt.Sprint(scope, " concern")] = site.Concern()
 		for m := pinfree.PaymentCode; m <= pinfree.Cash; m++ {
 			ask := settings.Asked{Channel: "wallet", Method: m, Now: w.clock.Now()}
 			out[fmt.Sprint(scope, " ", m)] = site.AppendLayers(nil, ask)

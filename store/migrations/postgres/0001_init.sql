@@ -613,6 +613,17 @@ CREATE TABLE emergency_stop (
   epoch     bigint   NOT NULL
 );
 
+-- Channels over a network that a merchant's payments can go through, as a server
+-- that is connected there has recorded: all servers compute a terminal's config
+-- alike, connected or not.
+CREATE TABLE merchant_channel (
+  merchant text COLLATE "C" NOT NULL REFERENCES merchant (id),
+  channel  text COLLATE "C" NOT NULL,
+  since    bigint   NOT NULL,
+  epoch    bigint   NOT NULL,
+  PRIMARY KEY (merchant, channel)
+);
+
 -- When what a scope holds changed last, and when it was last made stricter
 -- (tightened 0: never). A tightening that was taken back stays one.
 CREATE TABLE scope_change (
@@ -880,6 +891,7 @@ CREATE TABLE webhook (
 CREATE INDEX webhook_epoch ON webhook (epoch);
 CREATE INDEX webhook_merchant ON webhook (merchant, id);
 CREATE INDEX policy_epoch ON policy (epoch);
+CREATE INDEX merchant_channel_epoch ON merchant_channel (epoch);
 CREATE INDEX scope_change_epoch ON scope_change (epoch);
 CREATE INDEX terminal_policy_epoch ON terminal_policy (epoch);
 CREATE INDEX emergency_stop_epoch ON emergency_stop (epoch);
@@ -918,6 +930,7 @@ DROP TABLE rule_change;
 DROP TABLE approval;
 DROP TABLE terminal_policy;
 DROP TABLE scope_change;
+DROP TABLE merchant_channel;
 DROP TABLE emergency_stop;
 DROP TABLE policy;
 DROP TABLE terminal_enrolment;
