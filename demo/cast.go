@@ -66,6 +66,18 @@ var merchants = []merchantCast{
 var annex = storeCast{"巷口咖啡安福路店", "上海市徐汇区安福路 255 号", 31_215_600, 121_441_900,
 	[]terminalCast{{name: "1 号智能 POS"}, {name: "2 号台式 POS", model: 1}, {name: "3 号密码键盘", model: 2}}}
 
+// bookshop takes payments through WeChat Pay; for WeChat Pay there is a second
+// mianmi, at which the same shop is called otherwise.
+var (
+	bookshop = merchantCast{name: "小满书店", mcc: 5942, stores: []storeCast{
+		{"小满书店武康路店", "上海市徐汇区武康路 376 号", 31_208_300, 121_437_300, []terminalCast{{name: "前台收银"}}}}}
+	bookshopThere = merchantCast{name: "小满书店（微信支付商户）", mcc: 5942, stores: []storeCast{
+		{"小满书店武康路店", "上海市徐汇区武康路 376 号", 31_208_300, 121_437_300, []terminalCast{{name: "微信支付收款"}}}}}
+)
+
+// BookshopFacts are the name and the category code of the bookshop.
+func BookshopFacts() (name string, mcc uint16) { return bookshop.name, bookshop.mcc }
+
 // spareName is the terminal that the user may start.
 const spareName = "9 号备用台式 POS"
 

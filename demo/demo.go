@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strconv"
-	"time"
 
 	"github.com/mianmi/mianmi/api/client"
 )
@@ -20,13 +19,14 @@ type Demo struct {
 
 // Open takes up the world of the folder, or makes a new one: when there is
 // none, when loading it was cut off, and when it is that of another database.
+// The bookshop of the world is there already: the server knows it.
 func Open(ctx context.Context, st Stage) (*Demo, error) {
 	api, err := client.New(st.URL, client.Options{Lang: st.Lang})
 	if err != nil {
 		return nil, err
 	}
 	d := &Demo{loader: &loader{Stage: st, api: api}, teller: &teller{out: st.Out, lang: st.Lang}}
-	if d.world, err = Load(st.Dir); err != nil {
+	if d.world, err = Claim(st.Dir, st.Database); err != nil {
 		return nil, err
 	}
 	if d.fits(ctx) {
@@ -35,6 +35,9 @@ func Open(ctx context.Context, st Stage) (*Demo, error) {
 		err = d.enter(ctx)
 	} else {
 		err = d.make(ctx)
+	}
+	if err == nil {
+		err = d.bookshop(ctx)
 	}
 	if err != nil {
 		return nil, err
@@ -48,7 +51,7 @@ func Open(ctx context.Context, st Stage) (*Demo, error) {
 // may be about to go back.
 func (d *Demo) fits(ctx context.Context) bool {
 	w := d.world
-	if w == nil || !w.Whole || w.Database != d.Database || w.Merchants[0].Spare == nil {
+	if !w.Whole || w.Merchants[0].Spare == nil {
 		return false
 	}
 	for _, key := range []string{w.WalletKey, w.Merchants[0].POS, w.Merchants[0].Office} {
@@ -62,14 +65,14 @@ func (d *Demo) fits(ctx context.Context) bool {
 
 // make loads a new world, in the past, and lets it live up to yesterday.
 func (d *Demo) make(ctx context.Context) error {
-	d.world = &World{Database: d.Database}
+	d.world = &World{Database: d.Database, Bookshop: &Merchant{ID: d.world.Bookshop.ID, Name: bookshop.name}}
 	if err := d.world.Save(d.Dir); err != nil {
 		return err
 	}
 	d.say(t("装入示例世界：三家商户、十二位付款人、三周的付款……", "Loading the example world: three merchants, twelve payers, three weeks of payments …"))
 	begin := d.Clock.Now()
 	first := firstDay(begin)
-	d.Clock.JumpTo(first.Add(6*time.Hour + 30*time.Minute))
+	d.Clock.JumpTo(Begins(begin))
 	defer d.Clock.CatchUp()
 	for _, do := range []func(context.Context) error{
 		d.enter, d.load, func(ctx context.Context) error { return d.history(ctx, first) },
@@ -124,7 +127,7 @@ func (d *Demo) invite(ctx context.Context) error {
 func (d *Demo) Tell(ctx context.Context) ([]int, error) {
 	coffee := &d.world.Merchants[0]
 	s := &story{loader: d.loader, teller: d.teller, pos: d.api.As(coffee.POS), office: d.api.As(coffee.Office),
-		yuyuan: &coffee.Stores[0], yongkang: &coffee.Stores[1], annex: coffee.Annex, run: d.run}
+		yuyuan: &coffee.Stores[0], yongkang: &coffee.Stores[1], annex: coffee.Annex, run: d.run, wx: d.newWeChatStory()}
 	if err := s.prepare(ctx); err != nil {
 		return nil, fmt.Errorf("prepare the story: %w", err)
 	}

@@ -52,7 +52,8 @@ type Machine interface {
 	PullPlug(ctx context.Context) error
 }
 
-// Stage is what the demo stands on. All parts are required.
+// Stage is what the demo stands on. All parts are required, but for Host,
+// Machine and WeChat where the world is that of a Peer.
 type Stage struct {
 	URL    string // of the API
 	Host   string // for terminals: https://…
@@ -65,6 +66,8 @@ type Stage struct {
 	Books func(context.Context) (Books, error)
 	// Machine starts the program of a terminal as a process of its own.
 	Machine func(context.Context, MachineStart) (Machine, error)
+	// WeChat is the instance that is WeChat Pay to this one.
+	WeChat *Peer
 	// Dir is where the world's identifiers and tokens are kept; Database names
 	// the database that they belong to.
 	Dir, Database string

@@ -7,7 +7,7 @@ import (
 	"github.com/mianmi/mianmi/api/client"
 )
 
-// Five: refund, dry run, books.
+// Six: refund, dry run, books.
 
 const giveBack = 5_00
 
@@ -97,6 +97,9 @@ func (s *story) prepare(ctx context.Context) error {
 		return err
 	}
 	if err := openPinFree(ctx, s.office, s.approver, client.OfStore(s.annex.ID)); err != nil {
+		return err
+	}
+	if err := openPinFree(ctx, s.wx.office, s.approver, client.OfMerchant(s.world.Bookshop.ID)); err != nil {
 		return err
 	}
 	for _, tm := range append(slices.Clone(s.annex.Terminals), s.yongkang.Terminals[0]) {

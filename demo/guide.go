@@ -65,5 +65,6 @@ func (d *Demo) Guide(env string) {
 			_, _ = fmt.Fprintf(d.out, "  %s  %s\n", d.tills[i].Screen(), d.tills[i].at.Name)
 		}
 	}
+	say("\n扮演微信支付的 mianmi："+d.WeChat.URL, "\nThe mianmi that plays WeChat Pay is at "+d.WeChat.URL)
 	say("\n接口文档："+d.URL+"/openapi.json\n停止：Ctrl-C", "\nThe API is described at "+d.URL+"/openapi.json\nStop it with Ctrl-C.")
 }

@@ -67,17 +67,8 @@ func (l *loader) logIn(ctx context.Context) error {
 
 // load makes merchants, stores, terminals, keys and payers.
 func (l *loader) load(ctx context.Context) error {
-	key, err := l.operator.CreateAPIKey(ctx, client.NewAPIKey{Name: "钱包后台 wallet", Scopes: []string{"payers"}})
-	if err != nil {
-		return fmt.Errorf("key of the wallet: %w", err)
-	}
-	l.world.WalletKey, l.wallet = key.Token, l.api.As(key.Token)
-	for _, m := range models {
-		got, err := l.operator.CreateModel(ctx, client.NewModel{Name: m.name, Keypad: m.keypad, Display: m.display, Proof: "host", Methods: m.methods})
-		if err != nil {
-			return fmt.Errorf("model %s: %w", m.name, err)
-		}
-		l.models = append(l.models, got.ID)
+	if err := l.foundation(ctx); err != nil {
+		return err
 	}
 	for i := range merchants {
 		if err := l.merchant(ctx, &merchants[i]); err != nil {
@@ -95,6 +86,28 @@ func (l *loader) load(ctx context.Context) error {
 	return nil
 }
 
+// foundation makes the wallet's key and the models whose terminals the host believes.
+func (l *loader) foundation(ctx context.Context) error {
+	key, err := l.operator.CreateAPIKey(ctx, client.NewAPIKey{Name: "钱包后台 wallet", Scopes: []string{"payers"}})
+	if err != nil {
+		return fmt.Errorf("key of the wallet: %w", err)
+	}
+	l.world.WalletKey, l.wallet = key.Token, l.api.As(key.Token)
+	return l.hostModels(ctx, models)
+}
+
+func (l *loader) hostModels(ctx context.Context, list []modelCast) error {
+	l.models = l.models[:0]
+	for _, m := range list {
+		got, err := l.operator.CreateModel(ctx, client.NewModel{Name: m.name, Keypad: m.keypad, Display: m.display, Proof: "host", Methods: m.methods})
+		if err != nil {
+			return fmt.Errorf("model %s: %w", m.name, err)
+		}
+		l.models = append(l.models, got.ID)
+	}
+	return nil
+}
+
 // merchant makes a merchant with its keys and stores, and opens PIN-free
 // payment there: the merchant asks, the other operator agrees.
 func (l *loader) merchant(ctx context.Context, cast *merchantCast) error {
@@ -104,21 +117,29 @@ func (l *loader) merchant(ctx context.Context, cast *merchantCast) error {
 		return err
 	}
 	out := Merchant{ID: m.ID, Name: m.Name}
-	if out.POS, err = l.key(ctx, m.ID, "收银系统 POS", "pay", "refund", "read"); err != nil {
+	if err := l.furnish(ctx, &out, cast); err != nil {
 		return err
 	}
-	if out.Office, err = l.key(ctx, m.ID, "商户后台 back office", "manage", "tighten", "read"); err != nil {
+	l.world.Merchants = append(l.world.Merchants, out)
+	return nil
+}
+
+// furnish makes keys and stores of a merchant, and opens it.
+func (l *loader) furnish(ctx context.Context, m *Merchant, cast *merchantCast) (err error) {
+	if m.POS, err = l.key(ctx, m.ID, "收银系统 POS", "pay", "refund", "read"); err != nil {
 		return err
 	}
-	office := l.api.As(out.Office)
+	if m.Office, err = l.key(ctx, m.ID, "商户后台 back office", "manage", "tighten", "read"); err != nil {
+		return err
+	}
+	office := l.api.As(m.Office)
 	for i := range cast.stores {
 		s, err := l.store(ctx, office, m.ID, &cast.stores[i])
 		if err != nil {
 			return err
 		}
-		out.Stores = append(out.Stores, s)
+		m.Stores = append(m.Stores, s)
 	}
-	l.world.Merchants = append(l.world.Merchants, out)
 	return openPinFree(ctx, office, l.approver, client.OfMerchant(m.ID))
 }
 
@@ -266,6 +287,9 @@ func firstDay(now time.Time) time.Time {
 	n := now.In(shanghai).AddDate(0, 0, -7*weeks)
 	return time.Date(n.Year(), n.Month(), n.Day(), 0, 0, 0, 0, shanghai)
 }
+
+// Begins is when the history begins that is loaded now.
+func Begins(now time.Time) time.Time { return firstDay(now).Add(6*time.Hour + 30*time.Minute) }
 
 // shanghai is the zone of the example world.
 var shanghai = time.FixedZone("UTC+8", 8*3600)

@@ -112,7 +112,7 @@ func (s *story) openPlaces(ctx context.Context) error {
 	return err
 }
 
-// Three: the phone is lost.
+// Four: the phone is lost.
 
 func (s *story) reportLoss(ctx context.Context) error {
 	got, err := s.operator.ReportLoss(ctx, s.lin.ID, new(onCallBack("LOSS-1")))
@@ -167,7 +167,7 @@ func onCallBack(ref string) client.Basis {
 	return client.Basis{Method: "call_back", Ref: ref}
 }
 
-// Four: opening again.
+// Five: opening again.
 
 func (s *story) reopenRefused(ctx context.Context) error {
 	o := &outcome{}

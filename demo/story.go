@@ -33,6 +33,7 @@ type story struct {
 	paid      client.Payment // Lin's latest PIN-free payment
 	balance   int64          // what Lin should have, minor units
 	opensAt   time.Time      // when Lin's reopening is in force
+	wx        *wechatStory
 }
 
 // person is a payer with the phone in hand.
@@ -63,10 +64,12 @@ func (s *story) tell(ctx context.Context) error {
 	}{
 		{t("一、付款人关闭免密", "One: the payer closes PIN-free"), []step{s.register, s.payFree, s.close, s.receipt, s.payAsks, s.confirm}},
 		{t("二、门店与终端关闭免密", "Two: a store and a terminal close it"), []step{s.closeStore, s.storeAsks, s.otherStoreFree, s.closeTerminal, s.terminalAsks, s.openPlaces}},
-		{t("三、手机丢失", "Three: the phone is lost"), []step{s.reportLoss, s.frozenAsks, s.reset, s.lift}},
-		{t("四、重新开启", "Four: opening again"), []step{s.reopenRefused, s.reopen, s.coolingAsks, s.wait, s.freeAgain}},
-		{t("五、退款、试算与对账", "Five: refund, dry run, books"), []step{s.refund, s.dryRun, s.books}},
-		{t("六、终端自己也要证明", "Six: terminals prove it themselves"), []step{s.enrol, s.tillFree, s.cutOff, s.mend, s.menuOff, s.menuAsks, s.restart, s.annexOff, s.annexProved}},
+		{t("三、经微信支付收款", "Three: a shop that takes WeChat Pay"), []step{s.wxJoin, s.wxFree, s.wxReverse, s.wxOff, s.wxQR, s.wxScan, s.wxAsks, s.wxConfirm}},
+		{t("四、手机丢失", "Four: the phone is lost"), []step{s.reportLoss, s.frozenAsks, s.reset, s.lift}},
+		{t("五、重新开启", "Five: opening again"), []step{s.reopenRefused, s.reopen, s.coolingAsks, s.wait, s.freeAgain}},
+		{t("六、退款、试算与对账", "Six: refund, dry run, books"), []step{s.refund, s.dryRun, s.books}},
+		{t("七、终端自己也要证明", "Seven: terminals prove it themselves"), []step{s.enrol, s.tillFree, s.cutOff, s.mend, s.menuOff, s.menuAsks, s.restart, s.annexOff, s.annexProved}},
+		{t("八、两边的账", "Eight: the books of both"), []step{s.wxPaid, s.wxReversed, s.wxBooks}},
 	}
 	for _, c := range chapters {
 		s.chapter(c.title)
@@ -199,6 +202,9 @@ var stateWords = map[string]mianmi.Text{
 	"partly_refunded":  t("部分退款", "partly_refunded"),
 	"refused":          t("拒绝", "refused"),
 	"waiting":          t("等待审批", "waiting"),
+	"verifying":        t("等待微信支付", "waits for WeChat Pay"),
+	"undoing":          t("正在撤销", "being undone"),
+	"reversed":         t("已撤销", "reversed"),
 
 	"open":        t("免密已开启", "PIN-free is open"),
 	"closed":      t("免密已关闭", "PIN-free is closed"),

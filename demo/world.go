@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/mianmi/mianmi"
+	"github.com/mianmi/mianmi/api/client"
 )
 
 // World is what has been loaded, as it is kept in the data folder. Tokens and
@@ -22,7 +23,13 @@ type World struct {
 	WalletKey string     `json:"wallet_key"`
 	Merchants []Merchant `json:"merchants"`
 	Payers    []Payer    `json:"payers"`
-	Payments  int        `json:"payments"` // of its history
+	// Bookshop is the merchant that takes payments through WeChat Pay; nil in
+	// the world of the instance that is WeChat Pay to it.
+	Bookshop *Merchant `json:"bookshop,omitempty"`
+	// WeChat is what the first merchant of such a world is called in WeChat
+	// Pay's form, with its keys.
+	WeChat   *client.WechatCredentials `json:"wechat,omitempty"`
+	Payments int                       `json:"payments"` // of its history
 }
 
 // Merchant is a merchant of the world with its API keys.
@@ -76,6 +83,17 @@ func Load(dir string) (*World, error) {
 		return nil, fmt.Errorf("read %s: %w", worldFile, err)
 	}
 	return w, nil
+}
+
+// Claim returns the world of a folder for a database, and notes that the
+// database is this demo's before anything is written into it.
+func Claim(dir, database string) (*World, error) {
+	w, err := Load(dir)
+	if err != nil || w != nil && w.Database == database {
+		return w, err
+	}
+	w = &World{Database: database}
+	return w, w.Save(dir)
 }
 
 // Save writes the world into the folder, whole or not at all.

@@ -46,17 +46,37 @@ func (c *demoCmd) Run(ctx context.Context, a *app) error {
 	if err := c.safe(ctx, &inner); err != nil {
 		return err
 	}
-	n, err := c.open(ctx, &inner)
+	listen, err := c.address(ctx)
 	if err != nil {
 		return err
 	}
+	peer, err := c.openPeer(ctx, &inner)
+	if err != nil {
+		return err
+	}
+	err = c.run(ctx, a, demoPlay{app: &inner, clock: clock, peer: peer, listen: listen})
+	return errors.Join(err, peer.stop())
+}
+
+// run serves, tells the story and stays.
+func (c *demoCmd) run(ctx context.Context, a *app, p demoPlay) error {
+	shared := p.app.shared
+	file, err := p.connect(ctx)
+	if err != nil {
+		return err
+	}
+	n, err := c.open(ctx, p.app, p.listen, file)
+	if err != nil {
+		return err
+	}
+	p.node = n
 	serving, stop := context.WithCancel(ctx)
 	defer stop()
 	served := make(chan error, 1)
 	go func() { served <- n.serve(serving) }()
-	machines := &demoMachines{dir: filepath.Join(shared.Data, "terminals"), host: n.fleet.Address().String(), lang: c.lang(a), log: shared.LogLevel, env: a.environ}
-	defer machines.stop()
-	err = c.play(serving, &inner, demoPlay{n, clock, machines})
+	p.machines = &demoMachines{dir: filepath.Join(shared.Data, "terminals"), host: n.fleet.Address().String(), lang: c.lang(a), log: shared.LogLevel, env: a.environ}
+	defer p.machines.stop()
+	err = c.play(serving, p)
 	if err == nil && !c.Once {
 		select {
 		case <-ctx.Done():
@@ -71,24 +91,32 @@ func (c *demoCmd) Run(ctx context.Context, a *app) error {
 	return errors.Join(err, <-served)
 }
 
-// open starts the server, on a free port when nobody asked for one and the
-// usual one is taken.
-func (c *demoCmd) open(ctx context.Context, a *app) (*node, error) {
+// address is where the API will listen: at a free port when nobody asked for
+// one and the usual one is taken.
+func (c *demoCmd) address(ctx context.Context) (string, error) {
+	want := c.Listen
+	if want == "" {
+		want = demoListen
+	}
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", want)
+	if c.Listen == "" && errors.Is(err, syscall.EADDRINUSE) {
+		return freeAddress(ctx)
+	}
+	if err != nil {
+		return "", fmt.Errorf("listen: %w", err)
+	}
+	return l.Addr().String(), l.Close()
+}
+
+// open starts the server.
+func (c *demoCmd) open(ctx context.Context, a *app, listen, connections string) (*node, error) {
 	var s struct{ serveCmd }
 	if err := kong.ApplyDefaults(&s); err != nil {
 		return nil, err
 	}
-	s.Migrate, s.CoolingOff, s.Listen = true, demoCoolingOff, c.Listen
+	s.Migrate, s.CoolingOff, s.Listen, s.WeChatPay = true, demoCoolingOff, listen, connections
 	s.Terminals, s.TerminalNames = "127.0.0.1:0", []string{"127.0.0.1"}
-	if c.Listen == "" {
-		s.Listen = demoListen
-	}
-	n, err := s.serveCmd.open(ctx, a)
-	if c.Listen == "" && errors.Is(err, syscall.EADDRINUSE) {
-		s.Listen = "127.0.0.1:0"
-		n, err = s.serveCmd.open(ctx, a)
-	}
-	return n, err
+	return s.serveCmd.open(ctx, a)
 }
 
 // safe refuses a database that somebody else uses.
@@ -120,19 +148,23 @@ func (c *demoCmd) safe(ctx context.Context, a *app) error {
 // demoPlay is what the story is told on.
 type demoPlay struct {
 	*node
+	app      *app
 	clock    *shiftedClock
 	machines *demoMachines
+	peer     *demoPeer // what is WeChat Pay to this server
+	listen   string
 }
 
 // play loads the world, tells the story and says what to try.
-func (c *demoCmd) play(ctx context.Context, a *app, n demoPlay) error {
+func (c *demoCmd) play(ctx context.Context, n demoPlay) error {
+	a := n.app
 	d, err := demo.Open(ctx, demo.Stage{
 		URL: "http://" + n.listener.Addr().(*net.TCPAddr).String(), Host: "https://" + n.fleet.Address().String(), Clock: n.clock, Random: a.random, Machine: n.machines.start,
 		Operator: func(ctx context.Context) (demo.Operator, error) {
 			return demoOperator(ctx, n.services.access, n.clock.machine.Now())
 		},
-		Books: func(ctx context.Context) (demo.Books, error) { return demoBooks(ctx, n.db) },
-		Dir:   a.shared.Data, Database: publicAddress(a.shared.dsn()), Out: a.stdout, Lang: c.lang(a),
+		Books: func(ctx context.Context) (demo.Books, error) { return demoBooks(ctx, n.db) }, WeChat: n.peer.Peer,
+		Dir: a.shared.Data, Database: publicAddress(a.shared.dsn()), Out: a.stdout, Lang: c.lang(a),
 	})
 	if err != nil {
 		return err
