@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -26,6 +27,7 @@ const asProgram = "MIANMI_TEST_AS_PROGRAM"
 func TestMain(m *testing.M) {
 	natstest.Main()
 	hashing.Cost = secret.Cost{MemoryKiB: 64, Passes: 1, Lanes: 1}
+	couriers.waits, couriers.lease = slices.Repeat([]time.Duration{200 * time.Millisecond}, 50), 2*time.Second
 	if os.Getenv(asProgram) != "" {
 		release = releaseOfSelf()
 		main()

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/mianmi/mianmi/api/wechatv3"
 	"github.com/mianmi/mianmi/notice"
@@ -38,9 +39,16 @@ func (s *services) withWechat(a *app, db *store.DB, t *tuning) error {
 	return err
 }
 
+// couriers are how notifications are sent: as WeChat Pay does. This package's
+// tests set less, and wait for hundreds of them.
+var couriers struct {
+	waits []time.Duration
+	lease time.Duration
+}
+
 // startCourier starts who sends its notifications. It ends with Stop.
 func (s *services) startCourier(ctx context.Context, a *app, db *store.DB) (err error) {
-	courier := &wechat.Courier{Service: s.wechat, Poster: notice.NewPoster(s.webhooks.Guard, a.clock, notice.PosterConfig{Timeout: wechat.NotifyTimeout})}
-	s.courier, err = notice.StartSender(ctx, notice.SenderParts{Outbox: db, Service: s.webhooks, Courier: courier}, notice.SenderConfig{Kind: notice.WeChat})
+	courier := &wechat.Courier{Service: s.wechat, Waits: couriers.waits, Poster: notice.NewPoster(s.webhooks.Guard, a.clock, notice.PosterConfig{Timeout: wechat.NotifyTimeout})}
+	s.courier, err = notice.StartSender(ctx, notice.SenderParts{Outbox: db, Service: s.webhooks, Courier: courier}, notice.SenderConfig{Kind: notice.WeChat, Lease: couriers.lease})
 	return err
 }
