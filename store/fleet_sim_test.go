@@ -45,18 +45,23 @@ func TestOffAcrossTerminals(t *testing.T) {
 		t.Run(engine, func(t *testing.T) {
 			t.Parallel()
 			for _, seed := range seeds {
-				s := newFleetSim(t, engine, seed)
-				for n := range rounds[engine] {
-					s.round(n)
-				}
-				if s.passed == 0 || s.stopped+s.doubted == 0 {
-					t.Errorf("seed %d tells nothing: %d payments passed, %d met an OFF, %d a doubt", seed, s.passed, s.stopped, s.doubted)
-				}
-				t.Logf("seed %d: %d payments passed without a PIN, %d met an OFF, %d a doubt; %d OFFs, %d counts compared",
-					seed, s.passed, s.stopped, s.doubted, len(s.offs), s.counted)
+				// A test of its own, so that its database is closed before the next one's is made.
+				t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) { fleetSeed(t, engine, seed, rounds[engine]) })
 			}
 		})
 	}
+}
+
+func fleetSeed(t *testing.T, engine string, seed uint64, rounds int) {
+	t.Helper()
+	s := newFleetSim(t, engine, seed)
+	for n := range rounds {
+		s.round(n)
+	}
+	if s.passed == 0 || s.stopped+s.doubted == 0 {
+		t.Errorf("it tells nothing: %d payments passed, %d met an OFF, %d a doubt", s.passed, s.stopped, s.doubted)
+	}
+	t.Logf("%d payments passed without a PIN, %d met an OFF, %d a doubt; %d OFFs, %d counts compared", s.passed, s.stopped, s.doubted, len(s.offs), s.counted)
 }
 
 const (
