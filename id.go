@@ -28,6 +28,7 @@ type (
 	RolloutID    string // "ro…", a loosening that comes in stages
 	RuleChangeID string // "rc…", a change of the rule packs in force
 	WebhookID    string // "wh…", who is told of facts
+	ComplaintID  string // "cp…", what a payer complains of
 	StaffID      string // "sf…"
 	KeyID        string // "ak…", an API key (its name, not its secret)
 	SessionID    string // "se…" (its name, not its secret)

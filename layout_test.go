@@ -48,7 +48,7 @@ var mayImport = map[string][]string{
 	"asof":                 {"mianmi", "money", "rollout", "pinfree", "evidence", "access", "payer", "merchant", "terminal", "rules", "settings", "payment"}, // what was in force, read back from what each of them recorded
 	"receipt":              {"mianmi", "money", "rollout", "pinfree", "evidence", "secret", "access", "payer", "merchant", "terminal", "payment", "pdf"},     // what receipts say, and who may have them
 	"pdf":                  {"mianmi"},
-	"support":              {"mianmi", "money", "evidence", "payment", "payer", "merchant", "terminal"},
+	"support":              {"mianmi", "money", "evidence", "secret", "access", "payment", "payer", "merchant", "terminal"}, // rights, digests of words
 	"risk":                 {"mianmi", "money", "evidence", "payment", "payer", "merchant", "terminal"},
 	"notice":               {"mianmi", "money", "rollout", "evidence", "payment", "payer", "merchant", "terminal", "access", "secret", "settings", "pinfree"}, // rights, sealed secrets, who listens; names of methods
 	"wechat":               {"mianmi", "money", "pinfree", "channel", "evidence", "secret", "access", "settings", "payment", "notice"},                        // payments, keys and queues in WeChat Pay's form

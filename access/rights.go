@@ -28,6 +28,7 @@ const (
 	RulesApprove         // be the second person for it
 	WebhookShow          // webhooks and their deliveries, never a secret
 	WebhookManage        // create, change, pause, remove, replay; rotate the secret
+	ComplaintShow        // what payers complain of, in their words
 	actionEnd
 )
 
@@ -76,6 +77,7 @@ var rights = [actionEnd]row{
 	RulesApprove:  {risk: all, operator: all}, // the second person is a person
 	WebhookShow:   {admin: ownShop, support: all, operator: all, auditor: all, scope: mianmi.ScopeWebhooks},
 	WebhookManage: {admin: ownShop, operator: all, system: all, scope: mianmi.ScopeWebhooks},
+	ComplaintShow: {admin: ownShop, support: all, risk: all, operator: all, auditor: all, scope: mianmi.ScopeRead},
 }
 
 // Allow returns nil when the actor may do the action to the target. Without a

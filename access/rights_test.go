@@ -68,6 +68,8 @@ func TestRights(t *testing.T) {
 		{"see mianmi's own webhooks", WebhookShow, Target{}, "soux"},
 		{"manage a merchant's webhooks", WebhookManage, Target{Merchant: "mc1"}, "aoxyt"},
 		{"manage mianmi's own webhooks", WebhookManage, Target{}, "oxt"},
+		{"read a merchant's complaints", ComplaintShow, Target{Merchant: "mc1"}, "asrouxy"},
+		{"read complaints of nobody in particular", ComplaintShow, Target{}, "sroux"},
 		{"nothing in particular", NoAction, payer, ""},
 		{"an action that is not there", actionEnd, payer, ""},
 	} {

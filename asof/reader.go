@@ -85,6 +85,8 @@ var facets = map[string]facet{
 	"wechat.identity.made":               nothing,
 	"wechat.identity.changed":            nothing,
 	"wechat.serial.added":                nothing, // its API key has an entry of its own
+	"complaint.opened":                   nothing,
+	"complaint.changed":                  nothing,
 	"webhook.created":                    nothing,
 	"webhook.changed":                    nothing,
 	"webhook.paused":                     nothing,

@@ -310,6 +310,79 @@ CREATE TABLE wechat_refund (
   PRIMARY KEY (bucket, key)
 );
 
+-- What payers complain of, at any channel (docs/adr/0016). words is theirs, and
+-- in no log; images are the channel's names of pictures, as JSON.
+CREATE TABLE complaint (
+  id         text COLLATE "C"    NOT NULL PRIMARY KEY,
+  channel    text COLLATE "C"    NOT NULL,
+  account    text COLLATE "C"    NOT NULL,
+  number     text COLLATE "C"    NOT NULL,
+  merchant   text COLLATE "C"    NOT NULL,
+  state      smallint NOT NULL,
+  problem    smallint NOT NULL,
+  flags      integer NOT NULL,
+  title      text    NOT NULL,
+  words      text    NOT NULL,
+  asked      bigint NOT NULL,
+  currency   text COLLATE "C"    NOT NULL,
+  times      bigint NOT NULL,
+  images     text    NOT NULL,
+  at         bigint NOT NULL,
+  changed_at bigint NOT NULL,
+  seen_at    bigint NOT NULL,
+  version    bigint NOT NULL
+);
+CREATE UNIQUE INDEX complaint_number ON complaint (channel, account, number);
+CREATE INDEX complaint_merchant ON complaint (merchant, id);
+
+-- The payments that a complaint is about; payment is empty for one that is not known here.
+CREATE TABLE complaint_payment (
+  complaint      text COLLATE "C"    NOT NULL,
+  n              integer NOT NULL,
+  payment        text COLLATE "C"    NOT NULL,
+  transaction_no text COLLATE "C"    NOT NULL,
+  amount         bigint NOT NULL,
+  currency       text COLLATE "C"    NOT NULL,
+  PRIMARY KEY (complaint, n)
+);
+CREATE INDEX complaint_payment_payment ON complaint_payment (payment) WHERE payment <> '';
+
+-- What went between payer, merchant and channel; number is the channel's.
+CREATE TABLE complaint_step (
+  complaint text COLLATE "C"    NOT NULL,
+  number    text COLLATE "C"    NOT NULL,
+  at        bigint NOT NULL,
+  party     smallint NOT NULL,
+  what      text COLLATE "C"    NOT NULL,
+  words     text    NOT NULL,
+  images    text    NOT NULL,
+  PRIMARY KEY (complaint, number)
+);
+
+-- Complaints that are to be read at their channel.
+CREATE TABLE complaint_sync (
+  channel text COLLATE "C"    NOT NULL,
+  account text COLLATE "C"    NOT NULL,
+  number  text COLLATE "C"    NOT NULL,
+  due_at  bigint NOT NULL,
+  tries   integer NOT NULL,
+  PRIMARY KEY (channel, account, number)
+);
+CREATE INDEX complaint_sync_due ON complaint_sync (due_at);
+
+-- How far the lists of an account were read; from_at is the window that is being read.
+CREATE TABLE complaint_sweep (
+  channel  text COLLATE "C"    NOT NULL,
+  account  text COLLATE "C"    NOT NULL,
+  due_at   bigint NOT NULL,
+  tries    integer NOT NULL,
+  from_at  bigint,
+  skip     integer NOT NULL,
+  began_at bigint,
+  clean_at bigint,
+  PRIMARY KEY (channel, account)
+);
+
 -- Facts that somebody wants to be told of (docs/adr/0010). A row is removed
 -- when it is dispatched, so the table is cleaned often. Of two facts of one
 -- subject the later has the greater n, for its transaction began to write after

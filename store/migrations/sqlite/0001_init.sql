@@ -306,6 +306,79 @@ CREATE TABLE wechat_refund (
   PRIMARY KEY (bucket, key)
 ) WITHOUT ROWID;
 
+-- What payers complain of, at any channel (docs/adr/0016). words is theirs, and
+-- in no log; images are the channel's names of pictures, as JSON.
+CREATE TABLE complaint (
+  id         text    NOT NULL PRIMARY KEY,
+  channel    text    NOT NULL,
+  account    text    NOT NULL,
+  number     text    NOT NULL,
+  merchant   text    NOT NULL,
+  state      integer NOT NULL,
+  problem    integer NOT NULL,
+  flags      integer NOT NULL,
+  title      text    NOT NULL,
+  words      text    NOT NULL,
+  asked      integer NOT NULL,
+  currency   text    NOT NULL,
+  times      integer NOT NULL,
+  images     text    NOT NULL,
+  at         integer NOT NULL,
+  changed_at integer NOT NULL,
+  seen_at    integer NOT NULL,
+  version    integer NOT NULL
+);
+CREATE UNIQUE INDEX complaint_number ON complaint (channel, account, number);
+CREATE INDEX complaint_merchant ON complaint (merchant, id);
+
+-- The payments that a complaint is about; payment is empty for one that is not known here.
+CREATE TABLE complaint_payment (
+  complaint      text    NOT NULL,
+  n              integer NOT NULL,
+  payment        text    NOT NULL,
+  transaction_no text    NOT NULL,
+  amount         integer NOT NULL,
+  currency       text    NOT NULL,
+  PRIMARY KEY (complaint, n)
+);
+CREATE INDEX complaint_payment_payment ON complaint_payment (payment) WHERE payment <> '';
+
+-- What went between payer, merchant and channel; number is the channel's.
+CREATE TABLE complaint_step (
+  complaint text    NOT NULL,
+  number    text    NOT NULL,
+  at        integer NOT NULL,
+  party     integer NOT NULL,
+  what      text    NOT NULL,
+  words     text    NOT NULL,
+  images    text    NOT NULL,
+  PRIMARY KEY (complaint, number)
+);
+
+-- Complaints that are to be read at their channel.
+CREATE TABLE complaint_sync (
+  channel text    NOT NULL,
+  account text    NOT NULL,
+  number  text    NOT NULL,
+  due_at  integer NOT NULL,
+  tries   integer NOT NULL,
+  PRIMARY KEY (channel, account, number)
+);
+CREATE INDEX complaint_sync_due ON complaint_sync (due_at);
+
+-- How far the lists of an account were read; from_at is the window that is being read.
+CREATE TABLE complaint_sweep (
+  channel  text    NOT NULL,
+  account  text    NOT NULL,
+  due_at   integer NOT NULL,
+  tries    integer NOT NULL,
+  from_at  integer,
+  skip     integer NOT NULL,
+  began_at integer,
+  clean_at integer,
+  PRIMARY KEY (channel, account)
+);
+
 -- Facts that somebody wants to be told of (docs/adr/0010). A row is removed
 -- when it is dispatched; a number is never used twice. Of two facts of one
 -- subject the later has the greater n. ref is the entry that records the fact;
