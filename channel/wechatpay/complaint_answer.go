@@ -175,27 +175,30 @@ const complaintNotices = "/v3/merchant-service/complaint-notifications"
 // ComplaintNotifyURL is where WeChat Pay tells of complaints; an account has one
 // such address.
 func (ch *Channel) ComplaintNotifyURL(ctx context.Context, connection string) (string, error) {
-	return ch.complaintURL(ctx, connection, http.MethodGet)
+	at, _, err := ch.complaintURL(ctx, connection, http.MethodGet)
+	return at, err
 }
 
 // SetComplaintNotifyURL has WeChat Pay tell this installation of complaints.
 func (ch *Channel) SetComplaintNotifyURL(ctx context.Context, connection string) (string, error) {
-	if at, err := ch.complaintURL(ctx, connection, http.MethodPost); err == nil {
-		return at, nil
+	at, _, err := ch.complaintURL(ctx, connection, http.MethodPost)
+	if err != nil {
+		at, _, err = ch.complaintURL(ctx, connection, http.MethodPut) // there is another one
 	}
-	return ch.complaintURL(ctx, connection, http.MethodPut) // there is another one
+	return at, err
 }
 
 // DropComplaintNotifyURL has WeChat Pay tell nobody.
 func (ch *Channel) DropComplaintNotifyURL(ctx context.Context, connection string) error {
-	_, err := ch.complaintURL(ctx, connection, http.MethodDelete)
+	_, _, err := ch.complaintURL(ctx, connection, http.MethodDelete)
 	return err
 }
 
-func (ch *Channel) complaintURL(ctx context.Context, connection, method string) (string, error) {
+// complaintURL reads or changes the address; missing: WeChat Pay claims that there is none.
+func (ch *Channel) complaintURL(ctx context.Context, connection, method string) (at string, missing bool, err error) {
 	c, err := ch.accountOf(connection, "")
 	if err != nil {
-		return "", err
+		return "", false, err
 	}
 	var body any
 	header := http.Header{}
@@ -216,7 +219,7 @@ func (ch *Channel) complaintURL(ctx context.Context, connection, method string) 
 		}
 	}
 	if r.fault != noFault {
-		return "", r.unavailable("complaint notifications")
+		return "", r.missing(), r.unavailable("complaint notifications")
 	}
-	return got.URL, nil
+	return got.URL, false, nil
 }

@@ -53,6 +53,8 @@ type Connection struct {
 	Proxy        *url.URL
 	Notify       *url.URL // where WeChat Pay reaches this installation
 	ClientIP     string   // this server's address as it tells WeChat Pay; may be empty
+	// ComplaintNotices has this installation told of complaints.
+	ComplaintNotices bool
 }
 
 // partner reports whether a service provider speaks for a merchant.

@@ -102,6 +102,7 @@ func (s Source) connection(i int, n *yaml.Node) (*Connection, error) {
 	c.Base, c.Second = f.address("base_url", baseDefault), f.second()
 	c.Proxy, c.Notify = f.proxy("proxy"), f.address("notify_url", "")
 	c.Roots = s.roots(f)
+	c.ComplaintNotices = f.truth("complaint_notifications")
 	c.ClientIP = f.text("client_ip")
 	if _, err := netip.ParseAddr(c.ClientIP); c.ClientIP != "" && err != nil {
 		f.fault("client_ip", "want an IP address")
