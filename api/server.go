@@ -38,6 +38,7 @@ import (
 	"github.com/mianmi/mianmi/rules"
 	"github.com/mianmi/mianmi/secret"
 	"github.com/mianmi/mianmi/settings"
+	"github.com/mianmi/mianmi/support"
 	"github.com/mianmi/mianmi/terminal"
 	"github.com/mianmi/mianmi/terminal/protocol"
 	"github.com/mianmi/mianmi/wechat"
@@ -80,24 +81,25 @@ type Payments interface {
 
 // Deps are the parts that a Server needs; all are required.
 type Deps struct {
-	Payers    *payer.Service
-	Access    *access.Service
-	Merchants *merchant.Service
-	Terminals *terminal.Service
-	Enrol     *terminal.Enrol
-	CA        protocol.Fingerprint // of the authority of terminals
-	Payments  Payments
-	Once      *idempotency.Service
-	Rules     *rules.Service
-	Webhooks  *notice.Service
-	Wechat    *wechat.Service
-	Receipts  *receipt.Service
-	Evidence  *evidence.Log
-	AsOf      *asof.Service
-	Keys      *secret.Keys
-	Clock     mianmi.Clock
-	Random    io.Reader // safe for concurrent use
-	Log       *slog.Logger
+	Payers     *payer.Service
+	Access     *access.Service
+	Merchants  *merchant.Service
+	Terminals  *terminal.Service
+	Enrol      *terminal.Enrol
+	CA         protocol.Fingerprint // of the authority of terminals
+	Payments   Payments
+	Once       *idempotency.Service
+	Rules      *rules.Service
+	Webhooks   *notice.Service
+	Wechat     *wechat.Service
+	Complaints *support.Service
+	Receipts   *receipt.Service
+	Evidence   *evidence.Log
+	AsOf       *asof.Service
+	Keys       *secret.Keys
+	Clock      mianmi.Clock
+	Random     io.Reader // safe for concurrent use
+	Log        *slog.Logger
 }
 
 // Config tunes a Server. Zero values mean the defaults.
@@ -155,7 +157,7 @@ type Server struct {
 // New returns a Server, or an error that names what is missing.
 func New(d Deps, c Config) (*Server, error) {
 	if d.Payers == nil || d.Access == nil || d.Merchants == nil || d.Terminals == nil || d.Enrol == nil || d.Payments == nil || d.Once == nil ||
-		d.Rules == nil || d.Webhooks == nil || d.Wechat == nil || d.Receipts == nil || d.Evidence == nil || d.AsOf == nil || d.Keys == nil || d.Clock == nil || d.Random == nil || d.Log == nil {
+		d.Rules == nil || d.Webhooks == nil || d.Wechat == nil || d.Complaints == nil || d.Receipts == nil || d.Evidence == nil || d.AsOf == nil || d.Keys == nil || d.Clock == nil || d.Random == nil || d.Log == nil {
 		return nil, errors.New("api: a required part is missing")
 	}
 	s := &Server{Deps: d, cfg: c.withDefaults(), mux: http.NewServeMux(),
@@ -204,6 +206,7 @@ func (s *Server) register() {
 	s.registerRules()
 	s.registerWebhooks()
 	s.registerWechat()
+	s.registerComplaints()
 	s.registerAsOf()
 	s.registerReceipts()
 	s.registerHouse()

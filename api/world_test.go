@@ -34,6 +34,7 @@ import (
 	"github.com/mianmi/mianmi/secret"
 	"github.com/mianmi/mianmi/store"
 	"github.com/mianmi/mianmi/store/pgtest"
+	"github.com/mianmi/mianmi/support"
 	"github.com/mianmi/mianmi/terminal"
 	"github.com/mianmi/mianmi/terminal/protocol"
 	"github.com/mianmi/mianmi/wechat"
@@ -172,8 +173,10 @@ func newParts(t testing.TB, engine string, cfg api.Config, instead ...api.Paymen
 	must(t, err)
 	front, err := wechat.New(wechat.Parts{Store: p.db, Access: p.access, Payments: payments, Keys: p.keys, Guard: notice.NewGuard(nil), Clock: p.clock, Random: rand.Reader}, wechat.Config{})
 	must(t, err)
+	complaints, err := support.New(support.Parts{Store: p.db, Payments: payments, Keys: p.keys, Clock: p.clock, Random: rand.Reader, Log: log})
+	must(t, err)
 	p.server, err = api.New(api.Deps{
-		Webhooks: webhooks, Wechat: front,
+		Webhooks: webhooks, Wechat: front, Complaints: complaints,
 		Receipts: &receipt.Service{Log: p.log, Payments: payments, Merchants: p.merchants, Terminals: terminals, Keys: p.keys}, Evidence: p.log,
 		AsOf:   asof.New(asof.Parts{Log: p.db, Payments: payments, Terminals: terminals, Merchants: p.merchants, Clock: p.clock, Channel: "wallet"}),
 		Payers: payers, Access: p.access, Merchants: p.merchants, Terminals: terminals,

@@ -23,7 +23,11 @@ func (a *app) examineWeChatPay(ctx context.Context, file string) []finding {
 	names := ch.Names()
 	findings := []finding{good(check, "微信支付连接配置完好，共 %d 个", "the connections to WeChat Pay can be read: %d", len(names))}
 	for _, name := range names {
-		findings = append(findings, checkWeChatPay(ch.Probe(ctx, name))...)
+		p := ch.Probe(ctx, name)
+		findings = append(findings, checkWeChatPay(p)...)
+		if p.Echoed {
+			findings = append(findings, checkComplaints(ctx, ch, name))
+		}
 	}
 	return findings
 }
@@ -93,4 +97,24 @@ func checkWeChatSignature(check string, p wechatpay.Probe) finding {
 	}
 	return but(warn, check, "签名测试没有通过，原因不明：%s", "the test of signatures was not passed, and it is not known why: %s", p.Fault).
 		then("稍后再试；凭请求编号可向微信支付查询", "try again later; WeChat Pay's support can look the request's number up")
+}
+
+// checkComplaints says whether WeChat Pay tells this installation of complaints.
+func checkComplaints(ctx context.Context, ch *wechatpay.Channel, name string) finding {
+	check := "wechatpay." + name + ".complaints"
+	l, err := ch.ListensToComplaints(ctx, name)
+	switch {
+	case err != nil:
+		return but(warn, check, "查不到投诉通知地址：%v", "the address of complaint notifications cannot be read: %v", err).
+			then("稍后再试；投诉仍会在 15 分钟内由列表发现", "try again later; lists find complaints within 15 minutes all the same")
+	case l.Here:
+		return good(check, "投诉通知发到本服务", "complaints are notified to this installation")
+	case l.Wanted:
+		return but(warn, check, "投诉通知尚未发到本服务", "complaints are not notified to this installation yet").
+			then("启动 mianmi serve，它会登记地址", "start mianmi serve, which registers the address")
+	case l.Other:
+		return good(check, "投诉通知发到别处；本服务 15 分钟内由列表发现投诉", "complaints are notified elsewhere; here lists find them within 15 minutes")
+	}
+	return good(check, "没有投诉通知地址；本服务 15 分钟内由列表发现投诉（complaint_notifications: true 可登记）",
+		"complaints are notified to nobody; lists find them within 15 minutes (complaint_notifications: true registers the address)")
 }

@@ -70,7 +70,8 @@ func TestDoctorOfWeChatPay(t *testing.T) {
 		}
 		return statuses
 	}
-	good := map[string]string{"wechatpay.config": "ok", "wechatpay.shop.reach": "ok", "wechatpay.shop.clock": "ok", "wechatpay.shop.signature": "ok"}
+	good := map[string]string{"wechatpay.config": "ok", "wechatpay.shop.reach": "ok", "wechatpay.shop.clock": "ok", "wechatpay.shop.signature": "ok",
+		"wechatpay.shop.complaints": "ok"}
 	if d := cmp.Diff(good, ofWeChat()); d != "" {
 		t.Errorf("findings (-want +got):\n%s", d)
 	}

@@ -26,6 +26,7 @@ import (
 	"github.com/mianmi/mianmi/rules"
 	"github.com/mianmi/mianmi/secret"
 	"github.com/mianmi/mianmi/store"
+	"github.com/mianmi/mianmi/support"
 	"github.com/mianmi/mianmi/terminal"
 	"github.com/mianmi/mianmi/wechat"
 )
@@ -55,6 +56,7 @@ type services struct {
 	workers  *workers
 
 	wechatNotices http.Handler // nil: no connection to WeChat Pay
+	complaints    *support.Service
 
 	guard *guard
 	last  func() // the guard's last look
@@ -117,12 +119,15 @@ func newServices(ctx context.Context, a *app, db *store.DB, t *tuning) (*service
 	for _, w := range connections {
 		w.round(ctx, a.log) // before the first payment, if it can be
 	}
-	s.workers = startWorkers(ctx, a.log, tick, slices.Concat(sweeps(a.clock, s, db), []worker{sequencer(s.log, figures), s.guard.worker(), sweepWebhooks(s.sender)}, witnesses(s.log), connections)...)
+	s.workers = startWorkers(ctx, a.log, tick, slices.Concat(sweeps(a.clock, s, db), complaintWorkers(a.clock, s, t), []worker{sequencer(s.log, figures), s.guard.worker(), sweepWebhooks(s.sender)}, witnesses(s.log), connections)...)
 	return s, nil
 }
 
 // surfaces makes what answers requests, and starts who sends messages.
 func (s *services) surfaces(ctx context.Context, a *app, db *store.DB, t *tuning) (err error) {
+	if err = s.withComplaints(a, db, t); err != nil {
+		return err
+	}
 	if err = s.withWeChatPay(a, t); err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/mianmi/mianmi/channel/wechatpay"
 	"github.com/mianmi/mianmi/merchant"
 	"github.com/mianmi/mianmi/store"
+	"github.com/mianmi/mianmi/support"
 )
 
 // wechatPayFlag names the connections to WeChat Pay.
@@ -83,9 +84,12 @@ func (s *services) withWeChatPay(a *app, t *tuning) (err error) {
 // wechatHints has WeChat Pay asked when a notification says that there is news.
 type wechatHints struct{ services *services }
 
-// Hinted is part of wechatpay.Hinted. Contracts and complaints are kept by
-// nobody here, and a payment that is not known belongs to another installation.
+// Hinted is part of wechatpay.Hinted. Contracts are kept by nobody here, and a
+// payment that is not known belongs to another installation.
 func (h wechatHints) Hinted(ctx context.Context, hint wechatpay.Hint) error {
+	if hint.Complaint != "" {
+		return h.services.complaints.Hint(ctx, support.Key{Place: support.Place{Channel: wechatpay.Name, Account: hint.Connection}, Number: hint.Complaint})
+	}
 	if hint.Payment == "" {
 		return nil
 	}

@@ -89,7 +89,12 @@ func TestServeTakesWeChatPay(t *testing.T) {
 // notify sends a notification as WeChat Pay does.
 func notify(t *testing.T, srv *server, body []byte, signed http.Header) int {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, srv.address+"/v3-notify/shop/transaction", bytes.NewReader(body))
+	return notifyAt(t, srv, "transaction", body, signed)
+}
+
+func notifyAt(t *testing.T, srv *server, kind string, body []byte, signed http.Header) int {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, srv.address+"/v3-notify/shop/"+kind, bytes.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,91 @@
+package client
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/mianmi/mianmi"
+	"github.com/mianmi/mianmi/money"
+)
+
+// Complaint is what a payer complains of. Title, Text and those of the steps are
+// people's own words.
+type Complaint struct {
+	ID       mianmi.ComplaintID `json:"id"`
+	Channel  string             `json:"channel"`
+	Account  string             `json:"account"`
+	Number   string             `json:"number"` // the channel's
+	Merchant mianmi.MerchantID  `json:"merchant"`
+	State    string             `json:"state"` // pending, processing, processed
+	Problem  string             `json:"problem"`
+	Title    string             `json:"title"`
+	Text     string             `json:"text"`
+	Asked    *money.Amount      `json:"asked"`
+	Times    int64              `json:"times"`
+	Pictures []string           `json:"pictures"`
+	Payments []ComplaintPayment `json:"payments"`
+
+	Waiting   bool `json:"waiting"`
+	Platform  bool `json:"platform"`
+	Immediate bool `json:"immediate"`
+	Refunded  bool `json:"refunded"`
+	Trusted   bool `json:"trusted"`
+	HighRisk  bool `json:"high_risk"`
+
+	At        time.Time       `json:"at"`
+	ChangedAt time.Time       `json:"changed_at"`
+	SeenAt    time.Time       `json:"seen_at"`
+	Version   int64           `json:"version"`
+	Steps     []ComplaintStep `json:"steps"` // oldest first; not in lists
+}
+
+// ComplaintPayment is a payment that a complaint is about.
+type ComplaintPayment struct {
+	Payment     mianmi.PaymentID `json:"payment"` // empty: not known there
+	Transaction string           `json:"transaction"`
+	Amount      money.Amount     `json:"amount"`
+}
+
+// ComplaintStep is one step of a complaint's history.
+type ComplaintStep struct {
+	Number   string    `json:"number"`
+	At       time.Time `json:"at"`
+	By       string    `json:"by"` // payer, merchant, platform
+	What     string    `json:"what"`
+	Text     string    `json:"text"`
+	Pictures []string  `json:"pictures"`
+}
+
+// ComplaintQuery asks for complaints; what is empty does not narrow it.
+type ComplaintQuery struct {
+	Merchant mianmi.MerchantID
+	Payment  mianmi.PaymentID
+	Open     bool // those alone that are not over
+	Before   string
+	Limit    int
+}
+
+// Complaints lists complaints, newest first, without history.
+func (c *Client) Complaints(ctx context.Context, q ComplaintQuery) (List[Complaint], error) {
+	v := url.Values{}
+	for name, value := range map[string]string{"merchant": string(q.Merchant), "payment": string(q.Payment), "before": q.Before} {
+		if value != "" {
+			v.Set(name, value)
+		}
+	}
+	if q.Open {
+		v.Set("open", "true")
+	}
+	if q.Limit > 0 {
+		v.Set("limit", strconv.Itoa(q.Limit))
+	}
+	return call[List[Complaint]](ctx, c, http.MethodGet, "/v1/complaints?"+v.Encode(), nil)
+}
+
+// Complaint shows a complaint with its history.
+func (c *Client) Complaint(ctx context.Context, id mianmi.ComplaintID) (Complaint, error) {
+	return call[Complaint](ctx, c, http.MethodGet, "/v1/complaints/"+seg(id), nil)
+}

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"bytes"
+	"image"
+	"image/png"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/mianmi/mianmi"
+	"github.com/mianmi/mianmi/api/client"
+	"github.com/mianmi/mianmi/channel/wechatpay/wechatpaytest"
+	"github.com/mianmi/mianmi/money"
+)
+
+// complaintShop is a shop whose payers complain at WeChat Pay.
+type complaintShop struct {
+	*shop
+	t      *testing.T
+	wechat *wechatpaytest.Server
+	file   string
+	srv    *server
+}
+
+func newComplaintShop(t *testing.T) *complaintShop {
+	t.Helper()
+	s, srv := newShop(t)
+	srv.stop()
+	c := &complaintShop{shop: s, t: t, wechat: wechatpaytest.Start(t, nil)}
+	c.file = s.wechatFile(t, c.wechat.URL)
+	text, err := os.ReadFile(c.file)
+	if err == nil {
+		changed := strings.Replace(string(text), "mc0000000000000000000000shop", string(s.merchant), 1) + "    unknown_payers: own_rules\n    complaint_notifications: true\n"
+		err = os.WriteFile(c.file, []byte(changed), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.start()
+	return c
+}
+
+func (c *complaintShop) start() {
+	c.srv = c.shop.serve(c.t, "--wechatpay="+c.file, "--payment-code-prefix=77")
+}
+
+func (c *complaintShop) operator() *client.Client { return c.srv.As(c.operators[0]) }
+
+// paid is a payment by WeChat Pay.
+func (c *complaintShop) paid(order string) client.Payment {
+	c.t.Helper()
+	p := must(c.srv.As(c.pos).Authorize(c.t.Context(), client.Authorization{Terminal: c.terminal, OrderNo: order, Amount: money.Of(12_50, "CNY"),
+		Method: "payment_code", Code: wechatpaytest.CodePaid, Entry: "scanned"}))(c.t)
+	eventually(c.t, "a payment is approved", func() bool { return must(c.srv.As(c.pos).Payment(c.t.Context(), p.ID))(c.t).State == "approved" })
+	return p
+}
+
+func (c *complaintShop) tell(id string) {
+	c.t.Helper()
+	body := wechatpaytest.Notification("COMPLAINT.CREATE", map[string]string{"complaint_id": id, "action_type": "CREATE_COMPLAINT"})
+	if got := notifyAt(c.t, c.srv, "complaint", body, c.wechat.Sign(wechatpaytest.PublicKeyID, append(body, ' '))); got != http.StatusUnauthorized {
+		c.t.Errorf("a forged notification is answered %d", got)
+	}
+	for range 2 {
+		if got := notifyAt(c.t, c.srv, "complaint", body, c.wechat.Sign(wechatpaytest.PublicKeyID, body)); got != http.StatusNoContent {
+			c.t.Errorf("a notification is answered %d", got)
+		}
+	}
+}
+
+// stored waits until a complaint is stored.
+func (c *complaintShop) stored(payment mianmi.PaymentID) (found client.Complaint) {
+	c.t.Helper()
+	eventually(c.t, "a complaint is stored", func() bool {
+		list := must(c.operator().Complaints(c.t.Context(), client.ComplaintQuery{Payment: payment}))(c.t)
+		if len(list.Items) > 0 {
+			found = list.Items[0]
+		}
+		return len(list.Items) == 1
+	})
+	return must(c.operator().Complaint(c.t.Context(), found.ID))(c.t)
+}
+
+func dot(t *testing.T) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	if err := png.Encode(&out, image.NewGray(image.Rect(0, 0, 2, 2))); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+// The server has itself told of complaints, stores those that it is told of and
+// those whose notification was lost, also while it was killed, with the payment
+// that each is about; it logs nothing of what payers write.
+func TestServeStoresComplaints(t *testing.T) {
+	t.Parallel()
+	c := newComplaintShop(t)
+	eventually(t, "WeChat Pay has the address", func() bool { return c.wechat.ComplainAt() == "https://pay.example.com/v3-notify/shop/complaint" })
+	told, lost := c.paid("told"), c.paid("lost")
+	c.wechat.Complain("1001", string(told.ID), "只有这里的话", dot(t))
+	c.tell("1001")
+	got := c.stored(told.ID)
+	if got.Merchant != c.merchant || got.State != "pending" || got.Number != "1001" || got.Text != "只有这里的话" || !got.Waiting || len(got.Pictures) != 1 {
+		t.Errorf("%+v", got)
+	}
+	c.srv.kill()
+	c.wechat.Complain("1002", string(lost.ID), "只有这里的话", dot(t))
+	c.start()
+	if got := c.stored(lost.ID); got.Number != "1002" || got.Payments[0].Transaction != "42" {
+		t.Errorf("%+v", got)
+	}
+	if statuses, _ := c.doctor(t, "--wechatpay", c.file); statuses["wechatpay.shop.complaints"] != "ok" {
+		t.Errorf("the doctor finds %v", statuses)
+	}
+	for _, word := range []string{"只有这里的话", wechatpaytest.Phone} {
+		if strings.Contains(c.srv.log(), word) {
+			t.Errorf("the log shows %q", word)
+		}
+	}
+}
