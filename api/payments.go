@@ -50,13 +50,14 @@ func (s *Server) registerPayments() {
 
 // DryRunBody asks what a payment would meet.
 type DryRunBody struct {
-	Payer      string `json:"payer" doc:"py…, or me"`
+	Payer      string `json:"payer,omitzero" doc:"py…, or me. With channel: a payer here who has an agreement with the merchant; empty: one whom nobody knows"`
 	Terminal   string `json:"terminal"`
 	Amount     Amount `json:"amount"`
 	Method     string `json:"method" enum:"payment_code,card_tap,card_insert,card_swipe,dynamic_qr"`
 	Entry      string `json:"entry,omitzero" enum:"scanned,typed"`
 	Instrument string `json:"instrument,omitzero"`
 	CVM        string `json:"cvm,omitzero" enum:"none,cdcvm,offline_pin"`
+	Channel    string `json:"channel,omitzero" doc:"With payment_code or dynamic_qr: the other payment system whose code it is. It is not asked"`
 }
 
 // DryRun is what a payment would meet now.
@@ -70,7 +71,7 @@ type DryRun struct {
 
 func (s *Server) dryRun(ctx context.Context, a mianmi.Actor, in *struct{ Body DryRunBody }) (*struct{ Body DryRun }, error) {
 	b := in.Body
-	body := Authorization{Terminal: b.Terminal, Amount: b.Amount, Method: b.Method, Entry: b.Entry, Instrument: b.Instrument, CVM: b.CVM}
+	body := Authorization{Terminal: b.Terminal, Amount: b.Amount, Method: b.Method, Entry: b.Entry, Instrument: b.Instrument, CVM: b.CVM, Channel: b.Channel}
 	req, err := body.request()
 	if err != nil {
 		return nil, err

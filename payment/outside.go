@@ -50,20 +50,31 @@ func (s *Service) route(actor mianmi.Actor, req *Request) error {
 		if req.Channel != r.Name() && (ours || !r.Takes(req.Code)) {
 			continue
 		}
-		if terms, ok := r.Terms(actor.Merchant); ok {
-			req.outside = &outside{remote: r, name: r.Name(), ownRules: terms.OwnRules}
+		if req.outside = s.outsideOf(r.Name(), actor.Merchant); req.outside != nil {
 			break
 		}
 	}
 	switch {
 	case req.outside == nil && req.Channel != "":
-		return mianmi.InvalidField("channel", "this merchant takes no payments through it")
+		return errNotThrough
 	case req.outside == nil && req.Member != "":
 		return mianmi.InvalidField("member", "a payer here, with a code or QR code of another payment system")
 	case req.outside == nil && req.Method == pinfree.PaymentCode && codeBucketNo(req.Code) >= mianmi.Buckets:
 		return mianmi.InvalidField("code", "a payment code has 18 digits")
 	case req.Member != "" && !actor.Is(mianmi.RoleAPIClient, mianmi.RoleTerminal):
 		return mianmi.Forbidden("not_allowed", "a member is named by the merchant's software or a terminal")
+	}
+	return nil
+}
+
+var errNotThrough = mianmi.InvalidField("channel", "this merchant takes no payments through it")
+
+// outsideOf is the channel of the name for the merchant; nil: it takes none there.
+func (s *Service) outsideOf(name string, m mianmi.MerchantID) *outside {
+	for _, r := range s.Remotes {
+		if terms, ok := r.Terms(m); ok && r.Name() == name {
+			return &outside{remote: r, name: name, ownRules: terms.OwnRules}
+		}
 	}
 	return nil
 }

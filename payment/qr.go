@@ -49,6 +49,8 @@ func (s *Service) OpenQR(ctx context.Context, actor mianmi.Actor, r QRRequest) (
 		return QR{}, "", mianmi.InvalidField("terminal", "no such terminal of this merchant")
 	case !site.Model.Display:
 		return QR{}, "", mianmi.Conflicts("no_display", "this terminal cannot show a QR code")
+	case !site.Accepts(s.Wallet.Name(), pinfree.DynamicQR):
+		return QR{}, "", mianmi.InvalidField("terminal", "this terminal does not take dynamic_qr")
 	}
 	var raw [16]byte
 	if _, err := io.ReadFull(s.Random, raw[:]); err != nil {

@@ -122,7 +122,10 @@ type Preview struct {
 }
 
 // DryRun says whether a payment would need a PIN, and why. It reads without
-// locks and writes nothing; a payment that comes later may meet other settings.
+// locks, writes nothing and asks no channel; a payment that comes later may meet
+// other settings. With req.Channel it goes through that channel over a network,
+// with a code of its or a QR code; the payer is then a member of the merchant, or
+// empty: whoever that is.
 func (s *Service) DryRun(ctx context.Context, actor mianmi.Actor, id mianmi.PayerID, req Request) (Preview, error) {
 	own := actor.Is(mianmi.RolePayer) && actor.ID == string(id)
 	staff := actor.Is(mianmi.RoleSupport, mianmi.RoleRisk, mianmi.RoleOperator, mianmi.RoleAuditor)
@@ -130,7 +133,8 @@ func (s *Service) DryRun(ctx context.Context, actor mianmi.Actor, id mianmi.Paye
 	if !own && !staff && !client {
 		return Preview{}, mianmi.Forbidden("not_allowed", "this caller may not ask about this payer")
 	}
-	if !payerID(id) {
+	unknown := id == "" && req.Channel != "" && !own
+	if !unknown && !payerID(id) {
 		return Preview{}, mianmi.Missing("payer")
 	}
 	req.payer = id
@@ -145,12 +149,21 @@ func (s *Service) DryRun(ctx context.Context, actor mianmi.Actor, id mianmi.Paye
 	if !ok || client && actor.Merchant != "" && site.Merchant.ID != actor.Merchant {
 		return Preview{}, mianmi.InvalidField("terminal", "no such terminal")
 	}
+	if req.Channel != "" {
+		if req.outside = s.outsideOf(req.Channel, site.Merchant.ID); req.outside == nil {
+			return Preview{}, errNotThrough
+		}
+	}
 	f, snap, err := s.Ledger.Peek(ctx, Ask{Payer: id, Bucket: id.Bucket(), Merchant: site.Merchant.ID, Instrument: req.Instrument, Terminal: req.Terminal})
 	if err != nil {
 		return Preview{}, err
 	}
-	if f.Account == nil {
+	switch {
+	case unknown:
+	case f.Account == nil:
 		return Preview{}, mianmi.Missing("payer")
+	case req.outside != nil && f.Agreement == nil:
+		return Preview{}, mianmi.InvalidField("payer", "no such member of this merchant")
 	}
 	if site, ok = snap.Site(req.Terminal); !ok {
 		return Preview{}, mianmi.InvalidField("terminal", "no such terminal")
@@ -165,7 +178,7 @@ func (r *Request) validateDry() error {
 	dry := *r
 	dry.OrderNo, dry.Code = "dry-run", ""
 	if dry.Method == pinfree.PaymentCode {
-		dry.Code = "280000000000000000"
+		dry.Code, dry.Channel = "280000000000000000", ""
 	}
 	return dry.validate()
 }

@@ -112,11 +112,13 @@ func (l *plainLedger) Peek(ctx context.Context, ask payment.Ask) (payment.Facts,
 	db, bucket := l.db, int16(ask.Bucket)
 	var f payment.Facts
 	var r accountRow
-	err := db.read.QueryRowContext(ctx, sqlAccountByID, bucket, string(ask.Payer)).Scan(r.dest()...)
-	if err != nil {
-		return f, nil, missing("payer", err)
+	var err error
+	if ask.Payer != "" {
+		if err = db.read.QueryRowContext(ctx, sqlAccountByID, bucket, string(ask.Payer)).Scan(r.dest()...); err != nil {
+			return f, nil, missing("payer", err)
+		}
+		f.Account = r.account()
 	}
-	f.Account = r.account()
 	if ask.Instrument != "" {
 		if f.Instrument, err = readInstrument(ctx, db.read, ask.Instrument); err != nil {
 			return f, nil, err

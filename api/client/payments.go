@@ -129,13 +129,14 @@ func (c *Client) AuthorizeBatch(ctx context.Context, list []Authorization) ([]Ba
 
 // Question asks what a payment would meet.
 type Question struct {
-	Payer      mianmi.PayerID      `json:"payer"` // or "me"
+	Payer      mianmi.PayerID      `json:"payer,omitzero"` // or "me"; with Channel a member of the merchant, or empty
 	Terminal   mianmi.TerminalID   `json:"terminal"`
 	Amount     money.Amount        `json:"amount"`
 	Method     string              `json:"method"`
 	Entry      string              `json:"entry,omitzero"`
 	Instrument mianmi.InstrumentID `json:"instrument,omitzero"`
 	CVM        string              `json:"cvm,omitzero"`
+	Channel    string              `json:"channel,omitzero"` // of another payment system, with payment_code or dynamic_qr
 }
 
 // DryRun is what a payment would meet now.

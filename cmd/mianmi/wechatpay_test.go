@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -73,6 +74,7 @@ func TestServeTakesWeChatPay(t *testing.T) {
 	}
 	eventually(t, "a payment by QR code is approved", is(shown, "approved"))
 
+	qrCodesOfWeChatPay(t, s, srv, wechat)
 	for _, secret := range []string{wechatpaytest.APIv3Key, wechatpaytest.CodePaid, wechatpaytest.OpenID, "WECHATPAY2-"} {
 		if strings.Contains(srv.log(), secret) {
 			t.Errorf("the log shows %q", secret)
@@ -84,6 +86,43 @@ func TestServeTakesWeChatPay(t *testing.T) {
 			t.Error("that the merchant is connected is not recorded")
 		}
 	})
+}
+
+// qrCodesOfWeChatPay: a till that asks for WeChat Pay's QR code gets it, and the
+// payment is approved with WeChat Pay's notification as without; a question what
+// such a payment would meet is answered without WeChat Pay.
+func qrCodesOfWeChatPay(t *testing.T, s *shop, srv *server, wechat *wechatpaytest.Server) {
+	pos, native := srv.As(s.pos), "POST native"
+	before := wechat.Calls(native)
+	dry := must(srv.As(s.wallet).DryRun(t.Context(), client.Question{Terminal: s.terminal, Amount: money.Of(2_00, "CNY"), Method: "dynamic_qr",
+		Channel: wechatpay.Name}))(t)
+	if dry.Outcome != "step_up" || !slices.Equal(dry.Methods, []string{"dynamic_qr"}) || wechat.Calls(native) != before {
+		t.Errorf("a dry run says %+v, and WeChat Pay heard of %d more", dry, wechat.Calls(native)-before)
+	}
+	var list []client.Payment
+	for i := range 2 {
+		p := must(pos.Authorize(t.Context(), client.Authorization{Terminal: s.terminal, OrderNo: fmt.Sprint("direct", i), Amount: money.Of(2_00, "CNY"),
+			Method: "dynamic_qr", Channel: wechatpay.Name}))(t)
+		eventually(t, "the till has a QR code to show", func() bool {
+			p = must(pos.Payment(t.Context(), p.ID))(t)
+			return p.State == "step_up_required" && p.StepUp != nil && strings.HasPrefix(p.StepUp.QR, "weixin://")
+		})
+		wechat.Confirm(string(p.ID))
+		list = append(list, p)
+	}
+	body := wechatpaytest.Notification("TRANSACTION.SUCCESS", map[string]any{"mchid": wechatpaytest.MchID, "out_trade_no": string(list[0].ID)})
+	if got := notify(t, srv, body, wechat.Sign(wechatpaytest.PublicKeyID, body)); got != http.StatusNoContent {
+		t.Errorf("a notification is answered %d", got)
+	}
+	for _, p := range list {
+		eventually(t, "a QR code that was paid is approved", func() bool {
+			p = must(pos.Payment(t.Context(), p.ID))(t)
+			return p.State == "approved"
+		})
+		if got := wechat.Order(string(p.ID)); got.Total != 2_00 || got.State != "SUCCESS" || p.Channel == nil || p.Channel.Name != wechatpay.Name {
+			t.Errorf("%+v, at WeChat Pay %+v", p, got)
+		}
+	}
 }
 
 // notify sends a notification as WeChat Pay does.

@@ -13,6 +13,7 @@ import (
 	"github.com/mianmi/mianmi/payer"
 	"github.com/mianmi/mianmi/payment"
 	"github.com/mianmi/mianmi/pinfree"
+	"github.com/mianmi/mianmi/terminal"
 )
 
 var noBasis payer.Basis
@@ -203,6 +204,10 @@ func qrOrders(t *testing.T, d *desk) {
 	req.Terminal = d.Bare
 	_, _, err = d.a.Payments.OpenQR(t.Context(), d.Manager, req)
 	wantKind(t, err, mianmi.Conflict, "no_display")
+	m := must(d.a.Terminals.CreateModel(t.Context(), Operator, terminal.Model{Name: "L1", Display: true, Methods: everyMethod &^ (1 << pinfree.DynamicQR)}))(t)
+	req.Terminal = must(d.a.Terminals.Create(t.Context(), Operator, terminal.Terminal{Store: d.Store, Model: m.ID, Name: "台"}))(t).ID
+	_, _, err = d.a.Payments.OpenQR(t.Context(), d.Manager, req)
+	wantKind(t, err, mianmi.Invalid, "terminal")
 }
 
 func agreementsCount(t *testing.T, d *desk) {
