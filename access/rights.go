@@ -29,6 +29,7 @@ const (
 	WebhookShow          // webhooks and their deliveries, never a secret
 	WebhookManage        // create, change, pause, remove, replay; rotate the secret
 	ComplaintShow        // what payers complain of, in their words
+	AgreementEnd         // a merchant's software ends an agreement with its own merchant
 	actionEnd
 )
 
@@ -78,6 +79,7 @@ var rights = [actionEnd]row{
 	WebhookShow:   {admin: ownShop, support: all, operator: all, auditor: all, scope: mianmi.ScopeWebhooks},
 	WebhookManage: {admin: ownShop, operator: all, system: all, scope: mianmi.ScopeWebhooks},
 	ComplaintShow: {admin: ownShop, support: all, risk: all, operator: all, auditor: all, scope: mianmi.ScopeRead},
+	AgreementEnd:  {scope: mianmi.ScopePay}, // who may charge under it may let go of it
 }
 
 // Allow returns nil when the actor may do the action to the target. Without a

@@ -70,6 +70,8 @@ func TestRights(t *testing.T) {
 		{"manage mianmi's own webhooks", WebhookManage, Target{}, "oxt"},
 		{"read a merchant's complaints", ComplaintShow, Target{Merchant: "mc1"}, "asrouxy"},
 		{"read complaints of nobody in particular", ComplaintShow, Target{}, "sroux"},
+		{"end an agreement with one's own merchant", AgreementEnd, Target{Payer: "py1", Merchant: "mc1"}, "xy"},
+		{"end an agreement with another merchant", AgreementEnd, Target{Payer: "py1", Merchant: "mc2"}, "x"},
 		{"nothing in particular", NoAction, payer, ""},
 		{"an action that is not there", actionEnd, payer, ""},
 	} {

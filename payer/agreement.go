@@ -26,25 +26,53 @@ func (s *Service) OpenAgreement(ctx context.Context, actor mianmi.Actor, id mian
 	if err := checkID(id); err != nil {
 		return Agreement{}, err
 	}
-	if !merchantForm.MatchString(string(in.Merchant)) {
-		return Agreement{}, mianmi.InvalidField("merchant", "not a merchant's identifier")
-	}
-	if in.PerPayment != nil && (*in.PerPayment <= 0 || *in.PerPayment > minorMax) {
-		return Agreement{}, mianmi.InvalidField("per_payment", "want an amount above zero, or none for no limit")
-	}
-	if err := accepts("consent_version", in.ConsentVersion, s.cfg.Consent); err != nil {
+	if err := s.checkAgreement(in); err != nil {
 		return Agreement{}, err
 	}
 	if err := s.Verify(ctx, id, in.Password); err != nil {
 		return Agreement{}, err
 	}
+	return s.openAgreement(ctx, actor, id, in, s.Store.ChangeAgreement)
+}
+
+// AgreementTx changes an agreement under lock, as Store.ChangeAgreement does, in
+// a transaction in which its owner writes more.
+type AgreementTx func(ctx context.Context, id mianmi.PayerID, m mianmi.MerchantID, fn func(*Change, *Agreement) error) error
+
+// SignAgreement is OpenAgreement by a payer who is not signed in: phone number
+// and password say who it is. They count as one guess and fail like those of
+// Login. What tx refuses is not opened.
+func (s *Service) SignAgreement(ctx context.Context, phone string, in AgreementInput, tx AgreementTx) (mianmi.PayerID, Agreement, error) {
+	if err := s.checkAgreement(in); err != nil {
+		return "", Agreement{}, err
+	}
+	id, err := s.identify(ctx, LoginInput{Phone: phone, Password: in.Password})
+	if err != nil {
+		return "", Agreement{}, err
+	}
+	a, err := s.openAgreement(ctx, payerActor(id), id, in, tx)
+	return id, a, err
+}
+
+func (s *Service) checkAgreement(in AgreementInput) error {
+	if !merchantForm.MatchString(string(in.Merchant)) {
+		return mianmi.InvalidField("merchant", "not a merchant's identifier")
+	}
+	if in.PerPayment != nil && (*in.PerPayment <= 0 || *in.PerPayment > minorMax) {
+		return mianmi.InvalidField("per_payment", "want an amount above zero, or none for no limit")
+	}
+	return accepts("consent_version", in.ConsentVersion, s.cfg.Consent)
+}
+
+// openAgreement opens the agreement of a payer whose password was right.
+func (s *Service) openAgreement(ctx context.Context, actor mianmi.Actor, id mianmi.PayerID, in AgreementInput, tx AgreementTx) (Agreement, error) {
 	now := s.now()
 	fresh, err := mianmi.NewBucketID("ag", id.Bucket(), now, s.Random)
 	if err != nil {
 		return Agreement{}, err
 	}
 	var left Agreement
-	err = s.Store.ChangeAgreement(ctx, id, in.Merchant, func(c *Change, a *Agreement) error {
+	err = tx(ctx, id, in.Merchant, func(c *Change, a *Agreement) error {
 		if err := s.settle(c, now); err != nil {
 			return err
 		}
@@ -84,9 +112,26 @@ func (s *Service) CloseAgreement(ctx context.Context, actor mianmi.Actor, id mia
 	if err != nil {
 		return Agreement{}, err
 	}
+	return s.endAgreement(ctx, actor, id, found.Merchant, s.Store.ChangeAgreement)
+}
+
+// EndAgreement is CloseAgreement by the software of the agreement's merchant,
+// which lets go of a right of its own.
+func (s *Service) EndAgreement(ctx context.Context, actor mianmi.Actor, id mianmi.PayerID, m mianmi.MerchantID, tx AgreementTx) (Agreement, error) {
+	if err := access.Allow(actor, access.AgreementEnd, access.Target{Payer: id, Merchant: m}); err != nil {
+		return Agreement{}, err
+	}
+	if err := checkID(id); err != nil {
+		return Agreement{}, err
+	}
+	return s.endAgreement(ctx, actor, id, m, tx)
+}
+
+// endAgreement closes an agreement that is open.
+func (s *Service) endAgreement(ctx context.Context, actor mianmi.Actor, id mianmi.PayerID, m mianmi.MerchantID, tx AgreementTx) (Agreement, error) {
 	now := s.now()
 	var left Agreement
-	err = s.Store.ChangeAgreement(ctx, id, found.Merchant, func(c *Change, a *Agreement) error {
+	err := tx(ctx, id, m, func(c *Change, a *Agreement) error {
 		if err := s.settle(c, now); err != nil {
 			return err
 		}

@@ -25,11 +25,20 @@ func errLogin() error {
 // like one at Verify: both share the tries and the lock. Every failure is the
 // same Unauthenticated error and costs one hash, also for unknown numbers.
 func (s *Service) Login(ctx context.Context, in LoginInput) (access.Started, error) {
-	if err := checkPhone("phone", in.Phone); err != nil {
+	id, err := s.identify(ctx, in)
+	if err != nil {
 		return access.Started{}, err
 	}
+	return s.Access.StartSession(ctx, payerActor(id))
+}
+
+// identify is Login without a session.
+func (s *Service) identify(ctx context.Context, in LoginInput) (mianmi.PayerID, error) {
+	if err := checkPhone("phone", in.Phone); err != nil {
+		return "", err
+	}
 	if !digits(in.Password, secret.PINDigits, secret.PINDigits) {
-		return access.Started{}, mianmi.InvalidField("password", "want six digits")
+		return "", mianmi.InvalidField("password", "want six digits")
 	}
 	id, err := s.Store.PayerByPhone(ctx, s.Keys.Digest(secret.ForPhone, in.Phone))
 	if err == nil {
@@ -39,14 +48,11 @@ func (s *Service) Login(ctx context.Context, in LoginInput) (access.Started, err
 	case mianmi.NotFound, mianmi.Denied, mianmi.Conflict:
 		// Unknown, locked, none set: no hash was computed yet.
 		if err := s.Hasher.Burn(ctx, in.Password); err != nil {
-			return access.Started{}, err
+			return "", err
 		}
-		return access.Started{}, errLogin()
+		return "", errLogin()
 	case mianmi.Unauthenticated:
-		return access.Started{}, errLogin()
+		return "", errLogin()
 	}
-	if err != nil {
-		return access.Started{}, err
-	}
-	return s.Access.StartSession(ctx, payerActor(id))
+	return id, err
 }
