@@ -51,7 +51,7 @@ var mayImport = map[string][]string{
 	"support":              {"mianmi", "money", "evidence", "secret", "access", "payment", "payer", "merchant", "terminal"}, // rights, digests of words
 	"risk":                 {"mianmi", "money", "evidence", "payment", "payer", "merchant", "terminal"},
 	"notice":               {"mianmi", "money", "rollout", "evidence", "payment", "payer", "merchant", "terminal", "access", "secret", "settings", "pinfree"}, // rights, sealed secrets, who listens; names of methods
-	"wechat":               {"mianmi", "money", "pinfree", "channel", "evidence", "secret", "access", "settings", "payment", "notice"},                        // payments, keys and queues in WeChat Pay's form
+	"wechat":               {"mianmi", "money", "pinfree", "channel", "evidence", "secret", "access", "settings", "payer", "payment", "notice"},               // payments, agreements, keys and queues in WeChat Pay's form
 	"store":                append([]string{"channel"}, domain...),                                                                                            // postings are written as they are
 	"store/pgtest":         {},
 	"store/storetest":      append([]string{"store", "store/pgtest", "channel", "channel/wallet", "channel/channeltest", "pinfree/packs", "pinfree/compare"}, domain...),

@@ -169,14 +169,19 @@ func (db *DB) Delivery(ctx context.Context, id mianmi.WebhookID, number int64) (
 // Enqueue implements notice.Records.
 func (db *DB) Enqueue(ctx context.Context, id mianmi.WebhookID, f notice.Fact) (number int64, err error) {
 	err = db.tx(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		err := tx.QueryRowContext(ctx, db.in(numberQueue), string(id), 1, 1).Scan(&number)
-		if errors.Is(err, sql.ErrNoRows) {
-			return mianmi.Missing("webhook")
-		}
-		if err != nil {
-			return wrapDriver("number a delivery", err)
-		}
-		return wrapDriver("write a delivery", db.writeRows(ctx, tx, insertDelivery, nil, [][]any{deliveryRow(id, number, &f)}))
+		number, err = db.enqueue(ctx, tx, id, &f)
+		return err
 	})
 	return number, err
+}
+
+func (db *DB) enqueue(ctx context.Context, tx *sql.Tx, id mianmi.WebhookID, f *notice.Fact) (number int64, err error) {
+	err = tx.QueryRowContext(ctx, db.in(numberQueue), string(id), 1, 1).Scan(&number)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, mianmi.Missing("webhook")
+	}
+	if err != nil {
+		return 0, wrapDriver("number a delivery", err)
+	}
+	return number, wrapDriver("write a delivery", db.writeRows(ctx, tx, insertDelivery, nil, [][]any{deliveryRow(id, number, f)}))
 }

@@ -37,18 +37,23 @@ const agreementsMax = 500
 
 // ChangeAgreement implements payer.Store.
 func (db *DB) ChangeAgreement(ctx context.Context, id mianmi.PayerID, m mianmi.MerchantID, fn func(*payer.Change, *payer.Agreement) error) error {
-	return db.tx(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		return db.changePayer(ctx, tx, id, func(c *payer.Change) error {
-			a, err := readAgreement(ctx, tx, id, m)
-			if err != nil {
-				return err
-			}
-			before := a.Version
-			if err := fn(c, &a); err != nil || a.Version == before {
-				return err
-			}
-			return writeAgreement(ctx, tx, a)
-		})
+	return db.tx(ctx, func(ctx context.Context, tx *sql.Tx) error { return db.changeAgreement(ctx, tx, id, m, fn) })
+}
+
+func (db *DB) changeAgreement(ctx context.Context, tx *sql.Tx, id mianmi.PayerID, m mianmi.MerchantID, fn func(*payer.Change, *payer.Agreement) error) error {
+	return db.changePayer(ctx, tx, id, func(c *payer.Change) error {
+		a, err := readAgreement(ctx, tx, id, m)
+		if err != nil {
+			return err
+		}
+		before, open := a.Version, a.Open
+		if err := fn(c, &a); err != nil || a.Version == before {
+			return err
+		}
+		if err := writeAgreement(ctx, tx, a); err != nil || a.Open || !open {
+			return err
+		}
+		return endContractsOf(ctx, tx, c, &a)
 	})
 }
 

@@ -63,13 +63,22 @@ func (c *Courier) Send(ctx context.Context, w *notice.Webhook, d *notice.Deliver
 	if err != nil {
 		return notice.Answer{Fault: failed(err)}
 	}
-	e, err := c.event(ctx, &i, d, r)
-	switch {
-	case err != nil:
+	events, err := c.events(ctx, &i, d, r)
+	if err != nil {
 		return notice.Answer{Fault: failed(err)}
-	case e.url == "":
-		return notice.Answer{} // nobody is to be told
 	}
+	var a notice.Answer
+	for n := range events { // none, or nowhere to go: nobody is to be told
+		if e := &events[n]; e.url != "" {
+			if a = c.sendOne(ctx, &i, d, e, n); a.Fault != notice.NoFault {
+				return a // and all come again
+			}
+		}
+	}
+	return a
+}
+
+func (c *Courier) sendOne(ctx context.Context, i *Identity, d *notice.Delivery, e *event, n int) notice.Answer {
 	how := c.Service.Normal()
 	if e.fault != NoFault {
 		if e.fault.drops(d.Attempts) {
@@ -77,7 +86,7 @@ func (c *Courier) Send(ctx context.Context, w *notice.Webhook, d *notice.Deliver
 		}
 		how = e.fault.How(how)
 	}
-	body, err := c.Service.message(&i, d, &e)
+	body, err := c.Service.message(i, d, e, n)
 	if err != nil {
 		return notice.Answer{Fault: failed(err)}
 	}
@@ -119,17 +128,23 @@ func (c *Courier) post(ctx context.Context, url string, body []byte, how How) no
 	return a
 }
 
-// event says what a delivery tells, and whom.
-func (c *Courier) event(ctx context.Context, i *Identity, d *notice.Delivery, r *notice.Record) (event, error) {
-	switch d.Topic {
-	case notice.Topic(payment.TopicApproved):
-		return c.paid(ctx, i, d, r)
-	case notice.Topic(payment.TopicRefunded):
-		return c.refunded(ctx, i, d, r)
-	case notice.Test:
-		return c.Service.openEcho(i, d.Ref)
+// events says what a delivery tells, and whom.
+func (c *Courier) events(ctx context.Context, i *Identity, d *notice.Delivery, r *notice.Record) ([]event, error) {
+	var e event
+	var err error
+	switch {
+	case d.Topic == notice.AgreementClosed:
+		return c.terminated(ctx, i, d, r)
+	case d.Topic == notice.Topic(payment.TopicApproved):
+		e, err = c.paid(ctx, i, d, r)
+	case d.Topic == notice.Topic(payment.TopicRefunded):
+		e, err = c.refunded(ctx, i, d, r)
+	case d.Topic == notice.Test && strings.HasPrefix(d.Ref, contractMark):
+		e, err = c.signed(ctx, i, d.Ref)
+	case d.Topic == notice.Test:
+		e, err = c.Service.openEcho(i, d.Ref)
 	}
-	return event{}, nil
+	return []event{e}, err
 }
 
 // paid tells of an order that a payer has confirmed. Of one by payment code
@@ -223,8 +238,9 @@ type EncryptedResource struct {
 	Ciphertext     string `json:"ciphertext"`
 }
 
-// message builds what is sent; its identifier is the same each time.
-func (s *Service) message(i *Identity, d *notice.Delivery, e *event) ([]byte, error) {
+// message builds what is sent; its identifier is the same each time. n is which of
+// the delivery's messages it is.
+func (s *Service) message(i *Identity, d *notice.Delivery, e *event, n int) ([]byte, error) {
 	text, err := json.Marshal(e.resource)
 	if err != nil {
 		return nil, fmt.Errorf("encode a notification of %s: %w", i.Merchant, err)
@@ -234,7 +250,11 @@ func (s *Service) message(i *Identity, d *notice.Delivery, e *event) ([]byte, er
 		return nil, err
 	}
 	sealed.OriginalType = e.original
-	return json.Marshal(notification{ID: fmt.Sprintf("EV-%s-%d", d.Webhook, d.Number), CreateTime: Stamp(d.At), EventType: e.kind,
+	id := fmt.Sprintf("EV-%s-%d", d.Webhook, d.Number)
+	if n > 0 {
+		id += fmt.Sprintf("-%d", n)
+	}
+	return json.Marshal(notification{ID: id, CreateTime: Stamp(d.At), EventType: e.kind,
 		ResourceType: "encrypt-resource", Summary: e.summary, Resource: sealed})
 }
 

@@ -118,7 +118,7 @@ func (s *Service) insert(ctx context.Context, actor mianmi.Actor, made *Made, te
 	}
 	return s.Store.InsertIdentity(ctx, NewIdentity{Identity: made.Identity, Serial: made.Serial, Entries: []evidence.Entry{first, second},
 		Queue: notice.Webhook{ID: mianmi.WebhookID(queue), Merchant: m, Kind: notice.WeChat, Parallel: queueParallel, State: notice.Active, Target: []byte{},
-			Topics:  1<<payment.TopicApproved | 1<<payment.TopicRefunded,
+			Topics:  1<<payment.TopicApproved | 1<<payment.TopicRefunded | 1<<notice.AgreementClosed,
 			Version: 1, CreatedBy: actor.String(), CreatedAt: now, ChangedAt: now}})
 }
 

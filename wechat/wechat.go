@@ -29,10 +29,12 @@ const (
 	forPlatform secret.Purpose = "wechat_platform" // sealed: the platform's private key
 	forNotify   secret.Purpose = "wechat_notify"   // sealed: an address of notifications, which may hold a token
 	forOpenID   secret.Purpose = "wechat_openid"   // digest: a payer's name at one merchant
+	forSession  secret.Purpose = "wechat_session"  // digest: the token of a page at which a contract is signed
 )
 
 // Store is what this package keeps. Missing things are NotFound.
 type Store interface {
+	ContractStore
 	// InsertIdentity writes a merchant's identity with its first serial and the
 	// queue of its notifications. A merchant that has one is the Conflict
 	// "wechat_identity_exists"; numbers that are taken are the Conflict "exists".
@@ -77,12 +79,13 @@ type Payments interface {
 	Refunds(ctx context.Context, a mianmi.Actor, id mianmi.PaymentID) ([]payment.Refund, error)
 }
 
-// Parts are what a Service works with; Payments may be nil where only
+// Parts are what a Service works with; Payments and Payers may be nil where only
 // identities are looked after, all else is required.
 type Parts struct {
 	Store    Store
 	Access   *access.Service
 	Payments Payments
+	Payers   Payers
 	Keys     *secret.Keys
 	Guard    *notice.Guard // of the addresses that notifications may go to
 	Clock    mianmi.Clock

@@ -43,6 +43,7 @@ func RunLedger(t *testing.T, open func(*testing.T) Engine) {
 		"a day's number holds with two services":                     dayNumberHolds,
 		"a balance never goes below zero":                            balanceNeverNegative,
 		"an order number that was ended is charged by nobody":        endedOrders,
+		"a contract of the front stands on its agreement":            contractsOfTheFront,
 		"cash is recorded and moves nothing":                         cash,
 		"cards pass under the scheme's limit and after a CVM":        cards,
 		"a QR order is paid once, by one payer":                      qrOrders,
@@ -69,7 +70,13 @@ func RunLedger(t *testing.T, open func(*testing.T) Engine) {
 		}
 	})
 	booksAgree(t, shared)
-	alone := map[string]func(*testing.T, *desk){ // a sweep is of a whole database, and so are a count of rows and the rules
+	runAlone(t, open)
+}
+
+// runAlone runs what wants a database of its own: a sweep is of a whole database,
+// and so are a count of rows and the rules.
+func runAlone(t *testing.T, open func(*testing.T) Engine) {
+	alone := map[string]func(*testing.T, *desk){
 		"a step-up runs out": stepUpExpires,
 		"confirm, PIN, cancel and expiry at once: exactly one wins": stepUpRaces,
 		"one that cannot be expired keeps no other from it":         expiryGoesOn,

@@ -383,6 +383,36 @@ CREATE TABLE complaint_sweep (
   PRIMARY KEY (channel, account)
 );
 
+-- PIN-free contracts there. key is a hash of merchant, family, service and code,
+-- bucket its first byte. openid is whom the merchant named, session a digest;
+-- notify is sealed. Signed: agreement and opened_at say which opening of which
+-- agreement it stands on, and ended_* what closed that, as the log has it.
+CREATE TABLE wechat_contract (
+  bucket        smallint NOT NULL,
+  key           bytea NOT NULL,
+  merchant      text COLLATE "C" NOT NULL,
+  family        smallint NOT NULL,
+  service       text COLLATE "C" NOT NULL,
+  code          text COLLATE "C" NOT NULL,
+  openid        text COLLATE "C" NOT NULL,
+  shown         text COLLATE "C" NOT NULL,
+  out_user      text COLLATE "C" NOT NULL,
+  notify        bytea NOT NULL,
+  session       bytea NOT NULL,
+  session_until bigint NOT NULL,
+  tries         bigint NOT NULL,
+  created_at    bigint NOT NULL,
+  payer         text COLLATE "C" NOT NULL,
+  agreement     text COLLATE "C" NOT NULL,
+  opened_at     bigint NOT NULL,
+  signed_at     bigint,
+  ended_at      bigint,
+  ended_by      text COLLATE "C" NOT NULL,
+  remark        text COLLATE "C" NOT NULL,
+  PRIMARY KEY (bucket, key)
+);
+CREATE INDEX wechat_contract_agreement ON wechat_contract (payer, agreement, opened_at);
+
 -- Facts that somebody wants to be told of (docs/adr/0010). A row is removed
 -- when it is dispatched, so the table is cleaned often. Of two facts of one
 -- subject the later has the greater n, for its transaction began to write after
@@ -1026,6 +1056,7 @@ DROP TABLE entry;
 DROP TABLE webhook_delivery;
 DROP TABLE webhook_queue;
 DROP TABLE outbox;
+DROP TABLE wechat_contract;
 DROP TABLE wechat_refund;
 DROP TABLE wechat_order;
 DROP TABLE wechat_platform;

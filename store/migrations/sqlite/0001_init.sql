@@ -379,6 +379,36 @@ CREATE TABLE complaint_sweep (
   PRIMARY KEY (channel, account)
 );
 
+-- PIN-free contracts there. key is a hash of merchant, family, service and code,
+-- bucket its first byte. openid is whom the merchant named, session a digest;
+-- notify is sealed. Signed: agreement and opened_at say which opening of which
+-- agreement it stands on, and ended_* what closed that, as the log has it.
+CREATE TABLE wechat_contract (
+  bucket        integer NOT NULL,
+  key           blob NOT NULL,
+  merchant      text NOT NULL,
+  family        integer NOT NULL,
+  service       text NOT NULL,
+  code          text NOT NULL,
+  openid        text NOT NULL,
+  shown         text NOT NULL,
+  out_user      text NOT NULL,
+  notify        blob NOT NULL,
+  session       blob NOT NULL,
+  session_until integer NOT NULL,
+  tries         integer NOT NULL,
+  created_at    integer NOT NULL,
+  payer         text NOT NULL,
+  agreement     text NOT NULL,
+  opened_at     integer NOT NULL,
+  signed_at     integer,
+  ended_at      integer,
+  ended_by      text NOT NULL,
+  remark        text NOT NULL,
+  PRIMARY KEY (bucket, key)
+) WITHOUT ROWID;
+CREATE INDEX wechat_contract_agreement ON wechat_contract (payer, agreement, opened_at);
+
 -- Facts that somebody wants to be told of (docs/adr/0010). A row is removed
 -- when it is dispatched; a number is never used twice. Of two facts of one
 -- subject the later has the greater n. ref is the entry that records the fact;
@@ -1015,6 +1045,7 @@ DROP TABLE entry;
 DROP TABLE webhook_delivery;
 DROP TABLE webhook_queue;
 DROP TABLE outbox;
+DROP TABLE wechat_contract;
 DROP TABLE wechat_refund;
 DROP TABLE wechat_order;
 DROP TABLE wechat_platform;
