@@ -34,7 +34,7 @@
 //	store/      every SQL statement, for SQLite and PostgreSQL
 //	api/        JSON over HTTP (OpenAPI 3.1); client/ is the Go client
 //	  wechatv3/ the wallet in the form of WeChat Pay's APIv3
-//	web/check/  the page at which anybody verifies a receipt
+//	web/check/  the page at which anybody verifies a receipt; web/payer/ pages of a payer's phone
 //	torture/    real servers, killed and worse, held to the promises
 //	agent/      the program in a POS terminal: settings, proof, payments, its screen
 //	  disk/     files that survive the loss of power; disktest/ cuts it; slot/ which program runs

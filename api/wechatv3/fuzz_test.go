@@ -42,6 +42,42 @@ func FuzzOrder(f *testing.F) {
 	})
 }
 
+// Whatever a body holds that asks for a contract, it is read into names that are
+// bounded, or refused as the caller's fault.
+func FuzzContract(f *testing.F) {
+	const who = `"appid":"wx1","out_contract_code":"A1","contract_display_account":"x",`
+	for _, text := range []string{
+		`{` + who + `"service_id":12535,"notify_url":"https://example.com/n","openid":"oUpF8uMuAJO"}`,
+		`{` + who + `"plan_id":"12535","contract_notify_url":"https://example.com/n","out_user_code":"u","device_info":{"device_ip":[]}}`,
+		`{` + who + `"service_id":1e3}`, `{` + who + `"service_id":[1]}`, `{` + who + `"service_id":-1,"openid":"a b"}`, `{}`, `[]`, `{"service_id":`,
+	} {
+		f.Add([]byte(text))
+	}
+	c := &wechat.Caller{Identity: wechat.Identity{AppID: "wx1", MchID: "1900000001"}}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		var in contractIn
+		err := decode(text, &in)
+		var n wechat.NewContract
+		if err == nil {
+			n, err = in.contract(c)
+		}
+		if err == nil {
+			if n.Service, err = serviceOf("service_id", in.Service); err != nil {
+				n.Service, err = serviceOf("plan_id", in.Plan)
+			}
+		}
+		if err != nil {
+			if p := problemOf(mianmi.EN, err); p.status != 400 || p.Code == "" || p.Message == "" {
+				t.Errorf("%q is answered with %+v", text, p)
+			}
+			return
+		}
+		if n.Code == "" || len(n.Code) > 32 || n.Service == "" || len(n.Service) > 19 || n.Shown == "" || len(n.OpenID) > 128 {
+			t.Errorf("%q was read as %+v", text, n)
+		}
+	})
+}
+
 // Every code that errors are put into has a status and words in both languages.
 func TestCodesHaveWords(t *testing.T) {
 	t.Parallel()

@@ -41,6 +41,9 @@ type Config struct {
 	// Test lets requests ask for faults (header Mianmi-Test-Fault), for whoever
 	// tests software against this front. Never where real money is.
 	Test bool
+	// PublicURL is where payers' phones find the pages at which contracts are
+	// signed; empty: at the address that the merchant's software has called.
+	PublicURL string
 	// Metrics receives the counters; nil: they are kept nowhere.
 	Metrics prometheus.Registerer
 }
@@ -101,6 +104,7 @@ func New(p Parts, c Config) (*Server, error) {
 		{"GET", "/v3/certificates", "certificates", s.certificates},
 		{"POST", "/v3/security/echo", "echo", s.echo},
 	}
+	s.routes = append(s.routes, s.contractRoutes()...)
 	for i := range s.routes {
 		rt := &s.routes[i]
 		s.mux.HandleFunc(rt.Method+" "+rt.Path, func(w http.ResponseWriter, r *http.Request) { s.handle(rt, w, r) })

@@ -33,6 +33,7 @@ import (
 	"github.com/mianmi/mianmi/store"
 	"github.com/mianmi/mianmi/store/pgtest"
 	"github.com/mianmi/mianmi/store/storetest"
+	webpayer "github.com/mianmi/mianmi/web/payer"
 	"github.com/mianmi/mianmi/wechat"
 )
 
@@ -91,11 +92,14 @@ func newWorld(t *testing.T, c setup) *world {
 		Payer: payer.Config{CodePrefix: "13", CodesMax: 100}, WebhookAllow: loopback}))(t)
 	t.Cleanup(w.node.Payments.Stop)
 	guard := notice.NewGuard(loopback)
-	w.front = must(wechat.New(wechat.Parts{Store: db, Access: w.node.Access, Payments: w.node.Payments, Keys: w.node.Keys, Guard: guard,
+	w.front = must(wechat.New(wechat.Parts{Store: db, Access: w.node.Access, Payments: w.node.Payments, Payers: w.node.Payers, Keys: w.node.Keys, Guard: guard,
 		Clock: realClock{}, Random: rand.Reader}, wechat.Config{Certificate: c.certificate}))(t)
 	handler := must(wechatv3.New(wechatv3.Parts{Service: w.front, Clock: realClock{}, Random: rand.Reader, Log: log},
 		wechatv3.Config{Deadline: time.Minute, Test: c.test}))(t)
-	w.server = httptest.NewServer(handler)
+	mux := http.NewServeMux()
+	mux.Handle("/", handler)
+	mux.Handle(wechat.SignPath, webpayer.Handler(webpayer.Parts{Contracts: w.front, Log: log}))
+	w.server = httptest.NewServer(mux)
 	w.server.Config.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelDebug)
 	t.Cleanup(w.server.Close)
 	poster := notice.NewPoster(guard, realClock{}, notice.PosterConfig{Timeout: time.Minute})

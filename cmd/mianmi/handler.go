@@ -8,6 +8,9 @@ import (
 	"github.com/mianmi/mianmi/idempotency"
 	"github.com/mianmi/mianmi/store"
 	"github.com/mianmi/mianmi/web/check"
+	"github.com/mianmi/mianmi/web/payer"
+	"github.com/mianmi/mianmi/web/static"
+	"github.com/mianmi/mianmi/wechat"
 )
 
 // newHandler is the API over the services.
@@ -37,6 +40,8 @@ func newFront(a *app, s *services) front {
 		mux.Handle(wechatpay.NotifyPath, s.wechatNotices)
 	}
 	mux.Handle("/v3/", s.front)
+	mux.Handle(wechat.SignPath, payer.Handler(payer.Parts{Contracts: s.wechat, Log: a.log}))
+	mux.Handle("GET "+static.Prefix, static.Handler())
 	mux.Handle("/", s.handler)
 	return front{mux, s.handler}
 }

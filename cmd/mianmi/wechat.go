@@ -28,14 +28,14 @@ func (t *wechatTuning) check() error {
 
 // withWechat makes the front in WeChat Pay's form.
 func (s *services) withWechat(a *app, db *store.DB, t *tuning) error {
-	service, err := wechat.New(wechat.Parts{Store: db, Access: s.access, Payments: s.payments, Keys: s.keys, Guard: s.webhooks.Guard,
+	service, err := wechat.New(wechat.Parts{Store: db, Access: s.access, Payments: s.payments, Payers: s.payers, Keys: s.keys, Guard: s.webhooks.Guard,
 		Clock: a.clock, Random: a.random}, wechat.Config{Certificate: t.WechatSigning == "certificate"})
 	if err != nil {
 		return err
 	}
 	s.wechat = service
 	s.front, err = wechatv3.New(wechatv3.Parts{Service: service, Clock: a.clock, Random: a.random, Log: a.log},
-		wechatv3.Config{Test: t.WechatTest, Metrics: s.metrics})
+		wechatv3.Config{Test: t.WechatTest, PublicURL: t.PublicURL, Metrics: s.metrics})
 	return err
 }
 
