@@ -51,9 +51,20 @@ type WechatCredentials struct {
 	PublicKey   string `json:"public_key" doc:"The platform's public key, PEM"`
 	Certificate string `json:"platform_certificate" doc:"The platform certificate, PEM"`
 
+	PlatformKeys []WechatPlatformKey `json:"platform_keys" doc:"All that are in use, oldest first, with the one that signs later: tell software of it ahead"`
+
 	APIv3Key    string `json:"api_v3_key,omitzero" doc:"In the answer that made it only"`
 	PrivateKey  string `json:"private_key,omitzero" doc:"apiclient_key.pem; in the answer that made it only"`
 	MerchantPEM string `json:"certificate,omitzero" doc:"apiclient_cert.pem, of the serial that was made"`
+}
+
+// WechatPlatformKey is a key that this server signs with, or will.
+type WechatPlatformKey struct {
+	PublicKeyID string    `json:"public_key_id" doc:"PUB_KEY_ID_…"`
+	PublicKey   string    `json:"public_key" doc:"PEM"`
+	Serial      string    `json:"serial" doc:"Of its certificate"`
+	Certificate string    `json:"platform_certificate" doc:"PEM"`
+	SignsAt     time.Time `json:"signs_at" doc:"From then on, unless a newer one does"`
 }
 
 // WechatSerial names a key that a merchant signs with.
@@ -85,6 +96,14 @@ func (s *Server) wechatOutput(ctx context.Context, m wechat.Made, serials ...wec
 	out := WechatCredentials{Merchant: string(m.Merchant), MchID: m.MchID, AppID: m.AppID, Terminal: string(m.Terminal), Version: m.Version,
 		CreatedAt: m.CreatedAt.UTC(), ChangedAt: m.ChangedAt.UTC(), PublicKeyID: p.KeyID, PublicKey: string(p.PublicPEM), Certificate: string(p.CertPEM),
 		APIv3Key: m.APIKey, PrivateKey: string(m.Private), MerchantPEM: string(m.Cert)}
+	keys, err := s.Wechat.Platforms(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, k := range keys {
+		out.PlatformKeys = append(out.PlatformKeys, WechatPlatformKey{PublicKeyID: k.KeyID, PublicKey: string(k.PublicPEM), Serial: k.Serial,
+			Certificate: string(k.CertPEM), SignsAt: k.SignsAt.UTC()})
+	}
 	for i := range serials {
 		out.Serials = append(out.Serials, showSerial(&serials[i]))
 	}

@@ -84,6 +84,8 @@ var facets = map[string]facet{
 	"terminal.off.late":                  nothing,
 	"wechat.identity.made":               nothing,
 	"wechat.identity.changed":            nothing,
+	"wechat.platform_key.added":          nothing,
+	"wechat.platform_key.revoked":        nothing,
 	"wechat.serial.added":                nothing, // its API key has an entry of its own
 	"complaint.opened":                   nothing,
 	"complaint.changed":                  nothing,

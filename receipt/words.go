@@ -137,6 +137,9 @@ var sentences = map[string]mianmi.Text{
 	"webhook.secret.rotated":  {ZH: "{who}更换了{what}的签名密钥", EN: "{who} replaced the signing secret of {what}"},
 	"webhook.gone":            {ZH: "{what}的接收方已永久拒收，停止发送", EN: "the receiver of {what} refused for good, and sending ended"},
 
+	"wechat.platform_key.added":   {ZH: "{who}新建了微信支付兼容接口的平台密钥{what}", EN: "{who} made the platform key {what} of the WeChat Pay front"},
+	"wechat.platform_key.revoked": {ZH: "{who}吊销了微信支付兼容接口的平台密钥{what}", EN: "{who} revoked the platform key {what} of the WeChat Pay front"},
+
 	"log.set_back":    {ZH: "{who}发现{what}倒退到较早的副本，已对全部付款关闭免密", EN: "{who} found that {what} had gone back to an older copy, and closed PIN-free payment for everything"},
 	"log.restored":    {ZH: "{who}用备份恢复了{what}的数据库", EN: "{who} restored the database of {what} from a backup"},
 	"log.key.changed": {ZH: "{who}更换了透明日志的签名密钥，新旧密钥均已签字", EN: "{who} changed the key of the transparency log; the old key and the new one signed it"},

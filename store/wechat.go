@@ -33,9 +33,6 @@ const (
 		k.id, k.merchant, k.scopes, k.created_by, k.created_at, k.expires_at, k.revoked_at
 		FROM wechat_serial s JOIN wechat_identity i ON i.merchant = s.merchant JOIN api_key k ON k.id = s.api_key WHERE s.serial = $1`
 
-	selectPlatform = `SELECT key_id, serial, private, cert, created_at FROM wechat_platform WHERE id = 1`
-	insertPlatform = `INSERT INTO wechat_platform (id, key_id, serial, private, cert, created_at) VALUES (1, $1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`
-
 	insertWechatOrder = `INSERT INTO wechat_order (bucket, key, merchant, order_no, trade, terminal, device, amount, currency, attach, notify, fault, ended, created_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0, $13) ON CONFLICT DO NOTHING`
 	selectWechatOrder = `SELECT merchant, order_no, trade, terminal, device, amount, currency, attach, notify, fault, ended, created_at
@@ -154,24 +151,6 @@ func (db *DB) Signer(ctx context.Context, serial string) (wechat.Signer, error) 
 		g.Serial.CreatedAt, k.CreatedAt, k.ExpiresAt, k.RevokedAt = fromMicros(added), fromMicros(created), fromNullMicros(expires), fromNullMicros(revoked)
 		return g, err
 	}, selectSigner, serial)
-}
-
-// PlatformKey implements wechat.Store.
-func (db *DB) PlatformKey(ctx context.Context) (wechat.PlatformKey, error) {
-	return readOne(ctx, db.read, "platform key", func(scan scanner) (k wechat.PlatformKey, err error) {
-		var created int64
-		err = scan(&k.KeyID, &k.Serial, &k.Private, &k.Cert, &created)
-		k.CreatedAt = fromMicros(created)
-		return k, err
-	}, selectPlatform)
-}
-
-// InsertPlatformKey implements wechat.Store.
-func (db *DB) InsertPlatformKey(ctx context.Context, k wechat.PlatformKey) error {
-	return db.tx(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, insertPlatform, k.KeyID, k.Serial, k.Private, k.Cert, micros(k.CreatedAt))
-		return wrapDriver("write the platform key", err)
-	})
 }
 
 // wechatKey is where an order or a refund lies: a hash of its merchant and number.

@@ -48,9 +48,13 @@ type Store interface {
 	// Signer reads a serial with its identity and its API key, as they are now.
 	Signer(ctx context.Context, serial string) (Signer, error)
 
-	// PlatformKey returns the installation's key; InsertPlatformKey writes one unless there is one.
-	PlatformKey(ctx context.Context) (PlatformKey, error)
-	InsertPlatformKey(ctx context.Context, k PlatformKey) error
+	// PlatformKeys returns the installation's keys that are not revoked, oldest
+	// first; FirstPlatformKey writes one unless there was ever one.
+	PlatformKeys(ctx context.Context) ([]PlatformKey, error)
+	FirstPlatformKey(ctx context.Context, k PlatformKey) error
+	// ChangePlatformKeys lets fn say what becomes of the keys that are not
+	// revoked, and writes that; nobody else changes them meanwhile.
+	ChangePlatformKeys(ctx context.Context, fn func(live []PlatformKey) (PlatformChange, error)) error
 
 	// PutOrder writes an order unless its number has one, and returns the one that it has then.
 	PutOrder(ctx context.Context, o Order) (Order, error)
@@ -107,8 +111,9 @@ type Service struct {
 	Parts
 	cfg Config
 
-	mu       sync.Mutex
-	platform *Platform // once it was read
+	mu     sync.Mutex
+	keys   []*Platform // as they were read
+	readAt time.Time
 }
 
 // New returns a Service, or an error when a part is missing.

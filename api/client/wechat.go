@@ -23,9 +23,20 @@ type WechatCredentials struct {
 	PublicKey           string `json:"public_key"`           // PEM
 	PlatformCertificate string `json:"platform_certificate"` // PEM
 
+	PlatformKeys []WechatPlatformKey `json:"platform_keys"` // oldest first, with the one that signs later
+
 	APIv3Key    string `json:"api_v3_key"`  // in the answer that made it alone
 	PrivateKey  string `json:"private_key"` // PEM; likewise
 	Certificate string `json:"certificate"` // PEM; of the serial that was made
+}
+
+// WechatPlatformKey is a key that the server signs with, or will.
+type WechatPlatformKey struct {
+	PublicKeyID string    `json:"public_key_id"`
+	PublicKey   string    `json:"public_key"` // PEM
+	Serial      string    `json:"serial"`
+	Certificate string    `json:"platform_certificate"` // PEM
+	SignsAt     time.Time `json:"signs_at"`
 }
 
 // WechatSerial names a key that a merchant signs with.

@@ -7,7 +7,7 @@ import (
 	"github.com/mianmi/mianmi/wechat"
 )
 
-// certificateOut is the platform certificate, encrypted under the merchant's APIv3 key.
+// certificateOut is a platform certificate, encrypted under the merchant's APIv3 key.
 type certificateOut struct {
 	SerialNo           string                   `json:"serial_no"`
 	EffectiveTime      string                   `json:"effective_time"`
@@ -21,17 +21,21 @@ func (s *Server) certificates(ctx context.Context, c *call) (any, error) {
 	if !s.Service.Normal().Certificate && c.fault != "other-key" {
 		return nil, &refusal{code: "RESOURCE_NOT_EXISTS", text: "无可用的平台证书，请使用微信支付公钥"}
 	}
-	p, err := s.Service.Platform(ctx)
+	keys, err := s.Service.Platforms(ctx)
 	if err != nil {
 		return nil, err
 	}
-	sealed, err := s.Service.Encrypt(&c.caller.Identity, p.CertPEM, "certificate")
-	if err != nil {
-		return nil, err
-	}
-	return struct {
+	var out struct {
 		Data []certificateOut `json:"data"`
-	}{[]certificateOut{{SerialNo: p.Serial, EffectiveTime: wechat.Stamp(p.NotBefore), ExpireTime: wechat.Stamp(p.NotAfter), EncryptCertificate: sealed}}}, nil
+	}
+	for _, p := range keys { // the next one too, so that it is known before it signs
+		sealed, err := s.Service.Encrypt(&c.caller.Identity, p.CertPEM, "certificate")
+		if err != nil {
+			return nil, err
+		}
+		out.Data = append(out.Data, certificateOut{SerialNo: p.Serial, EffectiveTime: wechat.Stamp(p.NotBefore), ExpireTime: wechat.Stamp(p.NotAfter), EncryptCertificate: sealed})
+	}
+	return out, nil
 }
 
 // echoIn is a check of keys and network.

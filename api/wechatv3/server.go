@@ -215,9 +215,10 @@ func (s *Server) answer(ctx context.Context, c *call, w http.ResponseWriter, out
 		c.status = http.StatusOK
 	}
 	how := s.Service.Normal()
+	how.Serial = c.r.Header.Get("Wechatpay-Serial") // the key that the caller has
 	switch c.fault {
 	case "other-key":
-		how.Certificate = !how.Certificate
+		how.Certificate, how.Serial = !how.Certificate, ""
 	case "clock-skew":
 		how.Skew = -wechat.Skew
 	}

@@ -73,6 +73,7 @@ type setup struct {
 	engine      string
 	certificate bool
 	test        bool
+	clock       mianmi.Clock // nil: the machine's
 }
 
 func newWorld(t *testing.T, c setup) *world {
@@ -86,15 +87,18 @@ func newWorld(t *testing.T, c setup) *world {
 	t.Cleanup(func() { check(t, db.Close()) })
 	must(db.Migrate(ctx))(t)
 	w := &world{t: t, logged: &buffer{}}
+	if c.clock == nil {
+		c.clock = realClock{}
+	}
 	log := slog.New(slog.NewTextHandler(w.logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	loopback := []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
-	w.node = must(storetest.NewNode(ctx, storetest.NodeConfig{DB: db, Keys: must(secret.New(rand.Reader))(t), Clock: realClock{}, Log: log,
+	w.node = must(storetest.NewNode(ctx, storetest.NodeConfig{DB: db, Keys: must(secret.New(rand.Reader))(t), Clock: c.clock, Log: log,
 		Payer: payer.Config{CodePrefix: "13", CodesMax: 100}, WebhookAllow: loopback}))(t)
 	t.Cleanup(w.node.Payments.Stop)
 	guard := notice.NewGuard(loopback)
 	w.front = must(wechat.New(wechat.Parts{Store: db, Access: w.node.Access, Payments: w.node.Payments, Payers: w.node.Payers, Keys: w.node.Keys, Guard: guard,
-		Clock: realClock{}, Random: rand.Reader}, wechat.Config{Certificate: c.certificate}))(t)
-	handler := must(wechatv3.New(wechatv3.Parts{Service: w.front, Clock: realClock{}, Random: rand.Reader, Log: log},
+		Clock: c.clock, Random: rand.Reader}, wechat.Config{Certificate: c.certificate}))(t)
+	handler := must(wechatv3.New(wechatv3.Parts{Service: w.front, Clock: c.clock, Random: rand.Reader, Log: log},
 		wechatv3.Config{Deadline: time.Minute, Test: c.test}))(t)
 	mux := http.NewServeMux()
 	mux.Handle("/", handler)
@@ -102,7 +106,7 @@ func newWorld(t *testing.T, c setup) *world {
 	w.server = httptest.NewServer(mux)
 	w.server.Config.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelDebug)
 	t.Cleanup(w.server.Close)
-	poster := notice.NewPoster(guard, realClock{}, notice.PosterConfig{Timeout: time.Minute})
+	poster := notice.NewPoster(guard, c.clock, notice.PosterConfig{Timeout: time.Minute})
 	courier := &wechat.Courier{Service: w.front, Poster: poster, Waits: []time.Duration{time.Millisecond, time.Millisecond, time.Millisecond}}
 	for _, kind := range []notice.Kind{notice.Standard, notice.WeChat} {
 		s := must(notice.StartSender(ctx, notice.SenderParts{Outbox: db, Service: w.node.Webhooks, Poster: poster, Courier: courier},
@@ -154,11 +158,17 @@ func (s *shop) client(certificate bool) *core.Client {
 	t, ctx := s.w.t, s.w.t.Context()
 	t.Helper()
 	if !certificate {
-		p := must(s.w.front.Platform(ctx))(t)
-		public := must(utils.LoadPublicKey(string(p.PublicPEM)))(t)
-		return must(core.NewClient(ctx, option.WithWechatPayPublicKeyAuthCipher(s.MchID, s.Serial.Serial, s.key, p.KeyID, public), option.WithHTTPClient(s.plain)))(t)
+		return s.clientOf(must(s.w.front.Platform(ctx))(t))
 	}
 	return must(core.NewClient(ctx, option.WithWechatPayAutoAuthCipherUsingDownloaderMgr(s.MchID, s.Serial.Serial, s.key, s.downloader()), option.WithHTTPClient(s.plain)))(t)
+}
+
+// clientOf is the official client that knows one public key.
+func (s *shop) clientOf(p *wechat.Platform) *core.Client {
+	t := s.w.t
+	t.Helper()
+	public := must(utils.LoadPublicKey(string(p.PublicPEM)))(t)
+	return must(core.NewClient(t.Context(), option.WithWechatPayPublicKeyAuthCipher(s.MchID, s.Serial.Serial, s.key, p.KeyID, public), option.WithHTTPClient(s.plain)))(t)
 }
 
 // downloader fetches the platform certificate from the front.

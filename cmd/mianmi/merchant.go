@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/mianmi/mianmi"
-	"github.com/mianmi/mianmi/notice"
 	"github.com/mianmi/mianmi/wechat"
 )
 
@@ -30,25 +29,14 @@ type wechatCredentialsCmd struct {
 }
 
 // Run works without a server and without a session, as mianmi staff create does.
-func (c *wechatCredentialsCmd) Run(ctx context.Context, a *app) (err error) {
-	db, err := a.database(ctx, false)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	acc, err := a.access(ctx, db)
-	if err != nil {
-		return err
-	}
-	s, err := wechat.New(wechat.Parts{Store: db, Access: acc, Keys: acc.Keys, Guard: notice.NewGuard(nil), Clock: a.clock, Random: a.random}, wechat.Config{})
-	if err != nil {
-		return err
-	}
-	made, err := c.change(ctx, s)
-	if err != nil {
-		return err
-	}
-	return c.tell(ctx, a, s, made)
+func (c *wechatCredentialsCmd) Run(ctx context.Context, a *app) error {
+	return a.onWechat(ctx, func(s *wechat.Service) error {
+		made, err := c.change(ctx, s)
+		if err != nil {
+			return err
+		}
+		return c.tell(ctx, a, s, made)
+	})
 }
 
 // change does what the flags ask for, one thing at a time.

@@ -91,6 +91,7 @@ var effects = map[string]effect{
 	"rule.pack.lapsed": nothing, "rule.pack.in_force": byHand, "rule.pack.withdrawn": byHand,
 	"wechat.identity.made": nothing, "wechat.identity.changed": byHand, "wechat.serial.added": nothing,
 	"complaint.opened": nothing, "complaint.changed": nothing,
+	"wechat.platform_key.added": byHand, "wechat.platform_key.revoked": byHand,
 	"webhook.created": nothing, "webhook.resumed": nothing, "webhook.replayed": nothing, "webhook.changed": byHand, "webhook.paused": byHand,
 	"webhook.removed": byHand, "webhook.gone": byHand, "webhook.secret.rotated": byHand, "log.key.changed": byHand,
 	"log.set_back": nothing, "log.restored": nothing, "top_up.added": nothing,

@@ -121,3 +121,34 @@ func TestWechatCredentials(t *testing.T) {
 		t.Error("the log holds a key or a signature")
 	}
 }
+
+// The platform's keys on the command line: one is made, its public parts are
+// written, a second change waits for the first, and the former is revoked.
+func TestWechatKeys(t *testing.T) {
+	t.Parallel()
+	w, dir := newWorld(t), t.TempDir()
+	w.run(t, "migrate")
+	first := regexp.MustCompile(`PUB_KEY_ID_\d+`).FindString(w.run(t, "wechat", "keys").stdout)
+	if got := w.run(t, "wechat", "revoke", first); first == "" || got.code != exitFailed || !strings.Contains(got.stderr, "no other platform key signs") {
+		t.Errorf("the only key %q is revoked: %+v", first, got)
+	}
+	got := w.run(t, "wechat", "rotate", "--signs-in=0s", "--out", dir)
+	if got.code != exitOK || !strings.Contains(got.stdout, first+"  former") || strings.Count(got.stdout, "  signs\n") != 1 {
+		t.Errorf("a new key: %+v", got)
+	}
+	if files := must(os.ReadDir(dir))(t); len(files) != 4 {
+		t.Errorf("files: %v", files)
+	}
+	if got := w.run(t, "wechat", "rotate"); got.code != exitOK || !strings.Contains(got.stdout, "signs from ") {
+		t.Errorf("one that signs later: %+v", got)
+	}
+	if got := w.run(t, "wechat", "rotate"); got.code != exitFailed || !strings.Contains(got.stderr, "waits already") {
+		t.Errorf("another one meanwhile: %+v", got)
+	}
+	if got := w.run(t, "wechat", "revoke", first); got.code != exitOK || strings.Contains(got.stdout, first) {
+		t.Errorf("the former is revoked: %+v", got)
+	}
+	if got := w.run(t, "wechat", "revoke", first); got.code != exitFailed {
+		t.Errorf("and once more: %+v", got)
+	}
+}

@@ -269,14 +269,17 @@ CREATE TABLE wechat_serial (
 );
 CREATE INDEX wechat_serial_merchant ON wechat_serial (merchant, created_at);
 
--- The key that answers are signed with there: one for the installation.
+-- The keys that answers are signed with there, of the installation. The newest
+-- that signs by now, and is not revoked, does; the others overlap with it.
 CREATE TABLE wechat_platform (
-  id         smallint NOT NULL PRIMARY KEY CHECK (id = 1),
-  key_id     text COLLATE "C" NOT NULL,
+  number     smallint NOT NULL PRIMARY KEY,
+  key_id     text COLLATE "C" NOT NULL UNIQUE,
   serial     text COLLATE "C" NOT NULL,
   private    bytea NOT NULL,
   cert       bytea NOT NULL,
-  created_at bigint NOT NULL
+  signs_at   bigint NOT NULL,
+  created_at bigint NOT NULL,
+  revoked_at bigint
 );
 
 -- What WeChat Pay's form says of orders and refunds beyond their payments. key

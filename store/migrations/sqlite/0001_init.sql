@@ -265,14 +265,17 @@ CREATE TABLE wechat_serial (
 ) WITHOUT ROWID;
 CREATE INDEX wechat_serial_merchant ON wechat_serial (merchant, created_at);
 
--- The key that answers are signed with there: one for the installation.
+-- The keys that answers are signed with there, of the installation. The newest
+-- that signs by now, and is not revoked, does; the others overlap with it.
 CREATE TABLE wechat_platform (
-  id         integer NOT NULL PRIMARY KEY CHECK (id = 1),
-  key_id     text NOT NULL,
+  number     integer NOT NULL PRIMARY KEY,
+  key_id     text NOT NULL UNIQUE,
   serial     text NOT NULL,
   private    blob NOT NULL,
   cert       blob NOT NULL,
-  created_at integer NOT NULL
+  signs_at   integer NOT NULL,
+  created_at integer NOT NULL,
+  revoked_at integer
 ) WITHOUT ROWID;
 
 -- What WeChat Pay's form says of orders and refunds beyond their payments. key
