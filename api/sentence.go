@@ -36,6 +36,9 @@ func sentence(p *payment.Payment, reasons []Reason) Text {
 		switch {
 		case p.Method == pinfree.Cash:
 			return say("已记录现金 "+amount+"。", "Cash recorded: "+amount+".")
+		case p.Outside() && p.Failure != 0:
+			return say("支付渠道拒绝退回 "+amount+"，款项仍在商户处，请用其他方式退还顾客。",
+				"The payment system refuses to give "+amount+" back; the merchant still has it. Return it to the customer in another way.")
 		case p.Outside() && p.PinFree():
 			return say("收款成功 "+amount+"，渠道未要求密码。", "Paid "+amount+"; the payment system asked for no password.")
 		case p.Outside():

@@ -89,6 +89,7 @@ var problemTitles = map[string]mianmi.Text{
 	"not_reversible":       {ZH: "这笔付款不能撤销", EN: "This payment cannot be reversed"},
 	"too_late_to_reverse":  {ZH: "已超过撤销时间，请改为退款", EN: "It is too late to reverse; refund the payment"},
 	"not_refundable":       {ZH: "这笔付款不能退款", EN: "This payment cannot be refunded"},
+	"not_given_back":       {ZH: "支付渠道拒绝退回这笔款项，请稍后退款，或用其他方式退还", EN: "The payment system has refused to give this money back: refund it later, or in another way"},
 	"refund_conflict":      {ZH: "这个退款单号已用于其他金额", EN: "This refund number was used with another amount"},
 	"refund_too_large":     {ZH: "退款超过可退金额", EN: "The refund is more than what is left"},
 	"too_many_refunds":     {ZH: "退款次数已达上限", EN: "The payment has too many refunds"},

@@ -84,7 +84,7 @@ func (e *envelope) payment(w *Webhook, d *Delivery, r *Record) error {
 		}
 	case payment.TopicApproved, payment.TopicReversed:
 		v.CVM, v.PinFree = p.CVM.String(), p.PinFree()
-	case payment.TopicDeclined:
+	case payment.TopicDeclined, payment.TopicKept:
 		v.Failure = failureOf(p)
 	case payment.TopicRefunded, payment.TopicRefundPending, payment.TopicRefundFailed:
 		v.CVM, v.PinFree = p.CVM.String(), p.PinFree()
@@ -105,6 +105,7 @@ var states = map[payment.Topic]payment.State{
 	payment.TopicRefunded: payment.PartlyRefunded, payment.TopicVerifying: payment.Verifying, payment.TopicUnknown: payment.Unknown,
 	payment.TopicUndoing: payment.Undoing, payment.TopicLate: payment.Undoing,
 	payment.TopicRefundPending: payment.Approved, payment.TopicRefundFailed: payment.Approved,
+	payment.TopicKept: payment.Approved,
 }
 
 // refunded fills what was given back up to a version, and which refund that

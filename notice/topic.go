@@ -66,6 +66,7 @@ var topics = map[Topic]topicInfo{
 	Topic(payment.TopicLate):          {name: "payment.late"},
 	Topic(payment.TopicRefundPending): {name: "payment.refund_pending"},
 	Topic(payment.TopicRefundFailed):  {name: "payment.refund_failed"},
+	Topic(payment.TopicKept):          {name: "payment.not_given_back"},
 
 	PayerClosed:      {name: "payer.pin_free.closed", platform: true},
 	PayerReopened:    {name: "payer.pin_free.reopened", platform: true},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -72,8 +73,8 @@ func (s *Service) about(p *Payment) string {
 }
 
 const (
-	// askMax is how many calls one turn takes, all at once: a channel that hangs
-	// holds up the others for one answer, not for one each.
+	// askMax is how many questions a channel is asked at once, in one turn: what
+	// hangs there holds up the rest for one answer, not for one each.
 	askMax = 64
 	// askLease is longer than a turn takes; after it another process goes on.
 	askLease = time.Minute
@@ -82,22 +83,24 @@ const (
 	askSteps = 2
 )
 
-// AskChannels does what is due at channels over a network and returns how much.
-func (s *Service) AskChannels(ctx context.Context) (int, error) {
-	if len(s.Remotes) == 0 {
-		return 0, nil
+// AskChannel does what is due at a channel over a network and returns how much.
+// Each channel is asked by itself: one that hangs holds up no other.
+func (s *Service) AskChannel(ctx context.Context, name string) (int, error) {
+	i := slices.IndexFunc(s.Remotes, func(r channel.Remote) bool { return r.Name() == name })
+	if i < 0 {
+		return 0, fmt.Errorf("this server is not connected to %s", name)
 	}
 	now := s.now()
-	calls, err := s.Books.ClaimCalls(ctx, now, now.Add(askLease), askMax)
+	calls, err := s.Books.ClaimCalls(ctx, Claim{Channel: name, Now: now, Until: now.Add(askLease), Limit: askMax})
 	if err != nil {
 		return 0, err
 	}
 	faults := make([]error, len(calls))
 	var all sync.WaitGroup
-	for i := range calls {
+	for k := range calls {
 		all.Go(func() {
-			if err := s.ask(ctx, &calls[i]); err != nil { // one must not keep the others waiting
-				faults[i] = fmt.Errorf("payment %s at %s: %w", calls[i].Payment, calls[i].Channel, err)
+			if err := s.ask(ctx, s.Remotes[i], &calls[k]); err != nil { // one must not keep the others waiting
+				faults[k] = fmt.Errorf("payment %s at %s: %w", calls[k].Payment, name, err)
 			}
 		})
 	}
@@ -106,16 +109,7 @@ func (s *Service) AskChannels(ctx context.Context) (int, error) {
 }
 
 // ask does what is due for one call.
-func (s *Service) ask(ctx context.Context, c *Call) error {
-	var remote channel.Remote
-	for _, r := range s.Remotes {
-		if r.Name() == c.Channel {
-			remote = r
-		}
-	}
-	if remote == nil {
-		return errors.New("this server is not connected to the channel any more")
-	}
+func (s *Service) ask(ctx context.Context, remote channel.Remote, c *Call) error {
 	for range askSteps {
 		p, err := s.Books.Payment(ctx, c.Payment)
 		if err != nil {
@@ -229,6 +223,8 @@ func typeOf(t turn) string {
 		return TypeReversed
 	case late:
 		return TypeLate
+	case kept:
+		return TypeKept
 	case ended:
 		if t.state == Expired {
 			return TypeExpired
@@ -263,7 +259,7 @@ func (s *Service) turned(ctx context.Context, c *Change, t turn, f fact) error {
 		p.Failure = channel.NoFailure
 	}
 	switch t.what {
-	case captured:
+	case captured, kept:
 		p.CVM = order.inferred()
 	case ended, reversed:
 		s.uncount(ctx, c, order, now)

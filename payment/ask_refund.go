@@ -31,11 +31,16 @@ func (s *Service) reverseOutside(ctx context.Context, c *Change, actor mianmi.Ac
 		}
 	}
 	order := c.order()
+	if order != nil && order.Refusals >= returnsMax {
+		return errNotGivenBack
+	}
 	if order != nil && s.now().Sub(order.Began) > s.paceOf(order.Channel).UndoWithin {
 		return errTooLateToReverse
 	}
 	return s.undo(ctx, c, Reversed, fact{kind: TypeUndoing, actor: actor})
 }
+
+var errNotGivenBack = mianmi.Conflicts("not_given_back", "the payment system has refused to give the money back: refund it later, or in another way")
 
 // refundOutside asks a channel outside for a refund.
 func (s *Service) refundOutside(c *Change, out *Refund, actor mianmi.Actor) error {

@@ -49,6 +49,7 @@ type Call struct {
 	Allowance *payer.Allowance
 
 	Return      mianmi.RefundID // the number that GiveBack uses
+	Refusals    int             // numbers under which the channel gave nothing back
 	Transaction string          // the channel's number
 	QR          string          // what the QR code holds
 }
@@ -56,4 +57,12 @@ type Call struct {
 // ref names the order at the channel.
 func (c *Call) ref() channel.Ref {
 	return channel.Ref{Payment: c.Payment, Merchant: c.Merchant, Way: c.Way, Transaction: c.Transaction}
+}
+
+// Claim is which calls are to be claimed.
+type Claim struct {
+	Channel string
+	Now     time.Time
+	Until   time.Time // when others may have them
+	Limit   int
 }

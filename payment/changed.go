@@ -32,6 +32,7 @@ const (
 	TypeUndoing       = "payment.undoing"        // given up, or taken back: the channel is to undo it
 	TypeDeclined      = "payment.declined"       // the channel says that no money came and none will
 	TypeLate          = "payment.late"           // money came after the end; it goes back
+	TypeKept          = "payment.not_given_back" // the channel gives it back under no number: it stays taken
 	TypeRefundPending = "payment.refund_pending" // the channel is asked for it
 	TypeRefundFailed  = "payment.refund_failed"
 )
@@ -91,6 +92,8 @@ func (s *Service) settle(now time.Time, c *Change, f fact) error {
 	switch f.kind {
 	case TypeLate:
 		c.Topic = TopicLate
+	case TypeKept:
+		c.Topic = TopicKept
 	case TypeRefundPending:
 		c.Topic = TopicRefundPending
 	case TypeRefundFailed:
@@ -114,7 +117,7 @@ func (s *Service) settle(now time.Time, c *Change, f fact) error {
 	if f.refund != nil {
 		form.Refund, form.Amount = f.refund.ID, &f.refund.Amount
 	}
-	if f.kind == TypeCaptured {
+	if f.kind == TypeCaptured || f.kind == TypeKept {
 		form.CVM, form.Inferred = p.CVM.String(), true
 	}
 	e, err := s.entry(now, p.Version, f.actor)
@@ -142,7 +145,7 @@ func (s *Service) entry(now time.Time, version int64, actor mianmi.Actor) (evide
 func ReadChanged(e evidence.Entry) (Changed, error) {
 	switch e.Type {
 	case TypeVerified, TypeTryFailed, TypeCancelled, TypeExpired, TypeReversed, TypeRefunded, TypePayerAsked, TypeUnclear, TypeCaptured,
-		TypeUndoing, TypeDeclined, TypeLate, TypeRefundPending, TypeRefundFailed:
+		TypeUndoing, TypeDeclined, TypeLate, TypeKept, TypeRefundPending, TypeRefundFailed:
 	default:
 		return Changed{}, fmt.Errorf("entry %s is of type %s, which is no change of a payment", e.ID, e.Type)
 	}

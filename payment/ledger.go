@@ -112,9 +112,9 @@ type Books interface {
 	// Overdue lists payments whose step-up ended before now.
 	Overdue(ctx context.Context, now time.Time, limit int) ([]mianmi.PaymentID, error)
 	Refunds(ctx context.Context, id mianmi.PaymentID) ([]Refund, error)
-	// ClaimCalls takes calls that are due, the longest due first, and puts each off
-	// until lease, so that no other process has them meanwhile.
-	ClaimCalls(ctx context.Context, now, lease time.Time, limit int) ([]Call, error)
+	// ClaimCalls takes calls that are due, the longest due first, and puts each off,
+	// so that no other process has them meanwhile.
+	ClaimCalls(ctx context.Context, of Claim) ([]Call, error)
 	// Call is how a channel stands to a payment; NotFound when none was asked.
 	Call(ctx context.Context, id mianmi.PaymentID) (Call, error)
 	// PaymentEntries says where the log tells of a payment.

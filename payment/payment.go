@@ -162,6 +162,7 @@ const (
 	TopicLate          // money came after the payment had ended without; it goes back by itself
 	TopicRefundPending // the channel was asked
 	TopicRefundFailed  // the channel gave nothing back, for good
+	TopicKept          // a payment that was to be undone stays taken: the channel gives nothing back
 )
 
 // topicOf is what a payment's new state tells.

@@ -25,6 +25,7 @@ const (
 	ended    // without payment
 	reversed // the money is back
 	late     // paid after the end; it goes back
+	kept     // the channel gives it back under no number: it stays taken
 )
 
 // turn is what an answer makes of a payment.
@@ -197,15 +198,25 @@ func goneBack(c Call) turn {
 	return t
 }
 
+// returnsMax is under how many numbers a return is asked for. A channel says of
+// one that it has failed for good when the payer's account is closed, or when it
+// wants a hand; some of these are over soon, none that five times are not.
+const returnsMax = 5
+
 // hearReturn is what the channel's word on a refund makes of a payment that is
-// given back by one.
+// given back by one. Where the channel gives nothing back, the payment is what its
+// money is: taken. People are told, and give it back by another way.
 func hearReturn(c Call, a channel.RefundAnswer, at moment) turn {
 	if a.Standing == channel.Paid {
 		return goneBack(c)
 	}
 	c.Asked, c.Tries = true, c.Tries+1
 	if a.Standing == channel.Unpaid { // not under this number: under another one
-		c.Asked, c.Return = false, ""
+		c.Asked, c.Return, c.Refusals = false, "", c.Refusals+1
+	}
+	if c.Refusals >= returnsMax {
+		c.Task, c.Due, c.Tries = Rest, time.Time{}, 0
+		return turn{call: c, state: Approved, failure: channel.ChannelRefused, what: kept}
 	}
 	c.Due = at.now.Add(backoff(at.pace.Every, c.Tries-1))
 	return turn{call: c, state: Undoing}

@@ -228,3 +228,29 @@ func TestHearLosesNothing(t *testing.T) {
 		}
 	})
 }
+
+// A return that the channel refuses under one number is asked for under another,
+// five in all; then the payment is approved again and nothing is asked any more.
+// What is only unclear is asked for ever, under the same number.
+func TestReturnsEnd(t *testing.T) {
+	t.Parallel()
+	c := Call{Way: channel.ByQR, Task: GiveBack, Taken: true, Ending: Reversed, Began: turnBegan, Return: "rf1"}
+	for range 100 {
+		if got := hearReturn(c, channel.RefundAnswer{}, moment{turnBegan, turnPace}); got.state != Undoing || got.call.Return != "rf1" || got.call.Task != GiveBack {
+			t.Fatalf("unclear: %+v", got)
+		}
+	}
+	for i := 1; ; i++ {
+		got := hearReturn(c, channel.RefundAnswer{Standing: channel.Unpaid}, moment{turnBegan, turnPace})
+		if c = got.call; c.Return != "" {
+			t.Fatal("the number is used again")
+		}
+		if got.state == Undoing && i < returnsMax && !c.Due.IsZero() {
+			continue
+		}
+		if i != returnsMax || got.state != Approved || got.what != kept || got.capture || got.back || got.failure != channel.ChannelRefused || c.Task != Rest || !c.Due.IsZero() {
+			t.Errorf("after %d: %+v", i, got)
+		}
+		break
+	}
+}

@@ -42,6 +42,7 @@ var sentences = map[string]mianmi.Text{
 	"payment.declined":       {ZH: "支付渠道确认付款 {what} 未扣款", EN: "the payment system confirmed that nothing was taken for payment {what}"},
 	"payment.late":           {ZH: "付款 {what} 结束后又到账，自动退回付款人", EN: "money for payment {what} came after it had ended, and goes back to the payer by itself"},
 	"payment.refund_pending": {ZH: "{who}为付款 {what} 发起退款，等待支付渠道确认", EN: "{who} asked for a refund of payment {what}, which waits for the payment system's word"},
+	"payment.not_given_back": {ZH: "付款 {what} 应退回，支付渠道拒绝退款，款项仍在商户处", EN: "payment {what} was to go back; the payment system refuses, and the merchant still has the money"},
 	"payment.refund_failed":  {ZH: "支付渠道没有办理付款 {what} 的一笔退款", EN: "the payment system did not give back a refund of payment {what}"},
 	"payment.reversed":       {ZH: "{who}撤销了付款 {what}", EN: "{who} reversed payment {what}"},
 	"payment.refunded":       {ZH: "{who}对付款 {what} 退款", EN: "{who} refunded payment {what}, in part or in full"},

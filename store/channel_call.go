@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"time"
 
 	"github.com/mianmi/mianmi"
 	"github.com/mianmi/mianmi/channel"
@@ -17,17 +16,17 @@ import (
 
 const (
 	callColumns = `bucket, payment, refund, channel, merchant, way, task, due_at, tries, asked, began_at, until, busy, taken, ending,
-		ended_at, late, counted, allowance, return_no, transaction_no, qr`
+		ended_at, late, counted, allowance, return_no, refusals, transaction_no, qr`
 
 	sqlCall = `INSERT INTO channel_call (` + callColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
-		$16, $17, $18, $19, $20, $21, $22)`
+		$16, $17, $18, $19, $20, $21, $22, $23)`
 	sqlCallWrite = sqlCall + ` ON CONFLICT (bucket, payment, refund) DO UPDATE SET task = excluded.task, due_at = excluded.due_at,
 		tries = excluded.tries, asked = excluded.asked, busy = excluded.busy, taken = excluded.taken, ending = excluded.ending,
 		ended_at = excluded.ended_at, late = excluded.late, counted = excluded.counted, allowance = excluded.allowance,
-		return_no = excluded.return_no, transaction_no = excluded.transaction_no, qr = excluded.qr`
+		return_no = excluded.return_no, refusals = excluded.refusals, transaction_no = excluded.transaction_no, qr = excluded.qr`
 	sqlCallsOf  = `SELECT ` + callColumns + ` FROM channel_call WHERE bucket = $1 AND payment = $2 ORDER BY refund`
 	sqlCallOf   = `SELECT ` + callColumns + ` FROM channel_call WHERE bucket = $1 AND payment = $2 AND refund = ''`
-	sqlCallsDue = `SELECT bucket, payment, refund FROM channel_call WHERE due_at <= $1 ORDER BY due_at, payment, refund LIMIT $2`
+	sqlCallsDue = `SELECT bucket, payment, refund FROM channel_call WHERE channel = $1 AND due_at <= $2 ORDER BY due_at, payment, refund LIMIT $3`
 	// Its due time guards a claim: of two who would have a row, the later finds it
 	// put off. It is one row of one bucket, so that a cluster can do it too.
 	sqlCallClaim = `UPDATE channel_call SET due_at = $5 WHERE bucket = $1 AND payment = $2 AND refund = $3 AND due_at <= $4
@@ -46,7 +45,7 @@ func callRow(c *payment.Call) ([]any, error) {
 	}
 	return []any{int16(b), string(c.Payment), string(c.Refund), c.Channel, string(c.Merchant), int16(c.Way), int16(c.Task), ptrMicros(c.Due),
 		int64(c.Tries), flag(c.Asked), micros(c.Began), micros(c.Until), flag(c.Busy), flag(c.Taken), int16(c.Ending), ptrMicros(c.Ended),
-		int16(c.Late), flag(c.Counted), allowance, string(c.Return), c.Transaction, c.QR}, nil //nolint:gosec // a few looks
+		int16(c.Late), flag(c.Counted), allowance, string(c.Return), int16(c.Refusals), c.Transaction, c.QR}, nil //nolint:gosec // a few looks and refusals
 }
 
 func flag(b bool) int16 {
@@ -57,17 +56,17 @@ func flag(b bool) int16 {
 }
 
 func scanCall(scan scanner) (c payment.Call, err error) {
-	var bucket, way, task, asked, busy, taken, ending, late, counted int16
+	var bucket, way, task, asked, busy, taken, ending, late, counted, refusals int16
 	var tries, began, until int64
 	var due, ended *int64
 	var allowance *string
 	err = scan(&bucket, (*string)(&c.Payment), (*string)(&c.Refund), &c.Channel, (*string)(&c.Merchant), &way, &task, &due, &tries, &asked, &began,
-		&until, &busy, &taken, &ending, &ended, &late, &counted, &allowance, (*string)(&c.Return), &c.Transaction, &c.QR)
+		&until, &busy, &taken, &ending, &ended, &late, &counted, &allowance, (*string)(&c.Return), &refusals, &c.Transaction, &c.QR)
 	if err != nil {
 		return c, err
 	}
 	c.Way, c.Task, c.Ending = channel.Way(way), payment.Task(task), payment.State(ending) //nolint:gosec // as stored
-	c.Tries, c.Late, c.Due, c.Ended = int(tries), int(late), fromPtrMicros(due), fromPtrMicros(ended)
+	c.Tries, c.Late, c.Refusals, c.Due, c.Ended = int(tries), int(late), int(refusals), fromPtrMicros(due), fromPtrMicros(ended)
 	c.Began, c.Until = fromMicros(began), fromMicros(until)
 	c.Asked, c.Busy, c.Taken, c.Counted = asked == 1, busy == 1, taken == 1, counted == 1
 	if allowance != nil {
@@ -87,7 +86,7 @@ func (db *DB) Call(ctx context.Context, id mianmi.PaymentID) (payment.Call, erro
 }
 
 // ClaimCalls implements payment.Books.
-func (db *DB) ClaimCalls(ctx context.Context, now, lease time.Time, limit int) ([]payment.Call, error) {
+func (db *DB) ClaimCalls(ctx context.Context, of payment.Claim) ([]payment.Call, error) {
 	type key struct {
 		bucket          int16
 		payment, refund string
@@ -95,7 +94,7 @@ func (db *DB) ClaimCalls(ctx context.Context, now, lease time.Time, limit int) (
 	keys, err := readAll(ctx, db.read, func(scan scanner) (k key, err error) {
 		err = scan(&k.bucket, &k.payment, &k.refund)
 		return k, err
-	}, sqlCallsDue, micros(now), limit)
+	}, sqlCallsDue, of.Channel, micros(of.Now), of.Limit)
 	if err != nil || len(keys) == 0 {
 		return nil, err
 	}
@@ -103,7 +102,7 @@ func (db *DB) ClaimCalls(ctx context.Context, now, lease time.Time, limit int) (
 	err = db.tx(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		calls = calls[:0]
 		for _, k := range keys {
-			c, err := scanCall(tx.QueryRowContext(ctx, sqlCallClaim, k.bucket, k.payment, k.refund, micros(now), micros(lease)).Scan)
+			c, err := scanCall(tx.QueryRowContext(ctx, sqlCallClaim, k.bucket, k.payment, k.refund, micros(of.Now), micros(of.Until)).Scan)
 			switch {
 			case errors.Is(err, sql.ErrNoRows): // somebody else has it
 			case err != nil:

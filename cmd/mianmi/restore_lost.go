@@ -97,7 +97,7 @@ var effects = map[string]effect{
 	"log.set_back": nothing, "log.restored": nothing, "top_up.added": nothing,
 	"payment.try_failed": nothing, "payment.verified": nothing, "payment.cancelled": nothing, "payment.expired": nothing,
 	"payment.reversed": nothing, "payment.refunded": nothing, "payment.payer_asked": nothing, "payment.unclear": nothing,
-	"payment.captured": nothing, "payment.undoing": nothing, "payment.declined": nothing, "payment.late": nothing,
+	"payment.captured": nothing, "payment.undoing": nothing, "payment.declined": nothing, "payment.late": nothing, "payment.not_given_back": nothing,
 	"payment.refund_pending": nothing, "payment.refund_failed": nothing,
 }
 

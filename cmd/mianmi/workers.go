@@ -40,13 +40,9 @@ const programRest = 15 * time.Second
 
 // sweeps are the workers of every node. Several nodes may sweep one database.
 func sweeps(clock mianmi.Clock, s *services, db *store.DB) []worker {
-	return []worker{
+	return append(asksChannels(s), []worker{
 		{"expire step-ups", time.Second, func(ctx context.Context) (bool, error) {
 			n, err := s.payments.ExpireOverdue(ctx)
-			return n > 0, err
-		}},
-		{"ask channels", time.Second, func(ctx context.Context) (bool, error) {
-			n, err := s.payments.AskChannels(ctx)
 			return n > 0, err
 		}},
 		{"verify checks of terminals", 2 * time.Second, func(ctx context.Context) (bool, error) {
@@ -64,7 +60,18 @@ func sweeps(clock mianmi.Clock, s *services, db *store.DB) []worker {
 			n, err := db.Prune(ctx, clock.Now(), pruneMax)
 			return n >= pruneMax, err
 		}},
+	}...)
+}
+
+// asksChannels are one worker a channel over a network.
+func asksChannels(s *services) (list []worker) {
+	for _, r := range s.payments.Remotes {
+		list = append(list, worker{"ask " + r.Name(), time.Second, func(ctx context.Context) (bool, error) {
+			n, err := s.payments.AskChannel(ctx, r.Name())
+			return n > 0, err
+		}})
 	}
+	return list
 }
 
 // ticker gives the ticks of a worker and what ends them.

@@ -21,6 +21,8 @@ var outsideTests = map[string]func(*testing.T, *desk){
 	"the policy of a channel outside is proved":               outsideIsProved,
 	"a channel outside is asked for members, as they have it": outsideMembers,
 	"a channel outside is not asked by a question":            outsideDryRuns,
+	"a channel outside that gives nothing back":               outsideKeeps,
+	"a channel outside that hangs holds up no other":          outsideHangs,
 	"a channel outside gives money back":                      outsideGivesBack,
 	"a channel outside is asked again by whoever is left":     outsideKilled,
 	"books and a channel that loses answers agree":            outsideAgrees,
@@ -45,11 +47,11 @@ func newCounter(t *testing.T, d *desk) *counter {
 }
 
 // serve starts a process that is connected to the channel.
-func (c *counter) serve(t *testing.T, r channel.Remote) *Node {
+func (c *counter) serve(t *testing.T, r ...channel.Remote) *Node {
 	t.Helper()
 	db := c.engine.Open(t)
 	n := must(NewNode(t.Context(), NodeConfig{DB: db, Keys: c.keys, Clock: c.clock, Ledger: must(c.engine.Ledger(t.Context(), db))(t),
-		Payer: payer.Config{NoCoolingOff: true, CodesMax: 100}, Remotes: []channel.Remote{r}}))(t)
+		Payer: payer.Config{NoCoolingOff: true, CodesMax: 100}, Remotes: r}))(t)
 	t.Cleanup(n.Payments.Stop)
 	return n
 }
@@ -61,7 +63,7 @@ func codeOf(kind string) string { return channeltest.Code(kind, orders.Add(1)) }
 func (c *counter) ask(t *testing.T, n *Node) {
 	t.Helper()
 	for range 100 {
-		if must(n.Payments.AskChannels(t.Context()))(t) == 0 {
+		if must(n.Payments.AskChannel(t.Context(), c.fake.Name()))(t) == 0 {
 			return
 		}
 	}

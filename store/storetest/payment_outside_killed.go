@@ -84,7 +84,7 @@ func outsideKilled(t *testing.T, d *desk) {
 		if test.call == "undo" {
 			must(c.n.Payments.Reverse(t.Context(), c.till, p.ID))(t)
 			c.clock.Add(15 * time.Second)
-			go dead.Payments.AskChannels(context.WithoutCancel(t.Context())) //nolint:errcheck // it dies
+			go dead.Payments.AskChannel(context.WithoutCancel(t.Context()), c.fake.Name()) //nolint:errcheck // it dies
 			<-s.in
 		} else {
 			wantState(t, p, payment.Verifying)
@@ -115,7 +115,7 @@ func (c *counter) oneAsks(t *testing.T) {
 	}
 	c.clock.Add(5 * time.Second)
 	c.both(4, func(i int, _ *Node) {
-		if _, err := nodes[i%2].Payments.AskChannels(t.Context()); err != nil {
+		if _, err := nodes[i%2].Payments.AskChannel(t.Context(), c.fake.Name()); err != nil {
 			t.Error(err)
 		}
 	})

@@ -117,7 +117,7 @@ func (s *simulated) step(t *testing.T) {
 	default:
 		s.clock.Add(time.Duration(1+s.r.IntN(30)) * time.Second)
 		must(n.Payments.ExpireOverdue(t.Context()))(t)
-		must(n.Payments.AskChannels(t.Context()))(t)
+		must(n.Payments.AskChannel(t.Context(), s.fake.Name()))(t)
 	}
 }
 

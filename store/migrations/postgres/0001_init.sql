@@ -164,11 +164,12 @@ CREATE TABLE channel_call (
   counted        smallint NOT NULL,
   allowance      text COLLATE "C",
   return_no      text COLLATE "C" NOT NULL,
+  refusals       smallint NOT NULL,
   transaction_no text COLLATE "C" NOT NULL,
   qr             text COLLATE "C" NOT NULL,
   PRIMARY KEY (bucket, payment, refund)
 ) WITH (fillfactor = 50);
-CREATE INDEX channel_call_due ON channel_call (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX channel_call_due ON channel_call (channel, due_at) WHERE due_at IS NOT NULL;
 
 -- One merchant order number is charged at most once, whoever pays. bucket is
 -- that of the key; key and digest are 16-byte hashes of merchant + number and of

@@ -160,11 +160,12 @@ CREATE TABLE channel_call (
   counted        integer  NOT NULL,
   allowance      text,
   return_no      text     NOT NULL,
+  refusals       integer  NOT NULL,
   transaction_no text     NOT NULL,
   qr             text     NOT NULL,
   PRIMARY KEY (bucket, payment, refund)
 ) WITHOUT ROWID;
-CREATE INDEX channel_call_due ON channel_call (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX channel_call_due ON channel_call (channel, due_at) WHERE due_at IS NOT NULL;
 
 -- One merchant order number is charged at most once, whoever pays. bucket is
 -- that of the key; key and digest are 16-byte hashes of merchant + number and of
