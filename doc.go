@@ -28,7 +28,7 @@
 //	asof/       what was in force at a moment, rebuilt from the log alone
 //	receipt/    what a receipt says in words and on paper; who may have it
 //	pdf/        pages of Chinese and English text with QR codes
-//	support/    what payers complain of, read at every channel
+//	support/    what payers complain of, read at every channel, and what is said to that
 //	wechat/     what mianmi keeps to be WeChat Pay to merchants' software
 //	notice/     who is told of what has happened: webhooks
 //	store/      every SQL statement, for SQLite and PostgreSQL

@@ -29,6 +29,7 @@ type (
 	RuleChangeID string // "rc…", a change of the rule packs in force
 	WebhookID    string // "wh…", who is told of facts
 	ComplaintID  string // "cp…", what a payer complains of
+	AnswerID     string // "ca…", what is said to that
 	StaffID      string // "sf…"
 	KeyID        string // "ak…", an API key (its name, not its secret)
 	SessionID    string // "se…" (its name, not its secret)

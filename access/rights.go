@@ -9,27 +9,28 @@ type Action uint8
 
 // The actions. The zero Action is nobody's right.
 const (
-	NoAction      Action = iota
-	PayerCreate          // a payer, an instrument: what a wallet's back end does
-	PayerShow            // settings, status, agreements, record
-	PayerFind            // by phone number
-	PayerTighten         // close, report a loss, close an agreement, take an allowance back: one step
-	PayerLoosen          // reopen, raise limits, open an agreement, allow one payment: with the password
-	PayerPassword        // set the first password, change it
-	PayerIdentify        // after a check of identity: unlock, reset the password, lift a loss report
-	PayerCode            // issue a payment code
-	StaffShow            // members of staff
-	StaffManage          // create, deactivate, reset; who may make whom is in Makes
-	KeyShow              // API keys, never their secret
-	KeyManage            // create and revoke API keys
-	SessionRevoke        // end all sessions of somebody else
-	RulesShow            // rule packs with their texts, history and proposals; try one
-	RulesPropose         // change the rule packs in force: a tightening at once, else a proposal
-	RulesApprove         // be the second person for it
-	WebhookShow          // webhooks and their deliveries, never a secret
-	WebhookManage        // create, change, pause, remove, replay; rotate the secret
-	ComplaintShow        // what payers complain of, in their words
-	AgreementEnd         // a merchant's software ends an agreement with its own merchant
+	NoAction        Action = iota
+	PayerCreate            // a payer, an instrument: what a wallet's back end does
+	PayerShow              // settings, status, agreements, record
+	PayerFind              // by phone number
+	PayerTighten           // close, report a loss, close an agreement, take an allowance back: one step
+	PayerLoosen            // reopen, raise limits, open an agreement, allow one payment: with the password
+	PayerPassword          // set the first password, change it
+	PayerIdentify          // after a check of identity: unlock, reset the password, lift a loss report
+	PayerCode              // issue a payment code
+	StaffShow              // members of staff
+	StaffManage            // create, deactivate, reset; who may make whom is in Makes
+	KeyShow                // API keys, never their secret
+	KeyManage              // create and revoke API keys
+	SessionRevoke          // end all sessions of somebody else
+	RulesShow              // rule packs with their texts, history and proposals; try one
+	RulesPropose           // change the rule packs in force: a tightening at once, else a proposal
+	RulesApprove           // be the second person for it
+	WebhookShow            // webhooks and their deliveries, never a secret
+	WebhookManage          // create, change, pause, remove, replay; rotate the secret
+	ComplaintShow          // what payers complain of, in their words
+	ComplaintAnswer        // answer it, give money back for it, say that it is settled
+	AgreementEnd           // a merchant's software ends an agreement with its own merchant
 	actionEnd
 )
 
@@ -60,26 +61,27 @@ type row struct {
 // rights is who may do what. A client's right also ends at the merchant of
 // its key, when it has one.
 var rights = [actionEnd]row{
-	PayerCreate:   {operator: all, system: all, scope: mianmi.ScopePayers},
-	PayerShow:     {payer: own, support: all, risk: all, operator: all, auditor: all, scope: mianmi.ScopePayers},
-	PayerFind:     {support: all, risk: all, operator: all, scope: mianmi.ScopePayers},
-	PayerTighten:  {payer: own, support: all, risk: all, operator: all, system: all, scope: mianmi.ScopePayers},
-	PayerLoosen:   {payer: own},
-	PayerPassword: {payer: own, scope: mianmi.ScopePayers},
-	PayerIdentify: {support: all, operator: all},
-	PayerCode:     {payer: own, scope: mianmi.ScopePayers},
-	StaffShow:     {manager: ownStore, admin: ownShop, operator: all, auditor: all},
-	StaffManage:   {manager: ownStore, admin: ownShop, operator: all, system: all},
-	KeyShow:       {admin: ownShop, operator: all, auditor: all, system: all},
-	KeyManage:     {admin: ownShop, operator: all, system: all},
-	SessionRevoke: {support: all, operator: all},
-	RulesShow:     {support: all, risk: all, operator: all, auditor: all, system: all},
-	RulesPropose:  {risk: all, operator: all, system: all},
-	RulesApprove:  {risk: all, operator: all}, // the second person is a person
-	WebhookShow:   {admin: ownShop, support: all, operator: all, auditor: all, scope: mianmi.ScopeWebhooks},
-	WebhookManage: {admin: ownShop, operator: all, system: all, scope: mianmi.ScopeWebhooks},
-	ComplaintShow: {admin: ownShop, support: all, risk: all, operator: all, auditor: all, scope: mianmi.ScopeRead},
-	AgreementEnd:  {scope: mianmi.ScopePay}, // who may charge under it may let go of it
+	PayerCreate:     {operator: all, system: all, scope: mianmi.ScopePayers},
+	PayerShow:       {payer: own, support: all, risk: all, operator: all, auditor: all, scope: mianmi.ScopePayers},
+	PayerFind:       {support: all, risk: all, operator: all, scope: mianmi.ScopePayers},
+	PayerTighten:    {payer: own, support: all, risk: all, operator: all, system: all, scope: mianmi.ScopePayers},
+	PayerLoosen:     {payer: own},
+	PayerPassword:   {payer: own, scope: mianmi.ScopePayers},
+	PayerIdentify:   {support: all, operator: all},
+	PayerCode:       {payer: own, scope: mianmi.ScopePayers},
+	StaffShow:       {manager: ownStore, admin: ownShop, operator: all, auditor: all},
+	StaffManage:     {manager: ownStore, admin: ownShop, operator: all, system: all},
+	KeyShow:         {admin: ownShop, operator: all, auditor: all, system: all},
+	KeyManage:       {admin: ownShop, operator: all, system: all},
+	SessionRevoke:   {support: all, operator: all},
+	RulesShow:       {support: all, risk: all, operator: all, auditor: all, system: all},
+	RulesPropose:    {risk: all, operator: all, system: all},
+	RulesApprove:    {risk: all, operator: all}, // the second person is a person
+	WebhookShow:     {admin: ownShop, support: all, operator: all, auditor: all, scope: mianmi.ScopeWebhooks},
+	WebhookManage:   {admin: ownShop, operator: all, system: all, scope: mianmi.ScopeWebhooks},
+	ComplaintAnswer: {admin: ownShop, support: all, operator: all, scope: mianmi.ScopeRefund},
+	ComplaintShow:   {admin: ownShop, support: all, risk: all, operator: all, auditor: all, scope: mianmi.ScopeRead},
+	AgreementEnd:    {scope: mianmi.ScopePay}, // who may charge under it may let go of it
 }
 
 // Allow returns nil when the actor may do the action to the target. Without a

@@ -69,6 +69,7 @@ func TestRights(t *testing.T) {
 		{"manage a merchant's webhooks", WebhookManage, Target{Merchant: "mc1"}, "aoxyt"},
 		{"manage mianmi's own webhooks", WebhookManage, Target{}, "oxt"},
 		{"read a merchant's complaints", ComplaintShow, Target{Merchant: "mc1"}, "asrouxy"},
+		{"answer a merchant's complaints", ComplaintAnswer, Target{Merchant: "mc1"}, "asoxy"},
 		{"read complaints of nobody in particular", ComplaintShow, Target{}, "sroux"},
 		{"end an agreement with one's own merchant", AgreementEnd, Target{Payer: "py1", Merchant: "mc1"}, "xy"},
 		{"end an agreement with another merchant", AgreementEnd, Target{Payer: "py1", Merchant: "mc2"}, "x"},

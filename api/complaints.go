@@ -19,6 +19,11 @@ func (s *Server) registerComplaints() {
 		summary: "List complaints", about: "What payers complain of at the channels, newest first, without history. A merchant's people see their merchant's."}, s.complaints)
 	add(s, route{method: "GET", path: "/v1/complaints/{complaint}", name: "complaint", tag: "complaints", may: may,
 		summary: "Show a complaint with its history", about: "As the channel had it at seen_at; a notification or the next look brings what is newer."}, s.complaint)
+	add(s, route{method: "POST", path: "/v1/complaints/{complaint}/answers", name: "answerComplaint", tag: "complaints", status: 202, bodyMax: 8 << 10,
+		may:     only(mianmi.RoleMerchantAdmin, mianmi.RoleSupport, mianmi.RoleOperator).keys(mianmi.ScopeRefund),
+		summary: "Answer a complaint", about: "Taken at once, and said as soon as the channel can be reached; until then it is ordered. One of a complaint at a time. key makes a repeat harmless. " +
+			"approve refunds that part of the payment and tells the channel. complete is refused while a refund is pending, and when there is news since the version. " +
+			"Software needs the scopes read and refund."}, s.answerComplaint)
 	s.plain(route{method: "GET", path: "/v1/complaints/{complaint}/pictures/{picture}", name: "complaintPicture", tag: "complaints", may: may,
 		summary: "A picture of a complaint", about: "One that the complaint or a step of it names, from the channel as it is: JPEG, PNG, BMP, GIF or WebP."}, describePicture, s.complaintPicture)
 }
@@ -51,6 +56,35 @@ type Complaint struct {
 	SeenAt    time.Time       `json:"seen_at"`
 	Version   int64           `json:"version"`
 	Steps     []ComplaintStep `json:"steps,omitzero" doc:"Oldest first; not in lists"`
+
+	Answers []ComplaintAnswer `json:"answers,omitzero" doc:"What was ordered here, oldest first; not in lists"`
+}
+
+// NewComplaintAnswer is what is to be said.
+type NewComplaintAnswer struct {
+	Key     string  `json:"key" doc:"1 to 32 letters, digits, _ and -, of the caller's own"`
+	Kind    string  `json:"kind" enum:"reply,complete,approve,refuse"`
+	Text    string  `json:"text,omitzero" doc:"Of reply and refuse: 1 to 200 characters, for the payer"`
+	Version int64   `json:"version,omitzero" doc:"The complaint's, as you have seen it; complete needs it"`
+	Payment string  `json:"payment,omitzero" doc:"Of approve: one that the complaint is about"`
+	Amount  *Amount `json:"amount,omitzero" doc:"Of approve: what is given back"`
+	Days    int     `json:"days,omitzero" doc:"Of approve: within how many days the payer has it, 0 to 30"`
+}
+
+// ComplaintAnswer is what was ordered to be said.
+type ComplaintAnswer struct {
+	ID      string     `json:"id"`
+	Key     string     `json:"key"`
+	Kind    string     `json:"kind" enum:"reply,complete,approve,refuse"`
+	Text    string     `json:"text,omitzero"`
+	Payment string     `json:"payment,omitzero"`
+	Amount  *Amount    `json:"amount,omitzero"`
+	Days    int        `json:"days,omitzero"`
+	State   string     `json:"state" enum:"ordered,done,failed"`
+	Fault   string     `json:"fault,omitzero" doc:"complaint_over, complaint_changed, refund_pending, refund_refused, or unclear after a day"`
+	By      string     `json:"by"`
+	At      time.Time  `json:"at"`
+	EndedAt *time.Time `json:"ended_at,omitzero"`
 }
 
 // ComplainPayment is a payment that a complaint is about.
@@ -126,6 +160,13 @@ func (s *Server) complaint(ctx context.Context, a mianmi.Actor, in *ComplaintInp
 	}
 	out := showComplaint(&c)
 	out.Steps = showSteps(steps)
+	answers, err := s.Complaints.Answers(ctx, a, c.ID)
+	if err != nil {
+		return nil, err
+	}
+	for i := range answers {
+		out.Answers = append(out.Answers, showAnswer(&answers[i]))
+	}
 	return &struct{ Body Complaint }{out}, nil
 }
 
@@ -149,4 +190,26 @@ func (s *Server) complaintPicture(c *call) {
 	h.Set("Content-Disposition", "attachment")
 	h.Set("Content-Length", strconv.Itoa(len(picture)))
 	_, _ = c.Write(picture) // the caller has gone: nobody to tell
+}
+
+func showAnswer(a *support.Answer) ComplaintAnswer {
+	return ComplaintAnswer{ID: string(a.ID), Key: a.Key, Kind: a.Kind.String(), Text: a.Text, Payment: string(a.Payment), Amount: askedAmount(a.Amount), Days: a.Days,
+		State: a.State.String(), Fault: a.Fault, By: a.Actor.String(), At: a.Began.UTC(), EndedAt: timeOrNone(a.Ended)}
+}
+
+func (s *Server) answerComplaint(ctx context.Context, a mianmi.Actor, in *struct {
+	ComplaintInput
+	Body NewComplaintAnswer
+}) (*struct{ Body ComplaintAnswer }, error) {
+	b := &in.Body
+	kind, _ := support.ParseKind(b.Kind) // the service refuses none
+	o := support.Order{Key: b.Key, Kind: kind, Text: b.Text, Version: b.Version, Payment: mianmi.PaymentID(b.Payment), Days: b.Days}
+	if b.Amount != nil {
+		o.Amount = b.Amount.money()
+	}
+	out, err := s.Complaints.Answer(ctx, a, mianmi.ComplaintID(in.Complaint), o)
+	if err != nil {
+		return nil, err
+	}
+	return &struct{ Body ComplaintAnswer }{showAnswer(&out)}, nil
 }

@@ -159,7 +159,7 @@ func TestEveryCodeHasATitle(t *testing.T) {
 	t.Parallel()
 	page := rawTo(t, newWorld(t, "sqlite").url, http.MethodGet, "/problems", "", "").body
 	codes := map[string]string{}
-	for _, dir := range []string{".", "../access", "../idempotency", "../merchant", "../payer", "../payment", "../secret", "../store", "../terminal"} {
+	for _, dir := range []string{".", "../access", "../idempotency", "../merchant", "../payer", "../payment", "../secret", "../store", "../support", "../terminal"} {
 		must(t, codesIn(dir, codes))
 	}
 	if len(codes) < 50 {

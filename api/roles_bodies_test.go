@@ -38,6 +38,7 @@ var bodies = map[string]string{
 	"placeStop":               `{"scope":"terminal:{terminal}","reason":"试","seconds":60}`,
 	"createStaff":             `{"login":"c{n}","name":"李四","role":"cashier","merchant":"{merchant}","store":"{store}"}`,
 	"createAPIKey":            `{"name":"k","merchant":"{merchant}","scopes":["read"]}`,
+	"answerComplaint":         `{"key":"{n}","kind":"reply","text":"您好"}`,
 	"createWebhook":           `{"url":"https://example.com/","merchant":"{merchant}"}`,
 	"changeWebhook":           `{"parallel":4}`,
 	"rotateWebhookSecret":     `{"overlap_seconds":0}`,

@@ -163,6 +163,7 @@ logCosigned               anybody
 logConsistency            anybody
 logKeys                   anybody
 
+answerComplaint           merchant_admin support_agent operator +refund
 complaint                 @readers merchant_admin +read
 complaintPicture          @readers merchant_admin +read
 complaints                @readers merchant_admin +read

@@ -51,6 +51,14 @@ var problemTitles = map[string]mianmi.Text{
 	"password_unchanged": {ZH: "请先设置新的支付密码", EN: "A new payment password must be set first"},
 	"reset_failed":       {ZH: "重置码有误、已使用或已过期", EN: "The reset code is wrong, used or has expired"},
 
+	// Complaints.
+	"complaint_over":    {ZH: "投诉已经完结", EN: "The complaint is over"},
+	"complaint_changed": {ZH: "投诉有新进展，请先查看", EN: "There is news of the complaint; read it first"},
+	"refund_pending":    {ZH: "退款尚未到账，到账后再完结投诉", EN: "A refund is not through yet; complete the complaint when the payer has the money"},
+	"answer_waiting":    {ZH: "上一项处理正在送达渠道，请稍后再试", EN: "Another answer is on its way to the channel; wait a little"},
+	"answer_conflict":   {ZH: "这个编号已用于另一项处理", EN: "This key was used for another answer"},
+	"too_many_answers":  {ZH: "这项投诉的处理次数已达上限", EN: "This complaint has as many answers as there may be"},
+
 	// Payers.
 	"phone_taken":    {ZH: "这个手机号已被使用", EN: "This phone number is taken"},
 	"frozen":         {ZH: "已挂失，须由客服解除", EN: "A loss report stands; support must lift it first"},

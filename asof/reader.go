@@ -89,6 +89,9 @@ var facets = map[string]facet{
 	"wechat.serial.added":                nothing, // its API key has an entry of its own
 	"complaint.opened":                   nothing,
 	"complaint.changed":                  nothing,
+	"complaint.answer.ordered":           nothing,
+	"complaint.answer.done":              nothing,
+	"complaint.answer.failed":            nothing,
 	"webhook.created":                    nothing,
 	"webhook.changed":                    nothing,
 	"webhook.paused":                     nothing,

@@ -129,6 +129,7 @@ type Step struct {
 	What   string // the channel's word, as USER_CREATE_COMPLAINT
 	Text   string
 	Images []string
+	Did    Kind // which answer of the merchant's it is, as the channel shows it; not stored
 }
 
 // Seen is what a channel says of a complaint.

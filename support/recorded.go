@@ -13,6 +13,9 @@ import (
 const (
 	TypeOpened  = "complaint.opened"
 	TypeChanged = "complaint.changed" // the payer or the channel
+	TypeOrdered = "complaint.answer.ordered"
+	TypeDone    = "complaint.answer.done"
+	TypeFailed  = "complaint.answer.failed"
 )
 
 // note is the body of entries: identifiers, figures, and a keyed digest of the

@@ -34,6 +34,17 @@ type Store interface {
 	// Complaints lists without history, newest first.
 	Complaints(ctx context.Context, q Query) ([]Complaint, error)
 
+	// PutAnswer locks the complaint, lets fn decide and writes the answer if it says so.
+	PutAnswer(ctx context.Context, a *Answer, fn func(*AnswerChange) error) error
+	// Answers are those about a complaint, oldest first.
+	Answers(ctx context.Context, id mianmi.ComplaintID) ([]Answer, error)
+	// ClaimAnswers puts due ones of a channel's accounts off to lease, and returns them.
+	ClaimAnswers(ctx context.Context, channel string, accounts []string, now, lease time.Time, most int) ([]Answer, error)
+	// PutOffAnswer notes another try; EndAnswer writes how it ended, with what fn
+	// records. Both do nothing when somebody else has claimed it since.
+	PutOffAnswer(ctx context.Context, a *Answer, next time.Time) error
+	EndAnswer(ctx context.Context, a *Answer, fn func(*Change) error) error
+
 	// WantSync queues complaints to be read, no later than at a time.
 	WantSync(ctx context.Context, due time.Time, keys ...Key) error
 	// WantOpen queues those of an account that are not over and were not read
@@ -57,6 +68,8 @@ type Store interface {
 // Payments is what this package asks of payment.Service.
 type Payments interface {
 	Payment(ctx context.Context, a mianmi.Actor, id mianmi.PaymentID) (*payment.Payment, error)
+	Refund(ctx context.Context, a mianmi.Actor, id mianmi.PaymentID, r payment.RefundRequest) (*payment.Refund, error)
+	Refunds(ctx context.Context, a mianmi.Actor, id mianmi.PaymentID) ([]payment.Refund, error)
 }
 
 // Channel is a payment system where payers complain.
@@ -71,6 +84,9 @@ type Channel interface {
 	List(ctx context.Context, account string, w Window) (list []Seen, all int64, err error)
 	// Read is one with its history.
 	Read(ctx context.Context, account, number string) (Seen, error)
+	// Answer says something to the payer. Nil: the channel took it; after an error
+	// that is not clear.
+	Answer(ctx context.Context, account, number string, o Order) error
 	// Picture is one that a complaint or a step names.
 	Picture(ctx context.Context, account, id string) ([]byte, error)
 }

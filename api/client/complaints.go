@@ -40,6 +40,8 @@ type Complaint struct {
 	SeenAt    time.Time       `json:"seen_at"`
 	Version   int64           `json:"version"`
 	Steps     []ComplaintStep `json:"steps"` // oldest first; not in lists
+
+	Answers []ComplaintAnswer `json:"answers"` // oldest first; not in lists
 }
 
 // ComplaintPayment is a payment that a complaint is about.
@@ -88,4 +90,36 @@ func (c *Client) Complaints(ctx context.Context, q ComplaintQuery) (List[Complai
 // Complaint shows a complaint with its history.
 func (c *Client) Complaint(ctx context.Context, id mianmi.ComplaintID) (Complaint, error) {
 	return call[Complaint](ctx, c, http.MethodGet, "/v1/complaints/"+seg(id), nil)
+}
+
+// NewComplaintAnswer is what is to be said.
+type NewComplaintAnswer struct {
+	Key     string           `json:"key"`
+	Kind    string           `json:"kind"` // reply, complete, approve, refuse
+	Text    string           `json:"text,omitzero"`
+	Version int64            `json:"version,omitzero"` // as seen; complete needs it
+	Payment mianmi.PaymentID `json:"payment,omitzero"`
+	Amount  *money.Amount    `json:"amount,omitzero"`
+	Days    int              `json:"days,omitzero"`
+}
+
+// ComplaintAnswer is what was ordered to be said.
+type ComplaintAnswer struct {
+	ID      mianmi.AnswerID  `json:"id"`
+	Key     string           `json:"key"`
+	Kind    string           `json:"kind"`
+	Text    string           `json:"text"`
+	Payment mianmi.PaymentID `json:"payment"`
+	Amount  *money.Amount    `json:"amount"`
+	Days    int              `json:"days"`
+	State   string           `json:"state"` // ordered, done, failed
+	Fault   string           `json:"fault"`
+	By      string           `json:"by"`
+	At      time.Time        `json:"at"`
+	EndedAt *time.Time       `json:"ended_at"`
+}
+
+// AnswerComplaint orders an answer; a repeat of its key returns it as it is now.
+func (c *Client) AnswerComplaint(ctx context.Context, id mianmi.ComplaintID, n NewComplaintAnswer) (ComplaintAnswer, error) {
+	return call[ComplaintAnswer](ctx, c, http.MethodPost, "/v1/complaints/"+seg(id)+"/answers", n)
 }

@@ -34,6 +34,10 @@ func complaintWorkers(clock mianmi.Clock, s *services, t *tuning) []worker {
 			n, err := s.complaints.Sync(ctx)
 			return n > 0, err
 		}},
+		{"answer complaints", time.Second, func(ctx context.Context) (bool, error) {
+			n, err := s.complaints.Say(ctx)
+			return n > 0, err
+		}},
 		{"list complaints", 5 * time.Second, s.complaints.Sweep},
 		{"be told of complaints", 2 * time.Second, (&complaintListener{channel: t.wechatPay, clock: clock}).listen},
 	}
@@ -95,10 +99,32 @@ func (w wechatComplaints) Read(ctx context.Context, account, number string) (sup
 	seen := seenAtWeChat(&c)
 	steps, err := w.channel.ComplaintHistory(ctx, account, number)
 	for _, t := range steps {
-		seen.Steps = append(seen.Steps, support.Step{Number: t.ID, At: t.At, By: partyAtWeChat(t.What), What: t.What, Text: t.Detail, Images: t.Images})
+		seen.Steps = append(seen.Steps, support.Step{Number: t.ID, At: t.At, By: partyAtWeChat(t.What), What: t.What, Text: t.Detail, Images: t.Images, Did: didAtWeChat[t.What]})
 	}
 	return seen, err
 }
+
+// Answer says it. After a signed success the client reads the complaint again;
+// when that fails, so does this, and the history tells at the next try.
+func (w wechatComplaints) Answer(ctx context.Context, account, number string, o support.Order) (err error) {
+	switch o.Kind {
+	case support.Reply:
+		_, err = w.channel.RespondToComplaint(ctx, account, number, wechatpay.ComplaintAnswer{Text: o.Text})
+	case support.Complete:
+		_, err = w.channel.CompleteComplaint(ctx, account, number)
+	case support.Approve:
+		_, err = w.channel.DecideComplaintRefund(ctx, account, number, wechatpay.ComplaintRefund{Approve: true, Days: o.Days})
+	case support.Refuse:
+		_, err = w.channel.DecideComplaintRefund(ctx, account, number, wechatpay.ComplaintRefund{Reason: o.Text})
+	case support.NoKind:
+		err = mianmi.InvalidField("kind", "says nothing")
+	}
+	return err
+}
+
+// didAtWeChat are WeChat Pay's words for what merchants say.
+var didAtWeChat = map[string]support.Kind{"MERCHANT_RESPONSE": support.Reply, "MERCHANT_CONFIRM_COMPLETE": support.Complete,
+	"MERCHANT_APPROVE_REFUND": support.Approve, "MERCHANT_REFUSE_RERUND": support.Refuse} // sic
 
 func (w wechatComplaints) Picture(ctx context.Context, account, id string) ([]byte, error) {
 	return w.channel.ComplaintImage(ctx, account, id)

@@ -2,12 +2,16 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"image"
 	"image/png"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/mianmi/mianmi"
 	"github.com/mianmi/mianmi/api/client"
@@ -119,5 +123,69 @@ func TestServeStoresComplaints(t *testing.T) {
 		if strings.Contains(c.srv.log(), word) {
 			t.Errorf("the log shows %q", word)
 		}
+	}
+}
+
+// What is ordered here is said at WeChat Pay once, also by a server that is
+// killed in between; an approval refunds the payment, and nothing is completed
+// before the payer has the money.
+func TestServeAnswersComplaints(t *testing.T) {
+	t.Parallel()
+	c := newComplaintShop(t)
+	paid := c.paid("a")
+	c.wechat.Complain("2001", string(paid.ID), "扣了两次", dot(t))
+	c.tell("2001")
+	id := c.stored(paid.ID).ID
+	now := func() client.Complaint { return must(c.operator().Complaint(t.Context(), id))(t) }
+	order := func(n client.NewComplaintAnswer) {
+		t.Helper()
+		must(c.operator().AnswerComplaint(t.Context(), id, n))(t)
+	}
+	done := func(key string) func() bool {
+		return func() bool {
+			for _, a := range now().Answers {
+				if a.Key == key {
+					return a.State == "done"
+				}
+			}
+			return false
+		}
+	}
+	reply := client.NewComplaintAnswer{Key: "k1", Kind: "reply", Text: "已核实"}
+	order(reply)
+	c.srv.kill()
+	c.start()
+	order(reply)
+	eventually(t, "the reply is said", done("k1"))
+	amount := money.Of(3_00, "CNY")
+	order(client.NewComplaintAnswer{Key: "k2", Kind: "approve", Payment: paid.ID, Amount: &amount, Days: 1})
+	eventually(t, "the approval is said", done("k2"))
+	back := func() []client.Refund { return must(c.operator().Refunds(t.Context(), paid.ID))(t) }
+	if list := back(); len(list) != 1 || list[0].Amount != amount {
+		t.Fatalf("refunds: %+v", list)
+	}
+	complete := client.NewComplaintAnswer{Key: "k3", Kind: "complete", Version: now().Version}
+	_, err := c.operator().AnswerComplaint(t.Context(), id, complete)
+	var problem *client.Problem
+	if !errors.As(err, &problem) || problem.Code != "refund_pending" {
+		t.Errorf("completed while the refund is pending: %v", err)
+	}
+	refund := string(back()[0].ID)
+	body := wechatpaytest.Notification("REFUND.SUCCESS", map[string]any{"mchid": wechatpaytest.MchID, "out_trade_no": string(paid.ID), "out_refund_no": refund})
+	eventually(t, "the refund is through", func() bool {
+		c.wechat.EndRefund(refund, "SUCCESS") // once it is there
+		notifyAt(t, c.srv, "refund", body, c.wechat.Sign(wechatpaytest.PublicKeyID, body))
+		return back()[0].State == "done"
+	})
+	complete.Version = now().Version
+	order(complete)
+	eventually(t, "the complaint is over", func() bool { return done("k3")() && now().State == "processed" })
+	var what []string
+	for _, s := range now().Steps {
+		what = append(what, s.What)
+	}
+	slices.Sort(what) // WeChat Pay's times have whole seconds
+	if d := cmp.Diff([]string{"MERCHANT_APPROVE_REFUND", "MERCHANT_CONFIRM_COMPLETE", "MERCHANT_RESPONSE"}, what); d != "" {
+		t.Errorf("said (-want +got):\n%s", d)
 	}
 }

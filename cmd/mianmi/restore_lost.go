@@ -90,7 +90,7 @@ var effects = map[string]effect{
 	"api_key.created": nothing, "rule.pack.proposed": nothing, "rule.pack.rejected": nothing, "rule.pack.taken_back": nothing,
 	"rule.pack.lapsed": nothing, "rule.pack.in_force": byHand, "rule.pack.withdrawn": byHand,
 	"wechat.identity.made": nothing, "wechat.identity.changed": byHand, "wechat.serial.added": nothing,
-	"complaint.opened": nothing, "complaint.changed": nothing,
+	"complaint.opened": nothing, "complaint.changed": nothing, "complaint.answer.ordered": byHand, "complaint.answer.done": nothing, "complaint.answer.failed": nothing,
 	"wechat.platform_key.added": byHand, "wechat.platform_key.revoked": byHand,
 	"webhook.created": nothing, "webhook.resumed": nothing, "webhook.replayed": nothing, "webhook.changed": byHand, "webhook.paused": byHand,
 	"webhook.removed": byHand, "webhook.gone": byHand, "webhook.secret.rotated": byHand, "log.key.changed": byHand,

@@ -30,6 +30,10 @@ func Complaints(t *testing.T, open func(*testing.T) Engine) {
 		"whose a complaint is":                                  whoseComplaint,
 		"words are bounded and in no entry":                     wordsStay,
 		"who may see complaints":                                complaintRights,
+		"an answer is said once, whoever orders and says it":    answeredOnce,
+		"answers that are lost on either way are said once":     answersLost,
+		"nothing is completed over what the payer wrote since":  completedOverNews,
+		"an answer that never becomes clear is given up":        answerGivenUp,
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -49,7 +53,8 @@ type complaintWorld struct {
 
 func newComplaintWorld(t *testing.T, e Engine) *complaintWorld {
 	t.Helper()
-	w := &complaintWorld{clock: NewClock(), there: newComplaintsThere()}
+	w := &complaintWorld{clock: NewClock()}
+	w.there = newComplaintsThere(w.clock.Now)
 	keys := must(secret.New(rand.Reader))(t)
 	for _, s := range []**support.Service{&w.a, &w.b} {
 		w.node = must(NewNode(t.Context(), NodeConfig{DB: e.Open(t), Keys: keys, Clock: w.clock}))(t)

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -20,12 +21,15 @@ type complaintsThere struct {
 	reads     map[string]int
 	lists     int
 	failing   int
+	deaf      int // answers that it never gets
+	mute      int // answers that it takes, and does not say so
+	now       func() time.Time
 	read      chan struct{}
 	goOn      chan struct{}
 }
 
-func newComplaintsThere() *complaintsThere {
-	return &complaintsThere{seen: map[string]*support.Seen{}, reads: map[string]int{}, merchants: []mianmi.MerchantID{"mc1"}}
+func newComplaintsThere(now func() time.Time) *complaintsThere {
+	return &complaintsThere{now: now, seen: map[string]*support.Seen{}, reads: map[string]int{}, merchants: []mianmi.MerchantID{"mc1"}}
 }
 
 func (h *complaintsThere) key(number string) support.Key {
@@ -128,6 +132,40 @@ func (h *complaintsThere) Read(_ context.Context, _, number string) (support.See
 		h.mu.Lock()
 	}
 	return answer, nil
+}
+
+// Answer takes it, and loses the answer to that when it is told to.
+func (h *complaintsThere) Answer(_ context.Context, _, number string, o support.Order) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	next := *h.seen[number]
+	if h.deaf > 0 {
+		h.deaf--
+		return errAway
+	}
+	next.Steps = append(slices.Clone(next.Steps), support.Step{Number: fmt.Sprint("m", len(next.Steps)), At: h.now(), By: support.ByMerchant, What: o.Kind.String(), Text: o.Text, Did: o.Kind})
+	next.State, next.Flags = support.Processing, 0
+	if o.Kind == support.Complete {
+		next.State = support.Processed
+	}
+	h.seen[number] = &next
+	if h.mute > 0 {
+		h.mute--
+		return errAway
+	}
+	return nil
+}
+
+// said counts what the merchant said about a complaint.
+func (h *complaintsThere) said(number string) (n int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, t := range h.seen[number].Steps {
+		if t.By == support.ByMerchant {
+			n++
+		}
+	}
+	return n
 }
 
 func (*complaintsThere) Picture(_ context.Context, _, id string) ([]byte, error) {

@@ -223,11 +223,13 @@ func (s *Server) refund(method, last string, q *request) answer {
 	return answer{http.StatusOK, s.refundOf(got)}
 }
 
-// EndRefund sets how a refund stands.
+// EndRefund sets how a refund stands, once it was asked for.
 func (s *Server) EndRefund(number, status string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.refunds[number].status = status
+	if r := s.refunds[number]; r != nil {
+		r.status = status
+	}
 }
 
 func (s *Server) refundOf(r *refund) map[string]any {

@@ -363,6 +363,34 @@ CREATE TABLE complaint_step (
   PRIMARY KEY (complaint, number)
 );
 
+-- What is said to a payer about a complaint; due_at is when the channel is asked
+-- again, none: it has ended. actor is who ordered it, as JSON.
+CREATE TABLE complaint_answer (
+  complaint text COLLATE "C"    NOT NULL,
+  key       text COLLATE "C"    NOT NULL,
+  id        text COLLATE "C"    NOT NULL,
+  channel   text COLLATE "C"    NOT NULL,
+  account   text COLLATE "C"    NOT NULL,
+  number    text COLLATE "C"    NOT NULL,
+  kind      smallint NOT NULL,
+  words     text    NOT NULL,
+  seen      bigint NOT NULL,
+  payment   text COLLATE "C"    NOT NULL,
+  amount    bigint NOT NULL,
+  currency  text COLLATE "C"    NOT NULL,
+  days      smallint NOT NULL,
+  actor     text COLLATE "C"    NOT NULL,
+  state     smallint NOT NULL,
+  fault     text COLLATE "C"    NOT NULL,
+  step      text COLLATE "C"    NOT NULL,
+  tries     integer NOT NULL,
+  began_at  bigint NOT NULL,
+  ended_at  bigint,
+  due_at    bigint,
+  PRIMARY KEY (complaint, key)
+);
+CREATE INDEX complaint_answer_due ON complaint_answer (due_at) WHERE due_at IS NOT NULL;
+
 -- Complaints that are to be read at their channel.
 CREATE TABLE complaint_sync (
   channel text COLLATE "C"    NOT NULL,

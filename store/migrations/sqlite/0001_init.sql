@@ -359,6 +359,34 @@ CREATE TABLE complaint_step (
   PRIMARY KEY (complaint, number)
 );
 
+-- What is said to a payer about a complaint; due_at is when the channel is asked
+-- again, none: it has ended. actor is who ordered it, as JSON.
+CREATE TABLE complaint_answer (
+  complaint text    NOT NULL,
+  key       text    NOT NULL,
+  id        text    NOT NULL,
+  channel   text    NOT NULL,
+  account   text    NOT NULL,
+  number    text    NOT NULL,
+  kind      integer NOT NULL,
+  words     text    NOT NULL,
+  seen      integer NOT NULL,
+  payment   text    NOT NULL,
+  amount    integer NOT NULL,
+  currency  text    NOT NULL,
+  days      integer NOT NULL,
+  actor     text    NOT NULL,
+  state     integer NOT NULL,
+  fault     text    NOT NULL,
+  step      text    NOT NULL,
+  tries     integer NOT NULL,
+  began_at  integer NOT NULL,
+  ended_at  integer,
+  due_at    integer,
+  PRIMARY KEY (complaint, key)
+);
+CREATE INDEX complaint_answer_due ON complaint_answer (due_at) WHERE due_at IS NOT NULL;
+
 -- Complaints that are to be read at their channel.
 CREATE TABLE complaint_sync (
   channel text    NOT NULL,
