@@ -25,6 +25,7 @@ type lostSum struct {
 	types       map[string]int64
 	offs        lines // what was closed or tightened
 	byHand      lines // what closing a switch does not bring back
+	outside     lines // what channels over a network hold, and the copy does not
 }
 
 // lines are the first of many things to say.
@@ -120,6 +121,9 @@ func (s *lostSum) add(l *evidence.Leaf) error {
 		return s.batch(l)
 	}
 	s.types[e.Type]++
+	if e.Type == payment.TypeUndoing || e.Type == payment.TypeRefundPending { // of channels over a network alone
+		s.outside.add(lineOf(&e))
+	}
 	switch effects[e.Type] {
 	case closes:
 		s.offs.add(lineOf(&e))
@@ -147,6 +151,9 @@ func (s *lostSum) batch(l *evidence.Leaf) error {
 			return err
 		}
 		s.payments++
+		if p := (payment.Payment{Channel: d.Channel}); p.Outside() && d.State != payment.Refused {
+			s.outside.add(say("%s  %s：付款 %s，%s", "%s  %s: payment %s, %s", d.At.Format(time.RFC3339), d.Channel, d.Payment, d.Amount))
+		}
 		if d.State == payment.Approved {
 			s.approved[string(d.Amount.Currency())] += d.Amount.Minor()
 		}
@@ -205,6 +212,12 @@ func (s *lostSum) tell(page *strings.Builder, lang mianmi.Lang) {
 	if s.byHand.all > 0 {
 		writeWrapped(page, "", "", say("以下 %d 项只能由人重做：", "%d of them only a person can do again:", s.byHand.all).In(lang))
 		s.byHand.write(page, lang)
+	}
+	if s.outside.all > 0 {
+		writeWrapped(page, "", "", say("以下 %d 项已提交外部支付渠道，恢复后的数据库没有记录，也不会再去查询。请以付款编号作为商户订单号，在该渠道逐笔核对付款和退款：",
+			"%d of them were sent to payment systems outside; the copy does not know of them, and nobody will ask. Look each up there, with the payment's "+
+				"identifier as the merchant's order number, for what was paid and what was given back:", s.outside.all).In(lang))
+		s.outside.write(page, lang)
 	}
 }
 

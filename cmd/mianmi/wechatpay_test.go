@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -74,13 +75,32 @@ func TestServeTakesWeChatPay(t *testing.T) {
 	}
 	eventually(t, "a payment by QR code is approved", is(shown, "approved"))
 
-	qrCodesOfWeChatPay(t, s, srv, wechat)
+	copied := filepath.Join(s.dir, "before.db")
+	if got := s.run(t, "backup", copied); got.code != exitOK {
+		t.Fatal(got.stderr)
+	}
+	lost := qrCodesOfWeChatPay(t, s, srv, wechat)
 	for _, secret := range []string{wechatpaytest.APIv3Key, wechatpaytest.CodePaid, wechatpaytest.OpenID, "WECHATPAY2-"} {
 		if strings.Contains(srv.log(), secret) {
 			t.Errorf("the log shows %q", secret)
 		}
 	}
 	srv.stop()
+	restoreNames(t, s, copied, lost, paid)
+}
+
+// restoreNames: a restore names what WeChat Pay has and the copy has not. That
+// the merchant is connected is recorded.
+func restoreNames(t *testing.T, s *shop, copied string, lost []client.Payment, kept client.Payment) {
+	refused := s.run(t, "restore", "--from", copied)
+	for _, p := range lost {
+		if refused.code == exitOK || !strings.Contains(refused.stderr, "wechatpay: payment "+string(p.ID)+", ¥2.00") {
+			t.Errorf("%s is not named: %d\n%s", p.ID, refused.code, refused.stderr)
+		}
+	}
+	if strings.Contains(refused.stderr, "payment "+string(kept.ID)) {
+		t.Errorf("one that the copy has is named:\n%s", refused.stderr)
+	}
 	s.inside(t, func(_ *app, db *store.DB) {
 		if snap := must(db.Settings(t.Context()))(t); !snap.Connected(s.merchant, wechatpay.Name) {
 			t.Error("that the merchant is connected is not recorded")
@@ -91,7 +111,7 @@ func TestServeTakesWeChatPay(t *testing.T) {
 // qrCodesOfWeChatPay: a till that asks for WeChat Pay's QR code gets it, and the
 // payment is approved with WeChat Pay's notification as without; a question what
 // such a payment would meet is answered without WeChat Pay.
-func qrCodesOfWeChatPay(t *testing.T, s *shop, srv *server, wechat *wechatpaytest.Server) {
+func qrCodesOfWeChatPay(t *testing.T, s *shop, srv *server, wechat *wechatpaytest.Server) []client.Payment {
 	pos, native := srv.As(s.pos), "POST native"
 	before := wechat.Calls(native)
 	dry := must(srv.As(s.wallet).DryRun(t.Context(), client.Question{Terminal: s.terminal, Amount: money.Of(2_00, "CNY"), Method: "dynamic_qr",
@@ -123,6 +143,7 @@ func qrCodesOfWeChatPay(t *testing.T, s *shop, srv *server, wechat *wechatpaytes
 			t.Errorf("%+v, at WeChat Pay %+v", p, got)
 		}
 	}
+	return list
 }
 
 // notify sends a notification as WeChat Pay does.
