@@ -55,6 +55,7 @@ func TestDefaultPermits(t *testing.T) {
 		try  try
 	}{
 		{"a remote payment in China", try{currency: "CNY", minor: 100000, change: method(pinfree.Remote)}},
+		{"a debit under a mandate in China", try{currency: "CNY", minor: 100000, change: method(pinfree.MandateDebit)}},
 		{"a UnionPay tap in China", try{currency: "CNY", minor: 100000, change: unionPay}},
 		{"a remote payment in the EU", try{currency: "EUR", minor: 3000, change: all(method(pinfree.Remote), country("DE"))}},
 		{"a tap in the EU", try{currency: "EUR", minor: 5000, change: country("DE")}},
