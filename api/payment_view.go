@@ -18,7 +18,7 @@ type Payment struct {
 	Outcome    string    `json:"outcome,omitzero" enum:"refused,step_up,pin_free,authenticated" doc:"Of the decision; left out for cash, which is recorded and not decided"`
 	Amount     Amount    `json:"amount"`
 	Refunded   *Amount   `json:"refunded,omitzero"`
-	Method     string    `json:"method" enum:"payment_code,card_tap,card_insert,card_swipe,dynamic_qr,cash"`
+	Method     string    `json:"method" enum:"payment_code,card_tap,card_insert,card_swipe,dynamic_qr,cash,mandate_debit"`
 	Entry      string    `json:"entry,omitzero" enum:"scanned,typed" doc:"How a payment code was read"`
 	CVM        string    `json:"cvm" enum:"none,online_pin,offline_pin,cdcvm,phone_password" doc:"How the payer was verified in the end"`
 	Instrument string    `json:"instrument,omitzero"`

@@ -208,6 +208,8 @@ func (j *judge) known(now time.Time, c *call, f *Facts) error {
 		return errMember
 	case c.req.outside != nil:
 		return nil
+	case c.req.Mandate != nil && (f.Account == nil || !c.req.Mandate.holds(f.Agreement)):
+		return ErrMandate
 	case c.ask.Code != nil && (f.Code == nil || f.Account == nil):
 		j.s.guesses.wrong(c.req.Terminal, now)
 		return errCodeInvalid

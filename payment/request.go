@@ -3,7 +3,9 @@ package payment
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"fmt"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -35,12 +37,34 @@ type Request struct {
 	// has an agreement with the merchant; empty: nobody knows who pays.
 	Member mianmi.PayerID
 
+	// Mandate is what a mandate_debit is made under.
+	Mandate *Mandate
+
 	// payer confirms on the phone (dynamic QR); set by PayQR alone.
 	payer mianmi.PayerID
 	// outside is the channel over a network that the payment goes through; nil: the
 	// wallet, or cash. Set by route alone.
 	outside *outside
 }
+
+// Mandate is a payer's agreement with the merchant, in the opening by which the
+// merchant may charge. Another opening, or none, is no mandate.
+type Mandate struct {
+	Payer     mianmi.PayerID
+	Agreement mianmi.AgreementID
+	OpenedAt  time.Time
+	// Reference is the merchant's own name of it: a repeat of a request has the same.
+	Reference string
+}
+
+// holds reports whether the agreement, as it is now, is that opening.
+func (m *Mandate) holds(a *payer.Agreement) bool {
+	return a != nil && a.Open && a.ID == m.Agreement && a.OpenedAt.Equal(m.OpenedAt)
+}
+
+// ErrMandate says that the agreement was closed: nothing was taken, and nobody is
+// asked for a password in its place.
+var ErrMandate = mianmi.Conflicts("mandate_ended", "the agreement that this charge is made under has ended")
 
 // Bounds of a request.
 const (
@@ -77,6 +101,8 @@ func (r *Request) validate() error {
 		return r.validateCash()
 	case pinfree.DynamicQR:
 		return r.validateQR()
+	case pinfree.MandateDebit:
+		return r.validateMandate()
 	}
 	return mianmi.InvalidField("method", "one of payment_code, card_tap, card_insert, card_swipe, cash")
 }
@@ -89,6 +115,16 @@ func (r *Request) validateQR() error {
 		return nil
 	case r.Code != "" || r.Instrument != "" || r.CVM != pinfree.NoCVM || r.Entry != pinfree.EntryUnknown:
 		return mianmi.InvalidField("method", "a QR code of a channel needs no code, instrument or verification")
+	}
+	return nil
+}
+
+func (r *Request) validateMandate() error {
+	switch {
+	case r.Mandate == nil || !payerID(r.Mandate.Payer):
+		return mianmi.InvalidField("method", "a debit under a mandate is made by the front that has the contract")
+	case r.Code != "" || r.Instrument != "" || r.CVM != pinfree.NoCVM || r.Entry != pinfree.EntryUnknown:
+		return mianmi.InvalidField("method", "a debit under a mandate needs no code, instrument or verification")
 	}
 	return nil
 }
@@ -199,6 +235,9 @@ func (r *Request) digest(m mianmi.MerchantID) Hash16 {
 	}
 	b = binary.BigEndian.AppendUint64(b, uint64(r.Amount.Minor())) //nolint:gosec // positive
 	b = append(b, byte(r.Method), byte(r.Entry), byte(r.CVM))
+	if m := r.Mandate; m != nil {
+		b = fmt.Appendf(b, "%s\x00%s\x00%d\x00%s", m.Payer, m.Agreement, m.OpenedAt.UnixMicro(), m.Reference)
+	}
 	return short(b)
 }
 

@@ -211,6 +211,8 @@ func (s *Service) prepare(actor mianmi.Actor, req Request) (*call, error) {
 		c.ask.Bucket = c.ask.Key.Bucket()
 	case req.payer != "":
 		c.ask.Payer, c.ask.Bucket = req.payer, req.payer.Bucket()
+	case req.Mandate != nil:
+		c.ask.Payer, c.ask.Bucket = req.Mandate.Payer, req.Mandate.Payer.Bucket()
 	case req.Code != "":
 		if err := s.guesses.check(req.Terminal, s.Clock.Now()); err != nil {
 			return nil, err

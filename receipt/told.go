@@ -80,6 +80,8 @@ var (
 		pinfree.CardSwipe:   say("刷卡", "card, swiped"),
 		pinfree.DynamicQR:   say("动态二维码", "dynamic QR code"),
 		pinfree.Cash:        say("现金", "cash"),
+
+		pinfree.MandateDebit: say("免密签约扣款", "charge under an agreement"),
 	}
 )
 

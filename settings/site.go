@@ -87,7 +87,7 @@ const LayersMax = ownLevels + 3
 // Merchant, store, model and terminal are always there; everything and the
 // channel when a policy is set for them. A level that does not take the method
 // adds a layer of its own that refuses, and so does each live stop one that
-// asks for a PIN.
+// asks for a PIN. A debit under a mandate does not ask the terminal and its model.
 func (s *Site) AppendLayers(dst []pinfree.Layer, ask Asked) []pinfree.Layer {
 	everything := s.level(pinfree.LayerChannel, pinfree.ChannelClosed, EverythingID, &s.snapshot.everything)
 	dst = everything.appendTo(dst, &ask)
@@ -97,6 +97,9 @@ func (s *Site) AppendLayers(dst []pinfree.Layer, ask Asked) []pinfree.Layer {
 	}
 	for i := range s.own {
 		dst = s.own[i].appendTo(dst, &ask)
+	}
+	if ask.Method == pinfree.MandateDebit {
+		return dst // made away from the terminal, which neither reads nor proves anything
 	}
 	if !ask.SettingsAlone {
 		dst = s.appendProof(dst, &ask)

@@ -80,9 +80,9 @@ const (
 	) k JOIN payer p ON p.bucket = k.bucket AND p.id = k.payer
 	ORDER BY p.bucket, p.id FOR UPDATE OF p`
 
-	sqlBatchAgreements = `SELECT u.n, a.id, a.open, a.per_payment, a.version
+	sqlBatchAgreements = `SELECT u.n, a.id, a.open, a.per_payment, a.version, a.opened_at
 		FROM unnest($1::int[], $2::smallint[], $3::text[], $4::text[]) AS u (n, bucket, payer, merchant)
-		CROSS JOIN LATERAL (SELECT a.id, a.open, a.per_payment, a.version FROM agreement a
+		CROSS JOIN LATERAL (SELECT a.id, a.open, a.per_payment, a.version, a.opened_at FROM agreement a
 			WHERE a.bucket = u.bucket AND a.payer = u.payer AND a.merchant = u.merchant LIMIT 1) a`
 
 	sqlBatchClaim = `INSERT INTO merchant_order (bucket, key, digest, payment)
@@ -199,7 +199,7 @@ func (b *pgBatch) agreements() error {
 	for rows.Next() {
 		var i int32
 		var g agreementRow
-		if err := rows.Scan(&i, &g.id, &g.open, &g.perPayment, &g.version); err != nil {
+		if err := rows.Scan(&i, &g.id, &g.open, &g.perPayment, &g.version, &g.opened); err != nil {
 			return fmt.Errorf("read agreements: %w", err)
 		}
 		b.facts[i].Agreement = g.agreement(b.asks[i].Merchant)
@@ -213,13 +213,14 @@ type agreementRow struct {
 	open       *int16
 	perPayment *int64
 	version    *int64
+	opened     *int64
 }
 
 func (r agreementRow) agreement(m mianmi.MerchantID) *payer.Agreement {
 	if r.id == nil {
 		return nil
 	}
-	return &payer.Agreement{ID: mianmi.AgreementID(*r.id), Merchant: m, Open: *r.open == 1, PerPayment: r.perPayment, Version: *r.version}
+	return &payer.Agreement{ID: mianmi.AgreementID(*r.id), Merchant: m, Open: *r.open == 1, PerPayment: r.perPayment, Version: *r.version, OpenedAt: fromMicros(*r.opened)}
 }
 
 // priors reads the payments that hold order numbers of this batch. Few

@@ -19,7 +19,7 @@ const (
 		UNION ALL SELECT unnest($4::text[])) ORDER BY p.id FOR UPDATE OF p`
 	sqlBucketCodes      = `SELECT digest, payer, expires_at FROM payment_code WHERE bucket = $1 AND digest = ANY($2)`
 	sqlBucketCards      = `SELECT id, payer, scheme, kind, domestic, issuer FROM instrument WHERE bucket = $1 AND id = ANY($2)`
-	sqlBucketAgreements = `SELECT payer, merchant, id, open, per_payment, version FROM agreement
+	sqlBucketAgreements = `SELECT payer, merchant, id, open, per_payment, version, opened_at FROM agreement
 		WHERE bucket = $1 AND payer = ANY($2) AND merchant = ANY($3)`
 	sqlBucketPayments = `SELECT ` + paymentColumns + ` FROM payment WHERE bucket = $1 AND id = ANY($2)`
 )
@@ -144,7 +144,7 @@ func (b *bucketBatch) agreements() error {
 	}
 	var p pair
 	var g agreementRow
-	_, err = pgx.ForEachRow(rows, []any{&p.payer, &p.merchant, &g.id, &g.open, &g.perPayment, &g.version}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&p.payer, &p.merchant, &g.id, &g.open, &g.perPayment, &g.version, &g.opened}, func() error {
 		for _, i := range of[p] {
 			b.facts[i].Agreement = g.agreement(b.asks[i].Merchant)
 		}

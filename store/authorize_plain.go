@@ -165,7 +165,7 @@ const (
 	sqlAccountByID = `SELECT ` + accountColumns + ` FROM payer p WHERE p.bucket = $1 AND p.id = $2`
 	sqlCodeState   = `SELECT expires_at FROM payment_code WHERE bucket = $1 AND digest = $2`
 	sqlInstrument  = `SELECT payer, scheme, kind, domestic, issuer FROM instrument WHERE bucket = $1 AND id = $2`
-	sqlAgreement   = `SELECT id, open, per_payment, version FROM agreement WHERE bucket = $1 AND payer = $2 AND merchant = $3`
+	sqlAgreement   = `SELECT id, open, per_payment, version, opened_at FROM agreement WHERE bucket = $1 AND payer = $2 AND merchant = $3`
 	sqlPaymentByID = `SELECT ` + paymentColumns + ` FROM payment WHERE bucket = $1 AND id = $2`
 )
 
@@ -311,16 +311,16 @@ func (b *plainBatch) instrument(ask *payment.Ask, f *payment.Facts) error {
 
 func (b *plainBatch) agreement(ask *payment.Ask, f *payment.Facts) error {
 	var id string
-	var open int16
+	var open, opened int64
 	g := payer.Agreement{Payer: f.Account.ID, Merchant: ask.Merchant}
-	err := b.row(sqlAgreement, int16(ask.Bucket), string(f.Account.ID), string(ask.Merchant)).Scan(&id, &open, &g.PerPayment, &g.Version)
+	err := b.row(sqlAgreement, int16(ask.Bucket), string(f.Account.ID), string(ask.Merchant)).Scan(&id, &open, &g.PerPayment, &g.Version, &opened)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("read an agreement: %w", err)
 	}
-	g.ID, g.Open = mianmi.AgreementID(id), open == 1
+	g.ID, g.Open, g.OpenedAt = mianmi.AgreementID(id), open == 1, fromMicros(opened)
 	f.Agreement = &g
 	return nil
 }
