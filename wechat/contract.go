@@ -10,7 +10,10 @@ import (
 	"time"
 
 	"github.com/mianmi/mianmi"
+	"github.com/mianmi/mianmi/money"
 	"github.com/mianmi/mianmi/payer"
+	"github.com/mianmi/mianmi/payment"
+	"github.com/mianmi/mianmi/pinfree"
 )
 
 // Family is a kind of PIN-free contract. The numbers are stored.
@@ -222,6 +225,42 @@ func (c *Contract) standsOn(a *payer.Agreement) bool {
 
 // errUnsigned says that there is nothing to end, or to charge under.
 var errUnsigned = mianmi.Conflicts("contract_unsigned", "this contract is not signed")
+
+// NewDebit asks for a charge under a contract.
+type NewDebit struct {
+	No        string
+	Contract  string // its number
+	Amount    money.Amount
+	Attach    string
+	NotifyURL string
+	Fault     Fault
+}
+
+// Debit charges a payer under a contract, as mianmi decides: at once, after the
+// payer has typed the password on the phone, or not at all. A repeat of the same
+// request gets the same payment, also when the contract has ended since; with a
+// contract that has ended nothing is begun.
+func (s *Service) Debit(ctx context.Context, c *Caller, n NewDebit) (*payment.Payment, error) {
+	key, ok := ParseContractID(n.Contract)
+	if !ok {
+		return nil, mianmi.Missing("contract")
+	}
+	k, err := s.Store.WechatContract(ctx, key)
+	switch {
+	case err != nil:
+		return nil, err
+	case k.Merchant != c.Merchant:
+		return nil, mianmi.Missing("contract")
+	case k.SignedAt.IsZero():
+		return nil, errUnsigned
+	}
+	o, err := s.put(ctx, c, Debit, &NewOrder{No: n.No, Amount: n.Amount, Attach: n.Attach, NotifyURL: n.NotifyURL, Fault: n.Fault})
+	if err != nil {
+		return nil, err
+	}
+	return s.Payments.Authorize(ctx, c.Actor, payment.Request{Terminal: o.Terminal, OrderNo: o.No, Amount: o.Amount, Method: pinfree.MandateDebit,
+		Mandate: &payment.Mandate{Payer: k.Payer, Agreement: k.Agreement, OpenedAt: k.OpenedAt, Reference: n.Contract}})
+}
 
 // EndContract closes the agreement that a contract stands on, at once. A second
 // call changes nothing.

@@ -135,7 +135,7 @@ func (c *Courier) events(ctx context.Context, i *Identity, d *notice.Delivery, r
 	switch {
 	case d.Topic == notice.AgreementClosed:
 		return c.terminated(ctx, i, d, r)
-	case d.Topic == notice.Topic(payment.TopicApproved):
+	case d.Topic == notice.Topic(payment.TopicApproved), debitFailures>>d.Topic&1 == 1:
 		e, err = c.paid(ctx, i, d, r)
 	case d.Topic == notice.Topic(payment.TopicRefunded):
 		e, err = c.refunded(ctx, i, d, r)
@@ -147,15 +147,16 @@ func (c *Courier) events(ctx context.Context, i *Identity, d *notice.Delivery, r
 	return []event{e}, err
 }
 
-// paid tells of an order that a payer has confirmed. Of one by payment code
-// WeChat Pay sends none: its answer and queries tell.
+// paid tells of an order that a payer has confirmed, and of a charge under a
+// contract that was not taken. Of one by payment code WeChat Pay sends none: its
+// answer and queries tell.
 func (c *Courier) paid(ctx context.Context, i *Identity, d *notice.Delivery, r *notice.Record) (event, error) {
 	p, ok := r.Payments[mianmi.PaymentID(d.Subject)]
 	if !ok {
 		return event{}, mianmi.Missing("payment")
 	}
 	o, err := c.Service.Store.WechatOrder(ctx, i.Merchant, p.OrderNo)
-	if mianmi.KindOf(err) == mianmi.NotFound || err == nil && (o.Trade != Native || o.Fault == NotifyLost) {
+	if mianmi.KindOf(err) == mianmi.NotFound || err == nil && (o.Trade == CodePay || o.Fault == NotifyLost) {
 		return event{}, nil
 	}
 	if err != nil {
@@ -167,6 +168,12 @@ func (c *Courier) paid(ctx context.Context, i *Identity, d *notice.Delivery, r *
 	}
 	then := *p // as it was when the fact was made
 	then.State, then.StateAt, then.Refunded = payment.Approved, d.At, 0
+	if d.Topic != notice.Topic(payment.TopicApproved) {
+		if o.Trade != Debit {
+			return event{}, nil
+		}
+		then.State, e.kind, e.summary = payment.Declined, "TRANSACTION.FAIL", "支付失败"
+	}
 	e.resource = c.Service.Transaction(i, &o, &then, 0)
 	return e, nil
 }

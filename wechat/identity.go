@@ -118,9 +118,13 @@ func (s *Service) insert(ctx context.Context, actor mianmi.Actor, made *Made, te
 	}
 	return s.Store.InsertIdentity(ctx, NewIdentity{Identity: made.Identity, Serial: made.Serial, Entries: []evidence.Entry{first, second},
 		Queue: notice.Webhook{ID: mianmi.WebhookID(queue), Merchant: m, Kind: notice.WeChat, Parallel: queueParallel, State: notice.Active, Target: []byte{},
-			Topics:  1<<payment.TopicApproved | 1<<payment.TopicRefunded | 1<<notice.AgreementClosed,
+			Topics:  1<<payment.TopicApproved | 1<<payment.TopicRefunded | 1<<notice.AgreementClosed | debitFailures,
 			Version: 1, CreatedBy: actor.String(), CreatedAt: now, ChangedAt: now}})
 }
+
+// debitFailures are what a merchant is told of a charge under a contract that was
+// not taken.
+const debitFailures = 1<<payment.TopicRefused | 1<<payment.TopicDeclined | 1<<payment.TopicExpired
 
 // queueParallel is how many notifications to one merchant are under way at once.
 const queueParallel = 16

@@ -17,6 +17,7 @@ type Trade uint8
 const (
 	CodePay Trade = 1 // the payer's code was scanned
 	Native  Trade = 2 // the payer scans a code
+	Debit   Trade = 3 // charged under a contract
 )
 
 // String is the trade's name in WeChat Pay's form.
@@ -26,6 +27,8 @@ func (t Trade) String() string {
 		return "MICROPAY"
 	case Native:
 		return "NATIVE"
+	case Debit:
+		return "PAP"
 	}
 	return ""
 }
@@ -203,7 +206,7 @@ func (s *Service) Close(ctx context.Context, c *Caller, no string) error {
 	case err != nil:
 		return err
 	case o.Trade != Native:
-		return mianmi.Conflicts("not_native", "an order by payment code is reversed, not closed")
+		return mianmi.Conflicts("not_native", "only an order that waits for a payer to scan it is closed")
 	}
 	p, _, err := s.Payments.EndOrder(ctx, c.Actor, no, payment.OrderClosed)
 	if err == nil && p != nil {
@@ -220,7 +223,7 @@ const reverseTries = 3
 // is called off, and a request that never came finds its number ended. When it
 // returns nil nothing of the payer's is with the merchant, nor will be.
 func (s *Service) Reverse(ctx context.Context, c *Caller, no string) error {
-	if o, err := s.Store.WechatOrder(ctx, c.Merchant, no); err == nil && o.Trade == Native {
+	if o, err := s.Store.WechatOrder(ctx, c.Merchant, no); err == nil && o.Trade != CodePay {
 		return mianmi.Conflicts("not_code_pay", "an order that waits for a payer is closed, and a paid one refunded")
 	} else if err != nil && mianmi.KindOf(err) != mianmi.NotFound {
 		return err

@@ -48,7 +48,10 @@ func TradeState(o *Order, p *payment.Payment, end payment.OrderEnd) string {
 			return StateRevoked
 		}
 		return StatePayError
-	case payment.Expired: // WeChat Pay revokes what nobody has paid in time
+	case payment.Expired: // WeChat Pay revokes what nobody has paid in time, and fails a debit
+		if o.Trade == Debit {
+			return StatePayError
+		}
 		return StateRevoked
 	}
 	return StateUserPaying

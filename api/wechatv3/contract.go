@@ -29,6 +29,7 @@ func (s *Server) contractRoutes() []Route {
 		{"POST", "/v3/papay/entrust-sign/contracts/pre-entrust-sign", "papay_presign", s.preSignPapay},
 		{"GET", papay + plan, "papay_query", s.queryContract(wechat.Papay)},
 		{"POST", papay + plan + "/terminate", "papay_terminate", s.endContract(wechat.Papay)},
+		{"POST", "/v3/papay/pay/transactions/apply", "papay_apply", s.debit},
 	}
 }
 

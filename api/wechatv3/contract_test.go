@@ -305,3 +305,70 @@ func TestTheSigningPageIsNobodyElses(t *testing.T) {
 		t.Errorf("the page's headers: %v", h)
 	}
 }
+
+// A merchant charges under a contract with the official client's raw calls: what
+// passes PIN-free is SUCCESS, what does not waits for the payer's password, what
+// is given up is PAYERROR; each is told to the address of the charge.
+func TestChargesUnderAContract(t *testing.T) {
+	t.Parallel()
+	for _, engine := range []string{"sqlite", "postgres"} {
+		t.Run(engine, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, setup{engine: engine})
+			s, who := w.shop(), w.person()
+			in := newInbox(t, s, false)
+			ch, _ := s.channel()
+			ref := s.ref(wechatpay.Papay, "P1")
+			w.form("/"+ch.PreSign(t.Context(), wechatpay.SignOrder{ContractRef: ref, Shown: "会员 7", OutUser: "u7"}).Path, w.consent(who))
+			id := stands(t, ch, ref, wechatpay.ContractSigned).ID
+			client := s.client(false)
+			body := func(no string, total int64) map[string]any {
+				return map[string]any{"appid": s.AppID, "out_trade_no": no, "description": "会员月费", "transaction_notify_url": in.server.URL + "/paid",
+					"contract_id": id, "amount": map[string]any{"total": total, "currency": "CNY"}}
+			}
+			apply := func(total int64) string {
+				no := s.order()
+				for range 2 { // a repeat is the same charge
+					res := must(client.Post(t.Context(), "https://api.mch.weixin.qq.com/v3/papay/pay/transactions/apply", body(no, total)))(t)
+					check(t, res.Response.Body.Close())
+				}
+				return no
+			}
+			small, large, left := apply(30_00), apply(501_00), apply(502_00)
+			if got := s.query(small).transaction(t); got.TradeState != "SUCCESS" || got.TradeType != "PAP" || got.Payer.OpenID != w.front.OpenID(s.AppID, who.ID) {
+				t.Errorf("a small charge: %+v", got)
+			}
+			in.wait("TRANSACTION.SUCCESS", small)
+			waiting := must(w.node.Payments.StepUps(t.Context(), who.Actor(), who.ID))(t)
+			if s.state(large) != "USERPAYING" || s.state(left) != "USERPAYING" || len(waiting) != 2 {
+				t.Fatalf("charges above the limit are %s and %s, %d wait", s.state(large), s.state(left), len(waiting))
+			}
+			for _, p := range waiting {
+				if p.OrderNo == large {
+					must(w.node.Payments.Confirm(t.Context(), who.Actor(), p.ID, storetest.PaymentPassword))(t)
+				} else {
+					must(w.node.Payments.Cancel(t.Context(), who.Actor(), p.ID))(t)
+				}
+			}
+			in.wait("TRANSACTION.SUCCESS", large)
+			if told := in.wait("TRANSACTION.FAIL", left); told["trade_state"] != "PAYERROR" || s.state(left) != "PAYERROR" || s.state(large) != "SUCCESS" {
+				t.Errorf("after the payer's answers: %v, %s, %s", told, s.state(left), s.state(large))
+			}
+			ch.TerminateContract(t.Context(), ref, "x")
+			for name, tt := range map[string]struct {
+				body   map[string]any
+				status int
+				code   string
+			}{
+				"a contract that has ended":  {body(s.order(), 1), 400, "INVALID_REQUEST"},
+				"another amount":             {body(small, 31_00), 403, "OUT_TRADE_NO_USED"},
+				"a contract that is none":    {map[string]any{"appid": s.AppID, "out_trade_no": "x1", "description": "x", "transaction_notify_url": "https://shop.example/n", "contract_id": "1", "amount": map[string]any{"total": 1}}, 404, "RESOURCE_NOT_EXISTS"},
+				"no address for the outcome": {map[string]any{"appid": s.AppID, "out_trade_no": "x2", "description": "x", "contract_id": id, "amount": map[string]any{"total": 1}}, 400, "PARAM_ERROR"},
+			} {
+				if a := s.signed("POST", "/v3/papay/pay/transactions/apply", tt.body); a.status != tt.status || a.code(t) != tt.code {
+					t.Errorf("%s: %d %s", name, a.status, a.body)
+				}
+			}
+		})
+	}
+}

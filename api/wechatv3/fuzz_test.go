@@ -78,6 +78,36 @@ func FuzzContract(f *testing.F) {
 	})
 }
 
+// Whatever a body holds that asks for a charge under a contract, it is read into
+// what payments take, or refused as the caller's fault.
+func FuzzDebit(f *testing.F) {
+	const who = `"appid":"wx1","out_trade_no":"A1","description":"x","transaction_notify_url":"https://example.com/n",`
+	for _, text := range []string{
+		`{` + who + `"contract_id":"00112233445566778899AABBCCDDEEFF","amount":{"total":1,"currency":"CNY"},"attach":"a"}`,
+		`{` + who + `"contract_id":1,"amount":{"total":1}}`, `{` + who + `"contract_id":"x","amount":{"total":1.5}}`, `{}`, `null`, `{"amount":`,
+	} {
+		f.Add([]byte(text))
+	}
+	c := &wechat.Caller{Identity: wechat.Identity{AppID: "wx1", MchID: "1900000001"}}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		var in debitIn
+		err := decode(text, &in)
+		var n wechat.NewDebit
+		if err == nil {
+			n, err = in.debit(c)
+		}
+		if err != nil {
+			if p := problemOf(mianmi.EN, err); p.status != 400 || p.Code == "" || p.Message == "" {
+				t.Errorf("%q is answered with %+v", text, p)
+			}
+			return
+		}
+		if n.No == "" || len(n.No) > 32 || n.Contract == "" || n.NotifyURL == "" || n.Amount.Minor() < 1 || n.Amount.Minor() > amountMax {
+			t.Errorf("%q was read as %+v", text, n)
+		}
+	})
+}
+
 // Every code that errors are put into has a status and words in both languages.
 func TestCodesHaveWords(t *testing.T) {
 	t.Parallel()

@@ -1,15 +1,21 @@
 package storetest
 
 import (
+	"context"
 	"crypto/rand"
+	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/mianmi/mianmi"
+	"github.com/mianmi/mianmi/money"
 	"github.com/mianmi/mianmi/notice"
 	"github.com/mianmi/mianmi/payer"
+	"github.com/mianmi/mianmi/payment"
+	"github.com/mianmi/mianmi/pinfree"
 	"github.com/mianmi/mianmi/wechat"
 )
 
@@ -72,6 +78,8 @@ func contractsOfTheFront(t *testing.T, d *desk) {
 	signedOnce(t, w)
 	signedAndEnded(t, w)
 	endedForGood(t, w)
+	debits(t, w)
+	noDebitAfterTheEnd(t, w)
 }
 
 // signedOnce: of many who sign at once, on two nodes, one has signed, and the
@@ -182,5 +190,105 @@ func endedForGood(t *testing.T, w *contractWorld) {
 	wantKind(t, s.SignContract(t.Context(), token, w.consent(t, p)), mianmi.NotFound, "")
 	if w.state(t, late) != wechat.ContractUnsigned {
 		t.Error("signed after the page's time")
+	}
+}
+
+// sign signs a contract for charges of up to 500 yuan.
+func (w *contractWorld) sign(t *testing.T, p Person, code string) wechat.ContractName {
+	t.Helper()
+	name, token := w.presign(t, code)
+	if err := w.services[w.a].SignContract(t.Context(), token, w.consent(t, p)); err != nil {
+		t.Fatalf("sign %s: %v", code, err)
+	}
+	return name
+}
+
+func (w *contractWorld) debit(ctx context.Context, n *Node, c wechat.ContractName, no string, minor int64) (*payment.Payment, error) {
+	return w.services[n].Debit(ctx, w.caller, wechat.NewDebit{No: no, Contract: c.Key().ID(), Amount: money.Of(minor, "CNY"), NotifyURL: "https://shop.example/n"})
+}
+
+// debits: a charge under a contract is mianmi's decision: PIN-free within every
+// limit, else by the payer's password on the phone; once for each number.
+func debits(t *testing.T, w *contractWorld) {
+	p := w.person(t, 1000_00)
+	first, second := w.sign(t, p, "debit1"), w.sign(t, p, "debit2")
+	no := order()
+	var got attempts
+	w.both(6, func(_ int, n *Node) { got.add(w.debit(t.Context(), n, first, no, 20_00)) })
+	got.wantErrs(t, 0, 0, "")
+	if got.count(approved) != 6 || got.payments[0].Method != pinfree.MandateDebit || got.payments[0].CVM != pinfree.NoCVM {
+		t.Errorf("a charge within the limits: %+v", got.payments[0])
+	}
+	w.wantBalance(t, p, 980_00)
+	_, err := w.debit(t.Context(), w.b, second, no, 20_00)
+	wantKind(t, err, mianmi.Conflict, "order_conflict")
+	_, err = w.debit(t.Context(), w.b, first, no, 21_00)
+	wantKind(t, err, mianmi.Conflict, "")
+	step := must(w.debit(t.Context(), w.a, first, order(), 501_00))(t)
+	if step.State != payment.StepUpRequired || step.StepUp != pinfree.ByPhonePassword || step.Reasons[0].Reason != pinfree.PlacePerPayment {
+		t.Errorf("above the agreement's limit: %+v", step)
+	}
+	wantState(t, must(w.b.Payments.Confirm(t.Context(), p.Actor(), step.ID, PaymentPassword))(t), payment.Approved)
+	must(w.a.Payers.Close(t.Context(), p.Actor(), p.ID, payer.Basis{}))(t)
+	shut := must(w.debit(t.Context(), w.b, first, order(), 1_00))(t)
+	if shut.State != payment.StepUpRequired || shut.Reasons[0].Reason != pinfree.PayerClosed {
+		t.Errorf("with the payer's switch off: %+v", shut)
+	}
+	wantState(t, must(w.a.Payments.Cancel(t.Context(), p.Actor(), shut.ID))(t), payment.Declined)
+	w.wantBalance(t, p, 479_00)
+	if err := w.services[w.a].EndContract(t.Context(), w.caller, first, "x"); err != nil {
+		t.Fatal(err)
+	}
+	again := must(w.debit(t.Context(), w.b, first, no, 20_00))(t) // what was taken is told, though the contract has ended
+	wantState(t, again, payment.Approved)
+	_, err = w.debit(t.Context(), w.b, second, order(), 1_00)
+	wantKind(t, err, mianmi.Conflict, "mandate_ended")
+	_, err = w.a.Payments.Authorize(t.Context(), w.Manager, payment.Request{Terminal: w.Terminal, OrderNo: order(), Amount: money.Of(1, "CNY"), Method: pinfree.MandateDebit})
+	wantKind(t, err, mianmi.Invalid, "")
+}
+
+// noDebitAfterTheEnd: once an end is acknowledged, by payer or merchant, no
+// charge that begins later passes, on no node, and no reopening lets one pass.
+func noDebitAfterTheEnd(t *testing.T, w *contractWorld) {
+	for i, byPayer := range []bool{true, false} {
+		p := w.person(t, 100_00)
+		name := w.sign(t, p, fmt.Sprintf("end%d", i))
+		a := must(w.a.Payers.Agreements(t.Context(), p.Actor(), p.ID))(t)[0]
+		var over atomic.Bool
+		var passed atomic.Int64
+		w.both(5, func(i int, n *Node) {
+			if i == 4 {
+				var err error
+				if byPayer {
+					_, err = n.Payers.CloseAgreement(t.Context(), p.Actor(), p.ID, a.ID)
+				} else {
+					err = w.services[n].EndContract(t.Context(), w.caller, name, "x")
+				}
+				if over.Store(true); err != nil {
+					t.Errorf("ending: %v", err)
+				}
+				return
+			}
+			for range 30 {
+				late := over.Load()
+				got, err := w.debit(t.Context(), n, name, order(), 1)
+				switch {
+				case err == nil && late:
+					t.Errorf("a charge that began after the end is %v", got.State)
+				case err == nil && got.State == payment.Approved:
+					passed.Add(1)
+				case err != nil:
+					wantKind(t, err, mianmi.Conflict, "mandate_ended")
+				}
+				if late {
+					return
+				}
+			}
+		})
+		w.clock.Add(time.Second)
+		w.sign(t, p, fmt.Sprintf("anew%d", i))
+		_, err := w.debit(t.Context(), w.b, name, order(), 1)
+		wantKind(t, err, mianmi.Conflict, "mandate_ended")
+		w.wantBalance(t, p, 100_00-passed.Load())
 	}
 }
