@@ -37,8 +37,8 @@ const (
 	complaintSteps     = `SELECT number, at, party, what, words, images FROM complaint_step WHERE complaint = $1 ORDER BY at, number LIMIT $2`
 	complaintStepNames = `SELECT number FROM complaint_step WHERE complaint = $1 LIMIT $2`
 
-	// complaintStepsMax bounds what is read of one: WeChat Pay shows 300 steps, and
-	// a payer at the wallet is stopped long before.
+	// complaintStepsMax bounds what is read of one: several times the 300 steps that
+	// WeChat Pay shows.
 	complaintStepsMax = 2000
 )
 
