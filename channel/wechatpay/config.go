@@ -45,6 +45,10 @@ type Connection struct {
 	PublicKeyID  string
 	PublicKey    *rsa.PublicKey
 	Certificates bool
+	// NextKeyID and NextKey are believed too, while WeChat Pay replaces its public
+	// key; there may be none.
+	NextKeyID string
+	NextKey   *rsa.PublicKey
 	// V2Key, when there is one, lets a payer be known before the charge.
 	V2Key string
 

@@ -44,11 +44,16 @@ func (s Source) keys(f *fields, c *Connection) {
 		}
 		return
 	}
-	c.PublicKeyID, c.PublicKey = s.publicKey(f)
+	c.PublicKeyID, c.PublicKey = s.publicKey(f, "public_key")
+	if f.has("next_public_key") {
+		if c.NextKeyID, c.NextKey = s.publicKey(f, "next_public_key"); c.NextKeyID == c.PublicKeyID {
+			f.fault("next_public_key.id", "want another one than public_key has")
+		}
+	}
 }
 
-func (s Source) publicKey(f *fields) (id string, key *rsa.PublicKey) {
-	p := f.below("public_key")
+func (s Source) publicKey(f *fields, name string) (id string, key *rsa.PublicKey) {
+	p := f.below(name)
 	if p == nil {
 		return "", nil
 	}

@@ -142,6 +142,8 @@ func TestReadConfigRefuses(t *testing.T) {
 		{"nothing that verifies", change("    public_key: {id: PUB_KEY_ID_0119000001092026030100000001, file: pub_key.pem}\n", ""), "connections[shop].public_key"},
 		{"a number of a key that is none", change("PUB_KEY_ID_0119000001092026030100000001", "hunter2"), "connections[shop].public_key.id"},
 		{"a public key that is none", change("file: pub_key.pem", "file: short"), "connections[shop].public_key.file"},
+		{"the next key is the present one", direct + "    next_public_key: {id: PUB_KEY_ID_0119000001092026030100000001, file: pub_key.pem}\n", "connections[shop].next_public_key.id"},
+		{"a next key that is none", direct + "    next_public_key: {id: PUB_KEY_ID_0119000001092027030100000001, file: short}\n", "connections[shop].next_public_key.file"},
 		{"certificates, perhaps", direct + "    platform_certificates: perhaps\n", "connections[shop].platform_certificates"},
 		{"no address for notifications", change("    notify_url: https://pay.example.com\n", ""), "connections[shop].notify_url"},
 		{"an address with a path", change("https://pay.example.com", "https://pay.example.com/x"), "connections[shop].notify_url"},

@@ -132,8 +132,6 @@ func (n *receiver) parse(r *http.Request, c *connection, body []byte) (h Hint, e
 	if c.certs != nil {
 		_ = c.certs.ready(r.Context()) // without certificates nothing verifies
 	}
-	signed := r.Clone(r.Context())
-	signed.Body = io.NopCloser(bytes.NewReader(body))
 	var content struct {
 		account
 		contractNote
@@ -141,7 +139,15 @@ func (n *receiver) parse(r *http.Request, c *connection, body []byte) (h Hint, e
 		OutRefundNo string `json:"out_refund_no"`
 		ComplaintID string `json:"complaint_id"`
 	}
-	got, err := n.handlers[c.Name].ParseNotifyRequest(r.Context(), signed, &content)
+	read := func() (*notify.Request, error) {
+		signed := r.Clone(r.Context())
+		signed.Body = io.NopCloser(bytes.NewReader(body))
+		return n.handlers[c.Name].ParseNotifyRequest(r.Context(), signed, &content)
+	}
+	got, err := read()
+	if err != nil && c.certs.renewed(r.Context()) {
+		got, err = read()
+	}
 	if err != nil || got == nil {
 		return Hint{}, "", false
 	}

@@ -32,10 +32,11 @@ func (v *verdict) Error() string { return faultWords[v.fault] }
 type validator struct {
 	verifier auth.Verifier
 	sdk      *validators.WechatPayResponseValidator
+	certs    *certificates // nil: none
 }
 
-func newValidator(v auth.Verifier) *validator {
-	return &validator{verifier: v, sdk: validators.NewWechatPayResponseValidator(v)}
+func newValidator(v auth.Verifier, certs *certificates) *validator {
+	return &validator{verifier: v, sdk: validators.NewWechatPayResponseValidator(v), certs: certs}
 }
 
 // GetAcceptSerial is part of auth.Validator.
@@ -53,6 +54,12 @@ func (v *validator) Validate(ctx context.Context, r *http.Response) error {
 	if v.sdk.Validate(ctx, r) == nil {
 		return nil
 	}
+	if v.certs.renewed(ctx) {
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		if v.sdk.Validate(ctx, r) == nil {
+			return nil
+		}
+	}
 	h := func(name string) string { return strings.TrimSpace(r.Header.Get(name)) }
 	message := fmt.Sprintf("%s\n%s\n%s\n", h(consts.WechatPayTimestamp), h(consts.WechatPayNonce), body)
 	if v.verifier.Verify(ctx, h(consts.WechatPaySerial), message, h(consts.WechatPaySignature)) == nil {
@@ -61,9 +68,30 @@ func (v *validator) Validate(ctx context.Context, r *http.Response) error {
 	return &verdict{foreign}
 }
 
-// newVerifier knows WeChat Pay's public key, the platform certificates, or
-// both, as an account has that moves from one to the other.
+// nextKey believes one key more than the verifier that it adds to.
+type nextKey struct {
+	auth.Verifier
+	id  string
+	key *verifiers.SHA256WithRSAPubkeyVerifier
+}
+
+// Verify is part of auth.Verifier.
+func (n nextKey) Verify(ctx context.Context, serial, message, signature string) error {
+	if serial == n.id {
+		return n.key.Verify(ctx, serial, message, signature)
+	}
+	return n.Verifier.Verify(ctx, serial, message, signature)
+}
+
+// newVerifier knows WeChat Pay's public key, the one that follows it, the
+// platform certificates, or several, as an account has that moves from one to
+// another.
 func newVerifier(c *Connection, certs *certificates) auth.Verifier {
+	if c.NextKey != nil {
+		now := *c
+		now.NextKey = nil
+		return nextKey{newVerifier(&now, certs), c.NextKeyID, verifiers.NewSHA256WithRSAPubkeyVerifier(c.NextKeyID, *c.NextKey)}
+	}
 	switch {
 	case c.PublicKey == nil:
 		return verifiers.NewSHA256WithRSAVerifier(certs)
@@ -117,6 +145,18 @@ func (c *certificates) ready(ctx context.Context) reply {
 	return r
 }
 
+// renewed downloads what a signature named and nobody knew, and reports whether
+// there is reason to look again: WeChat Pay has changed its certificate.
+func (c *certificates) renewed(ctx context.Context) bool {
+	if c == nil {
+		return false
+	}
+	if _, due := c.state(); !due {
+		return false
+	}
+	return c.ready(ctx).fault == noFault
+}
+
 // state is what a call that needs certificates gets, and whether they should be
 // downloaded before.
 func (c *certificates) state() (r reply, due bool) {
@@ -132,19 +172,15 @@ func (c *certificates) state() (r reply, due bool) {
 func (c *certificates) download(ctx context.Context) {
 	c.mu.Lock()
 	c.tried = c.clock.Now()
-	had := c.have
 	c.mu.Unlock()
-	var err error
-	if had != nil {
-		err = had.DownloadCertificates(ctx)
-	} else {
-		had, err = downloader.NewCertificateDownloaderWithClient(ctx, c.client, c.key)
-	}
+	// A new one each time: one that has certificates believes their list under
+	// these alone, and WeChat Pay may have signed it with the next.
+	have, err := downloader.NewCertificateDownloaderWithClient(ctx, c.client, c.key)
 	if err != nil {
 		return
 	}
 	c.mu.Lock()
-	c.have, c.fresh = had, c.tried
+	c.have, c.fresh = have, c.tried
 	c.mu.Unlock()
 }
 

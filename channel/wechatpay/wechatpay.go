@@ -116,7 +116,7 @@ func newConnection(ctx context.Context, one *Connection, clock mianmi.Clock) (*c
 	if one.Certificates {
 		c.certs = &certificates{client: c.unsigned, key: one.APIv3Key, clock: clock, turn: make(chan struct{}, 1)}
 	}
-	c.verifier = newValidator(newVerifier(one, c.certs))
+	c.verifier = newValidator(newVerifier(one, c.certs), c.certs)
 	settings.Validator = c.verifier
 	if c.client, err = core.NewClientWithDialSettings(ctx, &settings); err != nil {
 		return nil, mianmi.InvalidField("connections["+one.Name+"]", "cannot be used")

@@ -307,6 +307,14 @@ func (s *Server) makeCertificate(t testing.TB) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.CertificateSerial = fmt.Sprintf("%X", template.SerialNumber.Bytes())
 	s.certPEM = bytes.TrimSpace(pemOf("CERTIFICATE", der))
+}
+
+// Recertify replaces the platform certificate.
+func (s *Server) Recertify(t testing.TB) {
+	t.Helper()
+	s.makeCertificate(t)
 }
