@@ -209,6 +209,9 @@ func (h *Host) decidePayment(p *client.Payment, in client.Authorization) {
 	case in.Method == "cash":
 		h.approve(p, "none")
 		p.Sentence = mianmi.Text{ZH: "已记录现金 " + p.Amount.String() + "。", EN: "Cash recorded: " + p.Amount.String() + "."}
+	case in.Code == CodeOutside:
+		p.Outcome = "pin_free"
+		h.outside(p, "verifying")
 	case in.Code == CodePoor:
 		p.State, p.Outcome, p.Failure = "declined", "pin_free", "insufficient_funds"
 		p.Sentence = mianmi.Text{ZH: "余额不足，未扣款，请换一种付款方式。", EN: "Not enough money on the account; nothing was taken. Offer another way to pay."}
@@ -272,6 +275,9 @@ func (h *Host) cancel(w http.ResponseWriter, r *http.Request) {
 	case p.State == "step_up_required":
 		p.State, p.Failure, p.StepUp = "declined", "cancelled", nil
 		p.Sentence = mianmi.Text{ZH: "付款已取消，未扣款。", EN: "The payment was called off; nothing was taken."}
+		write(w, p)
+	case p.State == "verifying" || p.State == "unknown":
+		h.outside(p, "undoing")
 		write(w, p)
 	default:
 		fail(w, http.StatusConflict, "not_waiting")
