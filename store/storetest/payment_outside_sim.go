@@ -85,7 +85,7 @@ func (s *simulated) trouble(call string, p mianmi.PaymentID) channeltest.Fault {
 	k := question{p, call}
 	s.calls[k]++
 	h := fnv.New64a()
-	fmt.Fprint(h, s.seed, s.met[p], call, s.calls[k])
+	_, _ = fmt.Fprint(h, s.seed, s.met[p], call, s.calls[k])
 	r := rand.New(rand.NewPCG(14, h.Sum64()))
 	return []channeltest.Fault{0, 0, 0, channeltest.NotSent, channeltest.LostLate, channeltest.Proofless}[r.IntN(6)]
 }
