@@ -115,7 +115,11 @@ func changesKey(t *testing.T, c setup) {
 	}
 	works(t, "after the revocation", toldAhead)
 	if c.certificate {
-		var list struct{ Data []struct{ Serial_no string } }
+		var list struct {
+			Data []struct {
+				SerialNo string `json:"serial_no"`
+			}
+		}
 		check(t, json.Unmarshal(s.signed("GET", "/v3/certificates", nil).body, &list))
 		if len(list.Data) != 1 {
 			t.Errorf("after the revocation there are the certificates %+v", list)
