@@ -21,6 +21,7 @@ type (
 	PaymentID    string // "pm…", carries its bucket
 	RefundID     string // "rf…", carries its bucket
 	AgreementID  string // "ag…", carries its bucket
+	ContractID   string // "cc…", of an agreement at a channel; carries its bucket
 	InstrumentID string // "ci…", a card token issued by mianmi; carries its bucket
 	AllowanceID  string // "al…"
 	StopID       string // "es…", an emergency stop
@@ -107,6 +108,9 @@ func (id AgreementID) Bucket() (Bucket, error) { return bucketIn("ag", string(id
 
 // Bucket returns the bucket that the identifier carries.
 func (id InstrumentID) Bucket() (Bucket, error) { return bucketIn("ci", string(id)) }
+
+// Bucket returns the bucket that the identifier carries.
+func (id ContractID) Bucket() (Bucket, error) { return bucketIn("cc", string(id)) }
 
 // bucketIDLen is prefix 2 + 26 characters + bucket 2.
 const bucketIDLen = 30

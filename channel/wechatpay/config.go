@@ -51,6 +51,9 @@ type Connection struct {
 	NextKey   *rsa.PublicKey
 	// V2Key, when there is one, lets a payer be known before the charge.
 	V2Key string
+	// Contracts are the numbers of the services (of the plan with Papay) by which
+	// payers sign PIN-free contracts with the merchants.
+	Contracts map[Family]string
 
 	Base, Second *url.URL // Second may be nil
 	Roots        *x509.CertPool

@@ -103,6 +103,7 @@ func (s Source) connection(i int, n *yaml.Node) (*Connection, error) {
 	c.Proxy, c.Notify = f.proxy("proxy"), f.address("notify_url", "")
 	c.Roots = s.roots(f)
 	c.ComplaintNotices = f.truth("complaint_notifications")
+	c.Contracts = f.contracts("contracts", c.partner())
 	c.ClientIP = f.text("client_ip")
 	if _, err := netip.ParseAddr(c.ClientIP); c.ClientIP != "" && err != nil {
 		f.fault("client_ip", "want an IP address")
@@ -147,6 +148,26 @@ func (f *fields) merchants(name string) []mianmi.MerchantID {
 		all = append(all, mianmi.MerchantID(n.Value))
 	}
 	return all
+}
+
+// contracts reads the number of the service of each kind of contract.
+func (f *fields) contracts(name string, partner bool) map[Family]string {
+	below := f.below(name)
+	if below == nil {
+		return nil
+	}
+	services := map[Family]string{}
+	for kind, family := range familyNames {
+		services[family] = below.text(kind)
+		if services[family] != "" && !serviceForm.MatchString(services[family]) {
+			below.fault(kind, "want the number of the service, digits")
+		}
+	}
+	if services[Papay] != "" && partner {
+		below.fault("papay", "is for direct accounts")
+	}
+	f.keep(below.rest())
+	return services
 }
 
 // address reads an https address without path; http is for this machine alone.
