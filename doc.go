@@ -25,6 +25,7 @@
 //	            channeltest/ the contract of one over a network as a test
 //	  wechatpay/ WeChat Pay through its official SDK; wechatpaytest/ a small one for tests
 //	payment/    the life of one payment; batching of authorizations
+//	contract/   PIN-free contracts that payers signed at channels, each for an agreement
 //	asof/       what was in force at a moment, rebuilt from the log alone
 //	receipt/    what a receipt says in words and on paper; who may have it
 //	pdf/        pages of Chinese and English text with QR codes

@@ -92,6 +92,11 @@ var facets = map[string]facet{
 	"complaint.answer.ordered":           nothing,
 	"complaint.answer.done":              nothing,
 	"complaint.answer.failed":            nothing,
+	"contract.opened":                    nothing, // a contract at a channel allows nothing: what its end closes has an entry of its own
+	"contract.signed":                    nothing,
+	"contract.revoked":                   nothing,
+	"contract.ended":                     nothing,
+	"contract.ended_unannounced":         nothing,
 	"webhook.created":                    nothing,
 	"webhook.changed":                    nothing,
 	"webhook.paused":                     nothing,

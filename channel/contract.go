@@ -8,7 +8,7 @@ import (
 )
 
 // Contracts is a payment system at which payers sign PIN-free contracts with
-// merchants (ADR 16). All methods are safe for concurrent use, may be repeated, and
+// merchants (ADR 18). All methods are safe for concurrent use, may be repeated, and
 // return when ctx ends. They give no error: whatever went wrong is no clear word.
 type Contracts interface {
 	// Name is the channel's name in payments and policies.

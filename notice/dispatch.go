@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/mianmi/mianmi"
+	"github.com/mianmi/mianmi/contract"
 	"github.com/mianmi/mianmi/evidence"
 	"github.com/mianmi/mianmi/merchant"
 	"github.com/mianmi/mianmi/settings"
@@ -31,6 +32,13 @@ func owner(f *Fact, snap *settings.Snapshot) mianmi.MerchantID {
 	e, err := evidence.Decode(f.Entry)
 	if err != nil {
 		return "" // mianmi's own people are told, and see that it cannot be read
+	}
+	if strings.HasPrefix(e.Type, "contract.") {
+		r, err := contract.ReadRecord(e)
+		if err != nil {
+			return ""
+		}
+		return r.Merchant
 	}
 	var body struct {
 		Scope     string `json:"scope"`

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/mianmi/mianmi"
+	"github.com/mianmi/mianmi/contract"
 	"github.com/mianmi/mianmi/evidence"
 	"github.com/mianmi/mianmi/merchant"
 	"github.com/mianmi/mianmi/money"
@@ -131,6 +132,8 @@ func (e *envelope) recorded(w *Webhook, d *Delivery, r *Record) error {
 		return e.staged(entry)
 	case "program":
 		return e.program(entry)
+	case "contract":
+		return e.contract(w, entry)
 	}
 	return fmt.Errorf("entries of type %s tell of nothing", entry.Type)
 }
@@ -231,6 +234,35 @@ func (e *envelope) program(entry evidence.Entry) error {
 	s := rec.Program
 	e.Data = programData{Rollout: string(s.Rollout), Family: s.Family, Version: s.Version, State: s.State.String(), Stage: s.Stage + 1, Stages: s.Stages,
 		Because: because(s.Because)}
+	return nil
+}
+
+// contractData is a contract at a channel after what happened to it.
+type contractData struct {
+	Contract  string     `json:"contract"`
+	Agreement string     `json:"agreement"`
+	Merchant  string     `json:"merchant"`
+	Payer     string     `json:"payer,omitempty"` // for mianmi's own webhooks
+	Channel   string     `json:"channel"`
+	Kind      string     `json:"kind"`
+	Number    string     `json:"number,omitempty"` // the channel's own
+	SignedAt  *time.Time `json:"signed_at,omitempty"`
+	EndedAt   *time.Time `json:"ended_at,omitempty"`
+	EndedBy   string     `json:"ended_by,omitempty"`
+}
+
+func (e *envelope) contract(w *Webhook, entry evidence.Entry) error {
+	r, err := contract.ReadRecord(entry)
+	if err != nil {
+		return fmt.Errorf("entry %s: %w", entry.ID, err)
+	}
+	e.Version = r.Version
+	v := contractData{Contract: entry.Subject, Agreement: string(r.Agreement), Merchant: string(r.Merchant), Channel: r.Channel, Kind: r.Kind,
+		Number: r.Number, SignedAt: r.SignedAt, EndedAt: r.EndedAt, EndedBy: r.EndedBy}
+	if w.Merchant == "" {
+		v.Payer = string(r.Payer)
+	}
+	e.Data = v
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/mianmi/mianmi"
+	"github.com/mianmi/mianmi/contract"
 	"github.com/mianmi/mianmi/payment"
 )
 
@@ -42,6 +43,10 @@ const (
 	ProgramPaused   // a version of the terminals' program comes to nobody for now
 	ProgramStopped  // and to nobody any more
 	ProgramFinished // every terminal of the model may have it
+
+	ContractSigned // at a channel, by the payer
+	ContractEnded
+	ContractUnannounced // ended at its channel, which told nobody: its agreement is closed now
 )
 
 // topicInfo says how a topic is called and who may be told.
@@ -96,6 +101,10 @@ var topics = map[Topic]topicInfo{
 	ProgramPaused:    {name: "program.paused", platform: true},
 	ProgramStopped:   {name: "program.stopped", platform: true},
 	ProgramFinished:  {name: "program.finished", platform: true},
+
+	ContractSigned:      {name: "contract.signed"},
+	ContractEnded:       {name: "contract.ended"},
+	ContractUnannounced: {name: "contract.ended_unannounced"},
 }
 
 // entryTopics says what entries of the evidence tell. An entry that is not
@@ -131,6 +140,10 @@ var entryTopics = map[string]Topic{
 	"program.paused":                     ProgramPaused,
 	"program.stopped":                    ProgramStopped,
 	"program.finished":                   ProgramFinished,
+
+	contract.TypeSigned:      ContractSigned,
+	contract.TypeEnded:       ContractEnded,
+	contract.TypeUnannounced: ContractUnannounced,
 
 	"rule.pack.in_force":   RulesInForce,
 	"rule.pack.withdrawn":  RulesWithdrawn,

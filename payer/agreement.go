@@ -132,25 +132,35 @@ func (s *Service) endAgreement(ctx context.Context, actor mianmi.Actor, id mianm
 	now := s.now()
 	var left Agreement
 	err := tx(ctx, id, m, func(c *Change, a *Agreement) error {
-		if err := s.settle(c, now); err != nil {
-			return err
-		}
 		defer func() { left = *a }()
-		if !a.Open {
-			return nil
-		}
-		before := c.Payer.snapshot()
-		a.Open, a.ClosedAt = false, now
-		a.Version++
-		if l := c.Payer.Allowance; l != nil && (l.Merchant == "" || l.Merchant == a.Merchant) {
-			c.Payer.Allowance = nil
-		}
-		return s.record(c, now, recordInput{Actor: actor, Type: "payer.agreement.closed", Before: before, Agreement: a.record()})
+		return s.CloseIn(c, a, actor, now)
 	})
 	if err != nil {
 		return Agreement{}, err
 	}
 	return left, nil
+}
+
+// CloseIn closes an agreement in a change that its caller makes of it. An
+// agreement that is closed already stays as it is.
+func (s *Service) CloseIn(c *Change, a *Agreement, actor mianmi.Actor, now time.Time) error {
+	if err := s.settle(c, now); err != nil {
+		return err
+	}
+	if !a.Open {
+		return nil
+	}
+	before := c.Payer.snapshot()
+	a.Open, a.ClosedAt = false, now
+	a.Version++
+	if l := c.Payer.Allowance; l != nil && (l.Merchant == "" || l.Merchant == a.Merchant) {
+		c.Payer.Allowance = nil
+	}
+	in := recordInput{Actor: actor, Type: "payer.agreement.closed", Before: before, Agreement: a.record()}
+	if c.Contracts > 0 {
+		in.Detail = map[string]any{"contracts_unconfirmed": c.Contracts}
+	}
+	return s.record(c, now, in)
 }
 
 func (s *Service) agreement(ctx context.Context, id mianmi.PayerID, agreement mianmi.AgreementID) (Agreement, error) {

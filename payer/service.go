@@ -100,6 +100,7 @@ type Store interface {
 	ChangePayer(ctx context.Context, id mianmi.PayerID, fn func(*Change) error) error
 	// ChangeAgreement is ChangePayer with the agreement of payer and merchant;
 	// the zero Agreement when there is none. A merchant that does not exist is NotFound.
+	// Contracts at channels for an agreement that it leaves closed are revoked with it.
 	ChangeAgreement(ctx context.Context, id mianmi.PayerID, m mianmi.MerchantID, fn func(*Change, *Agreement) error) error
 	Agreements(ctx context.Context, id mianmi.PayerID) ([]Agreement, error)
 
@@ -136,6 +137,9 @@ type Change struct {
 	PersonKey []byte
 	Entries   []evidence.Entry // of changes of the settings, one for each version
 	Noted     []evidence.Entry // of what leaves the settings as they are
+	// Contracts is how many contracts at channels there are for the agreement that
+	// the change is about, as far as they are not ended there.
+	Contracts int64
 
 	Save         bool // write Payer's settings
 	SavePassword bool // write Password, and Payer's VerifiableFrom with it

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/mianmi/mianmi"
+	"github.com/mianmi/mianmi/contract"
 	"github.com/mianmi/mianmi/evidence"
 	"github.com/mianmi/mianmi/merchant"
 	"github.com/mianmi/mianmi/money"
@@ -137,6 +138,10 @@ func entryFacts(e evidence.Entry) []Fact {
 		if r, err := terminal.ReadEntry(e); err == nil && r.Program != nil {
 			return programFacts(r.Program)
 		}
+	case strings.HasPrefix(e.Type, "contract."):
+		if r, err := contract.ReadRecord(e); err == nil {
+			return contractFacts(&r)
+		}
 	case e.Type == evidence.KeyChangeType:
 		var b evidence.KeyChangeBody
 		if e.ReadBody(&b) != nil {
@@ -224,10 +229,25 @@ func payerFacts(r *payer.Record) []Fact {
 	if a := r.Agreement; a != nil {
 		add("签约商户", "Agreement with", same(string(a.Merchant)))
 	}
+	if n, ok := r.Detail["contracts_unconfirmed"].(float64); ok {
+		add("支付渠道（如微信）的协议", "Contracts at payment systems such as WeChat Pay", say(fmt.Sprintf("%.0f 份，此时渠道尚未确认解约", n), fmt.Sprintf("%.0f, not yet confirmed as ended at this time", n)))
+	}
 	if r.Document != "" {
 		add("已接受的文本版本", "Text that was accepted", same(r.Document))
 	}
 	add("设置版本", "Version of the settings", same(fmt.Sprint(r.Version)))
+	return facts
+}
+
+func contractFacts(r *contract.Record) []Fact {
+	facts := []Fact{{say("付款人", "Payer"), same(string(r.Payer))}, {say("签约商户", "Agreement with"), same(string(r.Merchant))},
+		{say("支付渠道", "Payment system"), same(r.Channel + ", " + r.Kind)}}
+	if r.Number != "" {
+		facts = append(facts, Fact{say("渠道协议号", "Number there"), same(r.Number)})
+	}
+	if r.EndedAt != nil {
+		facts = append(facts, Fact{say("渠道解约时间", "Ended there"), When(*r.EndedAt)})
+	}
 	return facts
 }
 

@@ -39,7 +39,10 @@ func (db *DB) changePayer(ctx context.Context, tx *sql.Tx, id mianmi.PayerID, fn
 	if raised := c.Payer.Version - p.Version; c.Payer.ID != id || raised != int64(len(c.Entries)) || c.Save && raised < 1 {
 		return fmt.Errorf("change of payer %s raises its version %d by %d with %d entries", id, p.Version, raised, len(c.Entries))
 	}
-	return writePayerChange(ctx, tx, c)
+	if err := writePayerChange(ctx, tx, c); err != nil || c.Payer.Frozen.IsZero() || !p.Frozen.IsZero() {
+		return err
+	}
+	return revokeContracts(ctx, tx, id, "", c.Payer.Frozen)
 }
 
 func writePayerChange(ctx context.Context, tx *sql.Tx, c *payer.Change) error {
@@ -157,7 +160,7 @@ type Erasure struct {
 
 // ErasePerson removes what names a payer: name, phone number, login, the last
 // digits of cards, and the key of the digests in the log. Sessions and payment
-// codes end. What the payer did stays, under a pseudonym that leads nowhere, and
+// codes end, and contracts at channels are revoked. What the payer did stays, under a pseudonym that leads nowhere, and
 // the log verifies as before. A payer who is erased already is NotFound.
 func (db *DB) ErasePerson(ctx context.Context, e Erasure) error {
 	bucket, id := int64(e.Payer.Bucket()), string(e.Payer)
@@ -184,6 +187,9 @@ func (db *DB) ErasePerson(ctx context.Context, e Erasure) error {
 			if _, err := tx.ExecContext(ctx, s.query, s.args...); err != nil {
 				return wrapDriver("erase a person", err)
 			}
+		}
+		if err := revokeContracts(ctx, tx, e.Payer, "", e.Entry.At); err != nil {
+			return err
 		}
 		return writeEntries(ctx, tx, e.Payer.Bucket(), noVersion, e.Entry)
 	})

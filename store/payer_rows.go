@@ -46,6 +46,9 @@ func (db *DB) changeAgreement(ctx context.Context, tx *sql.Tx, id mianmi.PayerID
 		if err != nil {
 			return err
 		}
+		if c.Contracts, err = liveContracts(ctx, tx, id, m, ""); err != nil {
+			return err
+		}
 		before, open := a.Version, a.Open
 		if err := fn(c, &a); err != nil || a.Version == before {
 			return err
@@ -99,8 +102,10 @@ func writeAgreement(ctx context.Context, tx *sql.Tx, a payer.Agreement) error {
 	if err != nil {
 		return wrapDriver("write an agreement", err)
 	}
-	_, err = tx.ExecContext(ctx, noteAgreements, int64(a.Payer.Bucket()), string(a.Payer))
-	return wrapDriver("count a payer's agreements", err)
+	if _, err = tx.ExecContext(ctx, noteAgreements, int64(a.Payer.Bucket()), string(a.Payer)); err != nil || a.Open {
+		return wrapDriver("count a payer's agreements", err)
+	}
+	return revokeContracts(ctx, tx, a.Payer, a.Merchant, a.ClosedAt)
 }
 
 // Agreements implements payer.Store.

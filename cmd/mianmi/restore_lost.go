@@ -90,6 +90,8 @@ var effects = map[string]effect{
 	"staff.created": nothing, "staff.login": nothing, "staff.login_failed": nothing, "staff.locked": nothing, "staff.password.changed": byHand,
 	"api_key.created": nothing, "rule.pack.proposed": nothing, "rule.pack.rejected": nothing, "rule.pack.taken_back": nothing,
 	"rule.pack.lapsed": nothing, "rule.pack.in_force": byHand, "rule.pack.withdrawn": byHand,
+	// A contract that the copy does not know is to be ended at its channel by a person. One that was ended there is found so.
+	"contract.opened": nothing, "contract.signed": byHand, "contract.ended": nothing, "contract.ended_unannounced": nothing,
 	"wechat.identity.made": nothing, "wechat.identity.changed": byHand, "wechat.serial.added": nothing,
 	"complaint.opened": nothing, "complaint.changed": nothing, "complaint.answer.ordered": byHand, "complaint.answer.done": nothing, "complaint.answer.failed": nothing,
 	"wechat.platform_key.added": byHand, "wechat.platform_key.revoked": byHand,

@@ -9,6 +9,7 @@ import (
 
 	"github.com/mianmi/mianmi"
 	"github.com/mianmi/mianmi/access"
+	"github.com/mianmi/mianmi/contract"
 	"github.com/mianmi/mianmi/evidence"
 	"github.com/mianmi/mianmi/merchant"
 	"github.com/mianmi/mianmi/payer"
@@ -141,7 +142,8 @@ func (r *restoration) again(ctx context.Context, c *closer) (err error) {
 	}
 	now := r.app.clock.Now()
 	do := &redo{closer: c, done: &r.done, access: who, now: now, payers: map[mianmi.PayerID]payer.Record{}, stops: map[mianmi.StopID]merchant.Stop{},
-		terminals: terminal.New(c.db, r.app.clock, r.app.random)}
+		terminals: terminal.New(c.db, r.app.clock, r.app.random),
+		contracts: contract.New(contract.Parts{Store: c.db, Payers: c.payers, Clock: r.app.clock, Random: r.app.random, Log: r.app.log}, 0)}
 	if err := r.eachLost(ctx, backup, func(l *evidence.Leaf) error {
 		e, err := evidence.Decode(l.Bytes)
 		if err != nil {
@@ -163,6 +165,7 @@ type redo struct {
 	done      *applied
 	access    *access.Service
 	terminals *terminal.Service
+	contracts *contract.Service
 	now       time.Time
 	payers    map[mianmi.PayerID]payer.Record // newest of each
 	stops     map[mianmi.StopID]merchant.Stop
@@ -199,6 +202,9 @@ func (d *redo) entry(ctx context.Context, e evidence.Entry) error {
 	case "api_key":
 		_, err := d.access.RevokeKey(ctx, d.actor, mianmi.KeyID(e.Subject))
 		d.count(&d.done.keys, err)
+		return err
+	case "contract":
+		_, err := d.contracts.End(ctx, d.actor, mianmi.ContractID(e.Subject))
 		return err
 	case "staff": // the backup has the password of before
 		_, err := d.access.DeactivateStaff(ctx, d.actor, mianmi.StaffID(e.Subject))

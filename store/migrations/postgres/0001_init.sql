@@ -80,6 +80,37 @@ CREATE TABLE agreement (
   PRIMARY KEY (bucket, payer, merchant)
 );
 
+-- PIN-free contracts at channels over a network, each of one agreement
+-- (docs/adr/0018). standing is the channel's last clear word; revoked_at is since
+-- when we want it ended.
+CREATE TABLE channel_contract (
+  bucket         smallint NOT NULL,
+  id             text COLLATE "C" NOT NULL,
+  payer          text COLLATE "C" NOT NULL,
+  merchant       text COLLATE "C" NOT NULL,
+  agreement      text COLLATE "C" NOT NULL,
+  channel        text COLLATE "C" NOT NULL,
+  kind           text COLLATE "C" NOT NULL,
+  service        text COLLATE "C" NOT NULL,
+  standing       smallint NOT NULL,
+  number         text COLLATE "C" NOT NULL,
+  opened_at      bigint NOT NULL,
+  until          bigint NOT NULL,
+  signed_at      bigint,
+  ended_at       bigint,
+  ended_by       text COLLATE "C" NOT NULL,
+  revoked_at     bigint,
+  asked_at       bigint,
+  told_at        bigint,
+  due_at         bigint,
+  tries          integer NOT NULL,
+  version        bigint NOT NULL,
+  PRIMARY KEY (bucket, id)
+);
+CREATE INDEX channel_contract_payer ON channel_contract (bucket, payer, id);
+CREATE INDEX channel_contract_due ON channel_contract (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX channel_contract_unconfirmed ON channel_contract (revoked_at) WHERE revoked_at IS NOT NULL AND standing = 2;
+
 CREATE TABLE instrument (
   bucket     smallint NOT NULL,
   id         text COLLATE "C" NOT NULL,
@@ -1102,6 +1133,7 @@ DROP TABLE merchant_order;
 DROP TABLE payment;
 DROP TABLE payment_code;
 DROP TABLE instrument;
+DROP TABLE channel_contract;
 DROP TABLE agreement;
 DROP TABLE payer_password;
 DROP TABLE payer_login;

@@ -76,6 +76,37 @@ CREATE TABLE agreement (
   PRIMARY KEY (bucket, payer, merchant)
 ) WITHOUT ROWID;
 
+-- PIN-free contracts at channels over a network, each of one agreement
+-- (docs/adr/0018). standing is the channel's last clear word; revoked_at is since
+-- when we want it ended.
+CREATE TABLE channel_contract (
+  bucket         integer NOT NULL,
+  id             text NOT NULL,
+  payer          text NOT NULL,
+  merchant       text NOT NULL,
+  agreement      text NOT NULL,
+  channel        text NOT NULL,
+  kind           text NOT NULL,
+  service        text NOT NULL,
+  standing       integer NOT NULL,
+  number         text NOT NULL,
+  opened_at      integer NOT NULL,
+  until          integer NOT NULL,
+  signed_at      integer,
+  ended_at       integer,
+  ended_by       text NOT NULL,
+  revoked_at     integer,
+  asked_at       integer,
+  told_at        integer,
+  due_at         integer,
+  tries          integer NOT NULL,
+  version        integer NOT NULL,
+  PRIMARY KEY (bucket, id)
+) WITHOUT ROWID;
+CREATE INDEX channel_contract_payer ON channel_contract (bucket, payer, id);
+CREATE INDEX channel_contract_due ON channel_contract (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX channel_contract_unconfirmed ON channel_contract (revoked_at) WHERE revoked_at IS NOT NULL AND standing = 2;
+
 CREATE TABLE instrument (
   bucket     integer  NOT NULL,
   id         text     NOT NULL,
@@ -1091,6 +1122,7 @@ DROP TABLE merchant_order;
 DROP TABLE payment;
 DROP TABLE payment_code;
 DROP TABLE instrument;
+DROP TABLE channel_contract;
 DROP TABLE agreement;
 DROP TABLE payer_password;
 DROP TABLE payer_login;
