@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/mianmi/mianmi"
+	"github.com/mianmi/mianmi/contract"
 	"github.com/mianmi/mianmi/money"
 	"github.com/mianmi/mianmi/payer"
 )
@@ -27,13 +28,23 @@ type Agreement struct {
 	Version        int64      `json:"version"`
 	OpenedAt       time.Time  `json:"opened_at"`
 	ClosedAt       *time.Time `json:"closed_at,omitzero"`
+	Sentence       Text       `json:"sentence" doc:"How it stands: closed here may be not yet confirmed by a payment system at which the payer has signed, too"`
+	Contracts      []Contract `json:"contracts,omitzero" doc:"Those at payment systems, newest first"`
 }
 
 // AgreementOutput is one agreement.
 type AgreementOutput struct{ Body Agreement }
 
-func showAgreement(g *payer.Agreement, c money.Currency) Agreement {
-	return Agreement{ID: string(g.ID), Merchant: string(g.Merchant), Open: g.Open, PerPayment: amountOrNone(g.PerPayment, c),
+// showAgreement shows an agreement with those of the payer's contracts that are its own.
+func (s *Server) showAgreement(g *payer.Agreement, c money.Currency, contracts []contract.Contract) Agreement {
+	now := s.Contracts.Now()
+	var own []Contract
+	for i := range contracts {
+		if contracts[i].Agreement == g.ID {
+			own = append(own, showContract(&contracts[i], now))
+		}
+	}
+	return Agreement{Sentence: textOf(contract.Sentence(g, contracts, now)), Contracts: own, ID: string(g.ID), Merchant: string(g.Merchant), Open: g.Open, PerPayment: amountOrNone(g.PerPayment, c),
 		ConsentVersion: g.ConsentVersion, Version: g.Version, OpenedAt: g.OpenedAt.UTC(), ClosedAt: timeOrNone(g.ClosedAt)}
 }
 
@@ -50,7 +61,11 @@ func (s *Server) agreements(ctx context.Context, a mianmi.Actor, in *PayerInput)
 	if err != nil {
 		return nil, err
 	}
-	return listOf(list, len(list)+1, func(g *payer.Agreement) Agreement { return showAgreement(g, currency) }, nil), nil
+	contracts, err := s.Contracts.OfPayer(ctx, a, id)
+	if err != nil {
+		return nil, err
+	}
+	return listOf(list, len(list)+1, func(g *payer.Agreement) Agreement { return s.showAgreement(g, currency, contracts) }, nil), nil
 }
 
 func (s *Server) openAgreement(ctx context.Context, a mianmi.Actor, in *struct {
@@ -74,7 +89,16 @@ func (s *Server) openAgreement(ctx context.Context, a mianmi.Actor, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	return &AgreementOutput{showAgreement(&g, currency)}, nil
+	return s.agreementOutput(ctx, a, &g, currency)
+}
+
+// agreementOutput is an agreement that was changed.
+func (s *Server) agreementOutput(ctx context.Context, a mianmi.Actor, g *payer.Agreement, c money.Currency) (*AgreementOutput, error) {
+	contracts, err := s.Contracts.OfPayer(ctx, a, g.Payer)
+	if err != nil {
+		return nil, err
+	}
+	return &AgreementOutput{s.showAgreement(g, c, contracts)}, nil
 }
 
 func (s *Server) closeAgreement(ctx context.Context, a mianmi.Actor, in *struct {
@@ -94,7 +118,7 @@ func (s *Server) closeAgreement(ctx context.Context, a mianmi.Actor, in *struct 
 	if err != nil {
 		g.PerPayment = nil
 	}
-	return &AgreementOutput{showAgreement(&g, currency)}, nil
+	return s.agreementOutput(ctx, a, &g, currency)
 }
 
 // Document is a text that payers accept.

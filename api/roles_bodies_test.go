@@ -20,6 +20,7 @@ var bodies = map[string]string{
 	"setLimits":               `{"day_count":5}`,
 	"grantAllowance":          `{"max":{"minor":100,"currency":"CNY"},"password":"` + pin + `"}`,
 	"openAgreement":           `{"merchant":"{merchant}","consent_version":"consent-2026-01","password":"` + pin + `"}`,
+	"openContract":            `{"channel":"wechatpay","kind":"password_exempt"}`,
 	"liftLoss":                `{"basis":{"method":"video_call","ref":"N-1"}}`,
 	"unlockPassword":          `{"basis":{"method":"video_call","ref":"N-1"}}`,
 	"resetPassword":           `{"basis":{"method":"video_call","ref":"N-1"}}`,

@@ -27,6 +27,7 @@ import (
 	"github.com/mianmi/mianmi"
 	"github.com/mianmi/mianmi/access"
 	"github.com/mianmi/mianmi/asof"
+	"github.com/mianmi/mianmi/contract"
 	"github.com/mianmi/mianmi/evidence"
 	"github.com/mianmi/mianmi/idempotency"
 	"github.com/mianmi/mianmi/merchant"
@@ -92,6 +93,7 @@ type Deps struct {
 	Rules      *rules.Service
 	Webhooks   *notice.Service
 	Wechat     *wechat.Service
+	Contracts  *contract.Service
 	Complaints *support.Service
 	Receipts   *receipt.Service
 	Evidence   *evidence.Log
@@ -157,7 +159,7 @@ type Server struct {
 // New returns a Server, or an error that names what is missing.
 func New(d Deps, c Config) (*Server, error) {
 	if d.Payers == nil || d.Access == nil || d.Merchants == nil || d.Terminals == nil || d.Enrol == nil || d.Payments == nil || d.Once == nil ||
-		d.Rules == nil || d.Webhooks == nil || d.Wechat == nil || d.Complaints == nil || d.Receipts == nil || d.Evidence == nil || d.AsOf == nil || d.Keys == nil || d.Clock == nil || d.Random == nil || d.Log == nil {
+		d.Rules == nil || d.Webhooks == nil || d.Wechat == nil || d.Contracts == nil || d.Complaints == nil || d.Receipts == nil || d.Evidence == nil || d.AsOf == nil || d.Keys == nil || d.Clock == nil || d.Random == nil || d.Log == nil {
 		return nil, errors.New("api: a required part is missing")
 	}
 	s := &Server{Deps: d, cfg: c.withDefaults(), mux: http.NewServeMux(),
@@ -191,6 +193,7 @@ func (s *Server) register() {
 	s.registerLogins()
 	s.registerPayers()
 	s.registerPayerSettings()
+	s.registerContracts()
 	s.registerPayerPayments()
 	s.registerMerchants()
 	s.registerTerminals()

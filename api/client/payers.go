@@ -263,6 +263,8 @@ type Agreement struct {
 	Version        int64              `json:"version"`
 	OpenedAt       time.Time          `json:"opened_at"`
 	ClosedAt       *time.Time         `json:"closed_at"`
+	Sentence       mianmi.Text        `json:"sentence"` // "closed; not yet confirmed by WeChat Pay"
+	Contracts      []Contract         `json:"contracts"`
 }
 
 // OpenAgreement opens an agreement.

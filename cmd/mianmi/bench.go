@@ -257,6 +257,7 @@ func (a *app) benchHandler(ctx context.Context, db *store.DB, p *payment.Service
 	if s.webhooks, err = a.webhooks(s, db, &webhookTuning{}); err != nil {
 		return nil, err
 	}
+	s.withContracts(a, db, &tuning{})
 	if err = s.withWechat(a, db, &tuning{}); err != nil {
 		return nil, err
 	}

@@ -62,7 +62,7 @@ func (c *serveCmd) Validate() error {
 	if err := c.terminalFlags.check(); err != nil {
 		return err
 	}
-	return c.tuning.check()
+	return errors.Join(c.wechatPayFlag.check(), c.tuning.check())
 }
 
 // Run serves until ctx ends, then finishes what has begun.
@@ -100,7 +100,7 @@ func (c *serveCmd) open(ctx context.Context, a *app) (n *node, err error) {
 		return nil, err
 	}
 	// What has begun outlives the signal, up to TimeoutStop.
-	c.terminalHost = c.terminalFlags.host()
+	c.terminalHost, c.contractEvery = c.terminalFlags.host(), c.ContractEvery
 	if n.services, err = newServices(context.WithoutCancel(ctx), a, n.db, &c.tuning); err != nil {
 		return nil, errors.Join(err, n.db.Close())
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/mianmi/mianmi/api"
 	"github.com/mianmi/mianmi/api/wechatv3"
 	"github.com/mianmi/mianmi/channel/wallet"
+	"github.com/mianmi/mianmi/contract"
 	"github.com/mianmi/mianmi/evidence"
 	"github.com/mianmi/mianmi/fleet"
 	"github.com/mianmi/mianmi/merchant"
@@ -42,18 +43,19 @@ type services struct {
 	enrol     *terminal.Enrol
 	ca        *fleet.CA
 
-	keys     *secret.Keys
-	log      *evidence.Log
-	receipts *receipt.Service
-	rules    *rules.Service
-	webhooks *notice.Service
-	sender   *notice.Sender
-	wechat   *wechat.Service
-	front    *wechatv3.Server
-	courier  *notice.Sender
-	handler  *api.Server
-	metrics  *prometheus.Registry
-	workers  *workers
+	keys      *secret.Keys
+	log       *evidence.Log
+	receipts  *receipt.Service
+	rules     *rules.Service
+	webhooks  *notice.Service
+	sender    *notice.Sender
+	wechat    *wechat.Service
+	front     *wechatv3.Server
+	courier   *notice.Sender
+	contracts *contract.Service
+	handler   *api.Server
+	metrics   *prometheus.Registry
+	workers   *workers
 
 	wechatNotices http.Handler // nil: no connection to WeChat Pay
 	complaints    *support.Service
@@ -125,6 +127,7 @@ func newServices(ctx context.Context, a *app, db *store.DB, t *tuning) (*service
 
 // surfaces makes what answers requests, and starts who sends messages.
 func (s *services) surfaces(ctx context.Context, a *app, db *store.DB, t *tuning) (err error) {
+	s.withContracts(a, db, t)
 	if err = s.withComplaints(a, db, t); err != nil {
 		return err
 	}

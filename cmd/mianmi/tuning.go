@@ -23,8 +23,9 @@ type tuning struct {
 	webhookTuning
 	wechatTuning
 
-	terminalHost string             // for whoever hands out enrolment codes
-	wechatPay    *wechatpay.Channel // nil: no connection to WeChat Pay
+	terminalHost  string             // for whoever hands out enrolment codes
+	wechatPay     *wechatpay.Channel // nil: no connection to WeChat Pay
+	contractEvery time.Duration      // how often signed contracts are asked for; zero: the default
 
 	TrustedProxies []netip.Prefix `placeholder:"CIDR,…" help:"Addresses of proxies whose X-Forwarded-For is believed; none by default." zh:"可信代理的地址段，采信其 X-Forwarded-For；默认没有。"`
 }

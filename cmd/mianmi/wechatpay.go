@@ -2,11 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/mianmi/mianmi"
 	"github.com/mianmi/mianmi/channel"
 	"github.com/mianmi/mianmi/channel/wechatpay"
+	"github.com/mianmi/mianmi/contract"
 	"github.com/mianmi/mianmi/merchant"
 	"github.com/mianmi/mianmi/store"
 	"github.com/mianmi/mianmi/support"
@@ -14,6 +18,8 @@ import (
 
 // wechatPayFlag names the connections to WeChat Pay.
 type wechatPayFlag struct {
+	ContractEvery time.Duration `placeholder:"TIME" default:"24h" help:"How often each signed PIN-free contract is asked for at its payment system, whether it is still in force there." zh:"对每份已签的渠道免密协议，多久向支付渠道查询一次是否仍然有效。"`
+
 	WeChatPay string `name:"wechatpay" placeholder:"FILE" help:"YAML file of the connections to WeChat Pay; see docs/wechatpay.md." zh:"微信支付连接的 YAML 文件，见 docs/wechatpay.zh-CN.md。"`
 }
 
@@ -84,14 +90,49 @@ func (s *services) withWeChatPay(a *app, t *tuning) (err error) {
 // wechatHints has WeChat Pay asked when a notification says that there is news.
 type wechatHints struct{ services *services }
 
-// Hinted is part of wechatpay.Hinted. Contracts are kept by nobody here, and a
-// payment that is not known belongs to another installation.
+// Hinted is part of wechatpay.Hinted. A payment or contract that is not known
+// belongs to another installation.
 func (h wechatHints) Hinted(ctx context.Context, hint wechatpay.Hint) error {
 	if hint.Complaint != "" {
 		return h.services.complaints.Hint(ctx, support.Key{Place: support.Place{Channel: wechatpay.Name, Account: hint.Connection}, Number: hint.Complaint})
+	}
+	if code := hint.Contract.Code; code != "" {
+		return h.services.contracts.Tell(ctx, mianmi.ContractID(code))
 	}
 	if hint.Payment == "" {
 		return nil
 	}
 	return h.services.payments.AskSoon(ctx, hint.Payment, hint.Refund)
+}
+
+func (f *wechatPayFlag) check() error {
+	if f.ContractEvery < time.Minute || f.ContractEvery > 7*24*time.Hour {
+		return errors.New("--contract-every: want 1m to 168h")
+	}
+	return nil
+}
+
+// unconfirmedMax bounds what a scrape counts.
+const unconfirmedMax = 100_000
+
+// withContracts makes who keeps contracts at channels, with its figures.
+func (s *services) withContracts(a *app, db *store.DB, t *tuning) {
+	unannounced := prometheus.NewCounter(prometheus.CounterOpts{Name: "mianmi_contracts_ended_unannounced_total",
+		Help: "Contracts that were found ended at their channel without a notification."})
+	unconfirmed := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "mianmi_contracts_unconfirmed",
+		Help: "Contracts that are closed here and not confirmed as ended by their channel, at most 100000 counted; -1: the database did not say."}, func() float64 {
+		ctx, cancel := context.WithTimeout(context.Background(), scrapeMax)
+		defer cancel()
+		n, err := db.UnconfirmedContracts(ctx, unconfirmedMax)
+		if err != nil {
+			return -1
+		}
+		return float64(n)
+	})
+	s.metrics.MustRegister(unannounced, unconfirmed)
+	p := contract.Parts{Store: db, Payers: s.payers, Clock: a.clock, Random: a.random, Log: a.log, Unannounced: unannounced.Inc}
+	if t.wechatPay != nil {
+		p.Channels = []channel.Contracts{t.wechatPay}
+	}
+	s.contracts = contract.New(p, t.contractEvery)
 }

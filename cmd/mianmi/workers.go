@@ -45,6 +45,10 @@ func sweeps(clock mianmi.Clock, s *services, db *store.DB) []worker {
 			n, err := s.payments.ExpireOverdue(ctx)
 			return n > 0, err
 		}},
+		{"ask for contracts", time.Second, func(ctx context.Context) (bool, error) {
+			n, err := s.contracts.Ask(ctx)
+			return n > 0, err
+		}},
 		{"verify checks of terminals", 2 * time.Second, func(ctx context.Context) (bool, error) {
 			n, err := s.terminals.VerifyChecks(ctx)
 			return n > 0, err

@@ -1,0 +1,73 @@
+package client
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/mianmi/mianmi"
+)
+
+// NewContract asks for a session in which the payer signs at a payment system.
+type NewContract struct {
+	Channel string          `json:"channel"` // "wechatpay"
+	Kind    string          `json:"kind"`    // password_exempt, papay or payscore
+	Account string          `json:"account,omitzero"`
+	Device  *ContractDevice `json:"device,omitzero"` // papay needs it
+}
+
+// ContractDevice is where a payer signs, in the payment system's words.
+type ContractDevice struct {
+	Type          string `json:"type"`
+	OS            string `json:"os,omitzero"`
+	ID            string `json:"id,omitzero"`
+	IP            string `json:"ip,omitzero"`
+	Rooted        bool   `json:"rooted,omitzero"`
+	Installed     bool   `json:"client_installed,omitzero"`
+	ClientVersion string `json:"client_version,omitzero"`
+	SinceLogin    string `json:"since_login,omitzero"`
+	ByQR          bool   `json:"by_qr,omitzero"`
+}
+
+// Contract is one at a payment system, for an agreement here.
+type Contract struct {
+	ID        mianmi.ContractID  `json:"id"`
+	Payer     mianmi.PayerID     `json:"payer"` // empty for merchants
+	Merchant  mianmi.MerchantID  `json:"merchant"`
+	Agreement mianmi.AgreementID `json:"agreement"`
+	Channel   string             `json:"channel"`
+	Kind      string             `json:"kind"`
+	State     string             `json:"state"` // signing, signed, ending, ended, lapsed
+	Sentence  mianmi.Text        `json:"sentence"`
+	Number    string             `json:"number"`
+	OpenedAt  time.Time          `json:"opened_at"`
+	Until     time.Time          `json:"until"`
+	SignedAt  *time.Time         `json:"signed_at"`
+	RevokedAt *time.Time         `json:"revoked_at"`
+	EndedAt   *time.Time         `json:"ended_at"`
+	EndedBy   string             `json:"ended_by"`
+}
+
+// ContractSession leads the payer to where they sign.
+type ContractSession struct {
+	Contract Contract `json:"contract"`
+	Session  string   `json:"session"`
+	AppID    string   `json:"app_id"`
+	Path     string   `json:"path"`
+	URL      string   `json:"url"`
+}
+
+// OpenContract begins to sign a contract for an agreement that is open.
+func (c *Client) OpenContract(ctx context.Context, id mianmi.PayerID, agreement mianmi.AgreementID, n NewContract) (ContractSession, error) {
+	return call[ContractSession](ctx, c, http.MethodPost, payerPath(id, "/agreements/"+seg(agreement)+"/contracts"), n)
+}
+
+// Contract shows a contract.
+func (c *Client) Contract(ctx context.Context, id mianmi.ContractID) (Contract, error) {
+	return call[Contract](ctx, c, http.MethodGet, "/v1/contracts/"+seg(id), nil)
+}
+
+// EndContract ends a contract, and leaves its agreement as it is.
+func (c *Client) EndContract(ctx context.Context, id mianmi.ContractID) (Contract, error) {
+	return call[Contract](ctx, c, http.MethodPost, "/v1/contracts/"+seg(id)+"/end", nil)
+}
