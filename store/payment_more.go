@@ -128,7 +128,7 @@ func (l *plainLedger) Peek(ctx context.Context, ask payment.Ask) (payment.Facts,
 		}
 	}
 	g := agreementRow{}
-	err = db.read.QueryRowContext(ctx, sqlAgreement, bucket, string(ask.Payer), string(ask.Merchant)).Scan(&g.id, &g.open, &g.perPayment, &g.version)
+	err = db.read.QueryRowContext(ctx, sqlAgreement, bucket, string(ask.Payer), string(ask.Merchant)).Scan(&g.id, &g.open, &g.perPayment, &g.version, &g.opened)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return f, nil, wrapDriver("read an agreement", err)
 	}
