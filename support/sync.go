@@ -26,6 +26,9 @@ const (
 	// syncTries is when what cannot be read is given up, after some three hours. The
 	// next sweep wants it again if the channel still lists it.
 	syncTries = 20
+	// sweepTries is from when a list that cannot be read is worth a word: a network
+	// that fails for half a minute is none.
+	sweepTries = 3
 	// syncWaitMax is the longest pause between two tries.
 	syncWaitMax = 10 * time.Minute
 )
@@ -234,7 +237,12 @@ func (s *Service) page(ctx context.Context, ch Channel, w Sweep, now time.Time) 
 	list, all, err := ch.List(ctx, w.Account, Window{From: w.From, To: to, Offset: w.Offset, Limit: sweepPage})
 	if err != nil {
 		w.Tries++
-		return errors.Join(fmt.Errorf("list the complaints of %s: %w", w.Account, err), s.Store.SaveSweep(ctx, w, s.now().Add(pause(w.Tries))))
+		if w.Tries < sweepTries {
+			err = nil
+		} else {
+			err = fmt.Errorf("list the complaints of %s: %w", w.Account, err)
+		}
+		return errors.Join(err, s.Store.SaveSweep(ctx, w, s.now().Add(pause(w.Tries))))
 	}
 	if err := s.want(ctx, w.Place, list); err != nil {
 		return err
