@@ -62,6 +62,7 @@ var problemTitles = map[string]mianmi.Text{
 	// Payers.
 	"phone_taken":      {ZH: "这个手机号已被使用", EN: "This phone number is taken"},
 	"agreement_closed": {ZH: "免密签约已关闭", EN: "The agreement is closed"},
+	"mandate_ended":    {ZH: "免密签约已关闭，未扣款", EN: "The agreement has ended; nothing was taken"},
 	"contract_signed":  {ZH: "已在支付渠道签约", EN: "A contract is signed at the payment system already"},
 	"contract_session": {ZH: "支付渠道暂时无法发起签约，请稍后再试", EN: "The payment system gave no session to sign in; try again"},
 	"frozen":           {ZH: "已挂失，须由客服解除", EN: "A loss report stands; support must lift it first"},
