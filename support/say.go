@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/mianmi/mianmi"
@@ -27,23 +26,14 @@ func (s *Service) Say(ctx context.Context) (int, error) {
 		now := s.now()
 		due, err := s.Store.ClaimAnswers(ctx, ch.Name(), ch.Accounts(), now, now.Add(syncLease), syncMax)
 		count += len(due)
-		faults = append(faults, err, s.sayAll(ctx, ch, due))
+		faults = append(faults, err, beside(due, func(a *Answer) error {
+			if err := s.sayOne(ctx, ch, a); err != nil {
+				return fmt.Errorf("%v of complaint %s: %w", *a, a.Complaint, err)
+			}
+			return nil
+		}))
 	}
 	return count, errors.Join(faults...)
-}
-
-func (s *Service) sayAll(ctx context.Context, ch Channel, due []Answer) error {
-	faults := make([]error, len(due))
-	var all sync.WaitGroup
-	for i := range due {
-		all.Go(func() {
-			if err := s.sayOne(ctx, ch, &due[i]); err != nil {
-				faults[i] = fmt.Errorf("%v of complaint %s: %w", due[i], due[i].Complaint, err)
-			}
-		})
-	}
-	all.Wait()
-	return errors.Join(faults...)
 }
 
 // sayOne takes an answer one step on. Whatever is not clear is tried again.

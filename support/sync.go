@@ -49,20 +49,22 @@ func (s *Service) Sync(ctx context.Context) (int, error) {
 		now := s.now()
 		due, err := s.Store.ClaimSyncs(ctx, ch.Name(), ch.Accounts(), now, now.Add(syncLease), syncMax)
 		count += len(due)
-		faults = append(faults, err, s.each(ctx, ch, due))
+		faults = append(faults, err, beside(due, func(d *Due) error {
+			if err := s.read(ctx, ch, *d); err != nil {
+				return fmt.Errorf("complaint %s of %s: %w", d.Number, d.Account, err)
+			}
+			return nil
+		}))
 	}
 	return count, errors.Join(faults...)
 }
 
-func (s *Service) each(ctx context.Context, ch Channel, due []Due) error {
-	faults := make([]error, len(due))
+// beside does all at once; one must not keep the others waiting.
+func beside[T any](list []T, do func(*T) error) error {
+	faults := make([]error, len(list))
 	var all sync.WaitGroup
-	for i := range due {
-		all.Go(func() {
-			if err := s.read(ctx, ch, due[i]); err != nil { // one must not keep the others waiting
-				faults[i] = fmt.Errorf("complaint %s of %s: %w", due[i].Number, due[i].Account, err)
-			}
-		})
+	for i := range list {
+		all.Go(func() { faults[i] = do(&list[i]) })
 	}
 	all.Wait()
 	return errors.Join(faults...)
