@@ -31,6 +31,7 @@ type (
 	WebhookID    string // "wh…", who is told of facts
 	ComplaintID  string // "cp…", what a payer complains of
 	AnswerID     string // "ca…", what is said to that
+	CaseID       string // "cs…", a case of the support desk
 	StaffID      string // "sf…"
 	KeyID        string // "ak…", an API key (its name, not its secret)
 	SessionID    string // "se…" (its name, not its secret)

@@ -13,7 +13,7 @@ const module = "github.com/mianmi/mianmi"
 
 // domain is who holds the business: transports and the store speak to these.
 var domain = []string{"mianmi", "money", "pinfree", "pinfree/emv", "evidence", "secret", "access", "idempotency", "rollout", "payer", "merchant",
-	"terminal", "terminal/protocol", "terminal/posture", "rules", "settings", "payment", "asof", "receipt", "support", "risk", "notice", "wechat", "contract"}
+	"terminal", "terminal/protocol", "terminal/posture", "rules", "settings", "payment", "asof", "receipt", "support", "support/desk", "risk", "notice", "wechat", "contract"}
 
 // mayImport says which packages of this module a package may import, tests
 // apart. "mianmi" is the root, "*" everything. A package that is not here may
@@ -49,11 +49,12 @@ var mayImport = map[string][]string{
 	"receipt":              {"mianmi", "money", "rollout", "pinfree", "evidence", "secret", "access", "payer", "merchant", "terminal", "payment", "contract", "pdf"}, // what receipts say, and who may have them
 	"pdf":                  {"mianmi"},
 	"support":              {"mianmi", "money", "evidence", "secret", "access", "payment", "payer", "merchant", "terminal"}, // rights, digests of words
+	"support/desk":         {"mianmi", "money", "evidence", "secret", "access", "payment", "payer"},                         // cases; support acts through the payers' own service
 	"risk":                 {"mianmi", "money", "evidence", "payment", "payer", "merchant", "terminal"},
-	"notice":               {"mianmi", "money", "rollout", "evidence", "payment", "payer", "merchant", "terminal", "access", "secret", "settings", "pinfree", "contract"}, // rights, sealed secrets, who listens; names of methods
-	"wechat":               {"mianmi", "money", "pinfree", "channel", "evidence", "secret", "access", "settings", "payer", "payment", "notice"},                           // payments, agreements, keys and queues in WeChat Pay's form
-	"contract":             {"mianmi", "evidence", "access", "payer", "channel"},                                                                                          // what payers signed at channels, for an agreement here
-	"store":                append([]string{"channel"}, domain...),                                                                                                        // postings are written as they are
+	"notice":               {"mianmi", "money", "rollout", "evidence", "payment", "payer", "merchant", "terminal", "access", "secret", "settings", "pinfree", "contract", "support/desk"}, // rights, sealed secrets, who listens; names of methods
+	"wechat":               {"mianmi", "money", "pinfree", "channel", "evidence", "secret", "access", "settings", "payer", "payment", "notice"},                                           // payments, agreements, keys and queues in WeChat Pay's form
+	"contract":             {"mianmi", "evidence", "access", "payer", "channel"},                                                                                                          // what payers signed at channels, for an agreement here
+	"store":                append([]string{"channel"}, domain...),                                                                                                                        // postings are written as they are
 	"store/pgtest":         {},
 	"store/storetest":      append([]string{"store", "store/pgtest", "channel", "channel/wallet", "channel/channeltest", "pinfree/packs", "pinfree/compare"}, domain...),
 	"torture":              {"*"}, // drives whole servers and looks into their databases; run by cmd

@@ -31,6 +31,10 @@ const (
 	ComplaintShow          // what payers complain of, in their words
 	ComplaintAnswer        // answer it, give money back for it, say that it is settled
 	AgreementEnd           // a merchant's software ends an agreement with its own merchant
+	CaseOpen               // a case of the support desk
+	CaseShow               // cases; what outsiders see of one is less
+	CaseWork               // take up, assign, note, link, check identities, act for the payer
+	CaseDecide             // say who bears what
 	actionEnd
 )
 
@@ -82,6 +86,10 @@ var rights = [actionEnd]row{
 	ComplaintAnswer: {admin: ownShop, support: all, operator: all, scope: mianmi.ScopeRefund},
 	ComplaintShow:   {admin: ownShop, support: all, risk: all, operator: all, auditor: all, scope: mianmi.ScopeRead},
 	AgreementEnd:    {scope: mianmi.ScopePay}, // who may charge under it may let go of it
+	CaseOpen:        {payer: own, admin: ownShop, support: all, risk: all, operator: all, system: all},
+	CaseShow:        {payer: own, admin: ownShop, support: all, risk: all, operator: all, auditor: all, system: all},
+	CaseWork:        {support: all, risk: all, operator: all},
+	CaseDecide:      {support: all, risk: all, operator: all},
 }
 
 // Allow returns nil when the actor may do the action to the target. Without a

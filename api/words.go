@@ -51,6 +51,19 @@ var problemTitles = map[string]mianmi.Text{
 	"password_unchanged": {ZH: "请先设置新的支付密码", EN: "A new payment password must be set first"},
 	"reset_failed":       {ZH: "重置码有误、已使用或已过期", EN: "The reset code is wrong, used or has expired"},
 
+	// Cases.
+	"move_not_allowed":   {ZH: "工单在当前状态下不能这样流转", EN: "The case cannot go there from where it is"},
+	"case_changed":       {ZH: "工单已被他人更新，请先查看", EN: "Somebody has changed the case; read it first"},
+	"case_over":          {ZH: "工单已关闭，请先重新打开", EN: "The case is over; reopen it first"},
+	"case_too_old":       {ZH: "工单关闭已久，请新建一个", EN: "The case has been over for too long; open a new one"},
+	"too_many_cases":     {ZH: "一天内登记的工单过多，请在已有工单中补充", EN: "Too many cases in a day; add a note to one of them"},
+	"too_many_notes":     {ZH: "这个工单的留言已达上限", EN: "This case has as many notes as there may be"},
+	"too_many_links":     {ZH: "这个工单的关联已达上限", EN: "This case has as many links as there may be"},
+	"too_many_checks":    {ZH: "这个工单的身份核验次数已达上限", EN: "This case has as many identity checks as there may be"},
+	"note_conflict":      {ZH: "这个编号已用于另一条留言", EN: "This key was used for another note"},
+	"no_payer":           {ZH: "工单尚未关联付款人", EN: "The case is about no payer yet"},
+	"identity_unchecked": {ZH: "请先核验付款人身份，30 分钟内有效", EN: "Check the payer's identity first; a check is good for 30 minutes"},
+
 	// Complaints.
 	"complaint_over":    {ZH: "投诉已经完结", EN: "The complaint is over"},
 	"complaint_changed": {ZH: "投诉有新进展，请先查看", EN: "There is news of the complaint; read it first"},

@@ -36,6 +36,7 @@ import (
 	"github.com/mianmi/mianmi/store"
 	"github.com/mianmi/mianmi/store/pgtest"
 	"github.com/mianmi/mianmi/support"
+	"github.com/mianmi/mianmi/support/desk"
 	"github.com/mianmi/mianmi/terminal"
 	"github.com/mianmi/mianmi/terminal/protocol"
 	"github.com/mianmi/mianmi/wechat"
@@ -176,8 +177,10 @@ func newParts(t testing.TB, engine string, cfg api.Config, instead ...api.Paymen
 	must(t, err)
 	complaints, err := support.New(support.Parts{Store: p.db, Payments: payments, Keys: p.keys, Clock: p.clock, Random: rand.Reader, Log: log})
 	must(t, err)
+	cases, err := desk.New(desk.Parts{Store: p.db, Payers: payers, Payments: payments, Staff: p.db, Keys: p.keys, Clock: p.clock, Random: rand.Reader, Log: log})
+	must(t, err)
 	p.server, err = api.New(api.Deps{
-		Webhooks: webhooks, Wechat: front, Complaints: complaints,
+		Webhooks: webhooks, Wechat: front, Complaints: complaints, Cases: cases,
 		Contracts: contract.New(contract.Parts{Store: p.db, Payers: payers, Clock: p.clock, Random: rand.Reader, Log: log}, 0),
 		Receipts:  &receipt.Service{Log: p.log, Payments: payments, Merchants: p.merchants, Terminals: terminals, Keys: p.keys}, Evidence: p.log,
 		AsOf:   asof.New(asof.Parts{Log: p.db, Payments: payments, Terminals: terminals, Merchants: p.merchants, Clock: p.clock, Channel: "wallet"}),

@@ -87,6 +87,16 @@ var facets = map[string]facet{
 	"wechat.platform_key.added":          nothing,
 	"wechat.platform_key.revoked":        nothing,
 	"wechat.serial.added":                nothing, // its API key has an entry of its own
+	"case.opened":                        nothing, // what the desk does to settings has entries of its own
+	"case.repeated":                      nothing,
+	"case.moved":                         nothing,
+	"case.assigned":                      nothing,
+	"case.noted":                         nothing,
+	"case.linked":                        nothing,
+	"case.identity_checked":              nothing,
+	"case.acted":                         nothing,
+	"case.decided":                       nothing,
+	"case.escalated":                     nothing,
 	"complaint.opened":                   nothing,
 	"complaint.changed":                  nothing,
 	"complaint.answer.ordered":           nothing,

@@ -134,6 +134,8 @@ func (e *envelope) recorded(w *Webhook, d *Delivery, r *Record) error {
 		return e.program(entry)
 	case "contract":
 		return e.contract(w, entry)
+	case "case":
+		return e.supportCase(entry)
 	}
 	return fmt.Errorf("entries of type %s tell of nothing", entry.Type)
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/mianmi/mianmi"
 	"github.com/mianmi/mianmi/contract"
 	"github.com/mianmi/mianmi/payment"
+	"github.com/mianmi/mianmi/support/desk"
 )
 
 // Topic is what a fact is about. The numbers are stored and are bits of a set:
@@ -47,6 +48,11 @@ const (
 	ContractSigned // at a channel, by the payer
 	ContractEnded
 	ContractUnannounced // ended at its channel, which told nobody: its agreement is closed now
+
+	CaseOpened // of the support desk
+	CaseChanged
+	CaseDecided
+	CaseEscalated // a deadline comes near, or has passed
 )
 
 // topicInfo says how a topic is called and who may be told.
@@ -105,6 +111,11 @@ var topics = map[Topic]topicInfo{
 	ContractSigned:      {name: "contract.signed"},
 	ContractEnded:       {name: "contract.ended"},
 	ContractUnannounced: {name: "contract.ended_unannounced"},
+
+	CaseOpened:    {name: "case.opened", platform: true},
+	CaseChanged:   {name: "case.changed", platform: true},
+	CaseDecided:   {name: "case.decided", platform: true},
+	CaseEscalated: {name: "case.escalated", platform: true},
 }
 
 // entryTopics says what entries of the evidence tell. An entry that is not
@@ -144,6 +155,17 @@ var entryTopics = map[string]Topic{
 	contract.TypeSigned:      ContractSigned,
 	contract.TypeEnded:       ContractEnded,
 	contract.TypeUnannounced: ContractUnannounced,
+
+	desk.TypeOpened:    CaseOpened,
+	desk.TypeRepeated:  CaseChanged,
+	desk.TypeMoved:     CaseChanged,
+	desk.TypeAssigned:  CaseChanged,
+	desk.TypeNoted:     CaseChanged,
+	desk.TypeLinked:    CaseChanged,
+	desk.TypeChecked:   CaseChanged,
+	desk.TypeActed:     CaseChanged,
+	desk.TypeDecided:   CaseDecided,
+	desk.TypeEscalated: CaseEscalated,
 
 	"rule.pack.in_force":   RulesInForce,
 	"rule.pack.withdrawn":  RulesWithdrawn,

@@ -93,6 +93,9 @@ var effects = map[string]effect{
 	// A contract that the copy does not know is to be ended at its channel by a person. One that was ended there is found so.
 	"contract.opened": nothing, "contract.signed": byHand, "contract.ended": nothing, "contract.ended_unannounced": nothing,
 	"wechat.identity.made": nothing, "wechat.identity.changed": byHand, "wechat.serial.added": nothing,
+	// A case that the copy does not know was somebody's report; what was done in it stands in other entries.
+	"case.opened": byHand, "case.repeated": nothing, "case.moved": nothing, "case.assigned": nothing, "case.noted": nothing, "case.linked": nothing,
+	"case.identity_checked": nothing, "case.acted": nothing, "case.decided": byHand, "case.escalated": nothing,
 	"complaint.opened": nothing, "complaint.changed": nothing, "complaint.answer.ordered": byHand, "complaint.answer.done": nothing, "complaint.answer.failed": nothing,
 	"wechat.platform_key.added": byHand, "wechat.platform_key.revoked": byHand,
 	"webhook.created": nothing, "webhook.resumed": nothing, "webhook.replayed": nothing, "webhook.changed": byHand, "webhook.paused": byHand,

@@ -28,6 +28,7 @@ import (
 	"github.com/mianmi/mianmi/secret"
 	"github.com/mianmi/mianmi/store"
 	"github.com/mianmi/mianmi/support"
+	"github.com/mianmi/mianmi/support/desk"
 	"github.com/mianmi/mianmi/terminal"
 	"github.com/mianmi/mianmi/wechat"
 )
@@ -59,6 +60,7 @@ type services struct {
 
 	wechatNotices http.Handler // nil: no connection to WeChat Pay
 	complaints    *support.Service
+	cases         *desk.Service
 
 	guard *guard
 	last  func() // the guard's last look
@@ -121,7 +123,7 @@ func newServices(ctx context.Context, a *app, db *store.DB, t *tuning) (*service
 	for _, w := range connections {
 		w.round(ctx, a.log) // before the first payment, if it can be
 	}
-	s.workers = startWorkers(ctx, a.log, tick, slices.Concat(sweeps(a.clock, s, db), complaintWorkers(a.clock, s, t), []worker{sequencer(s.log, figures), s.guard.worker(), sweepWebhooks(s.sender)}, witnesses(s.log), connections)...)
+	s.workers = startWorkers(ctx, a.log, tick, slices.Concat(sweeps(a.clock, s, db), complaintWorkers(a.clock, s, t), []worker{caseDeadlines(s), sequencer(s.log, figures), s.guard.worker(), sweepWebhooks(s.sender)}, witnesses(s.log), connections)...)
 	return s, nil
 }
 
@@ -129,6 +131,9 @@ func newServices(ctx context.Context, a *app, db *store.DB, t *tuning) (*service
 func (s *services) surfaces(ctx context.Context, a *app, db *store.DB, t *tuning) (err error) {
 	s.withContracts(a, db, t)
 	if err = s.withComplaints(a, db, t); err != nil {
+		return err
+	}
+	if err = s.withCases(a, db); err != nil {
 		return err
 	}
 	if err = s.withWeChatPay(a, t); err != nil {

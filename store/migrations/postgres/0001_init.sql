@@ -446,6 +446,84 @@ CREATE TABLE complaint_sweep (
   PRIMARY KEY (channel, account)
 );
 
+-- Cases of the support desk (docs/adr/0021). number is for people; due_at is when
+-- somebody has to be told of a deadline, none: of none; escalated are the
+-- deadlines that were told of, as bits.
+CREATE TABLE support_case (
+  id          text COLLATE "C" NOT NULL,
+  number      text COLLATE "C" NOT NULL,
+  kind        smallint NOT NULL,
+  category    text COLLATE "C" NOT NULL,
+  rail        text COLLATE "C" NOT NULL,
+  state       smallint NOT NULL,
+  queue       smallint NOT NULL,
+  assignee    text COLLATE "C" NOT NULL,
+  payer       text COLLATE "C" NOT NULL,
+  merchant    text COLLATE "C" NOT NULL,
+  shared      smallint NOT NULL,
+  opened_by   text COLLATE "C" NOT NULL,
+  opened_at   bigint NOT NULL,
+  changed_at  bigint NOT NULL,
+  answered_at bigint,
+  decided_at  bigint,
+  closed_at   bigint,
+  reopened    bigint NOT NULL,
+  repeats     bigint NOT NULL,
+  began_at    bigint NOT NULL,
+  first_by    bigint NOT NULL,
+  decide_by   bigint NOT NULL,
+  waited_at   bigint,
+  escalated   bigint NOT NULL,
+  due_at      bigint,
+  verdict     smallint NOT NULL,
+  award       bigint NOT NULL,
+  currency    text COLLATE "C" NOT NULL,
+  version     bigint NOT NULL,
+  PRIMARY KEY (id)
+);
+CREATE UNIQUE INDEX support_case_number ON support_case (number);
+CREATE INDEX support_case_payer ON support_case (payer, id) WHERE payer <> '';
+CREATE INDEX support_case_merchant ON support_case (merchant, id) WHERE shared = 1;
+CREATE INDEX support_case_open ON support_case (queue, id) WHERE state <> 7;
+CREATE INDEX support_case_mine ON support_case (assignee, id) WHERE state <> 7;
+CREATE INDEX support_case_due ON support_case (due_at) WHERE due_at IS NOT NULL;
+
+-- What people wrote about a case; words are theirs, and in no log.
+CREATE TABLE support_note (
+  case_id  text COLLATE "C" NOT NULL,
+  n        bigint NOT NULL,
+  key      text COLLATE "C" NOT NULL,
+  audience smallint NOT NULL,
+  actor    text COLLATE "C" NOT NULL,
+  words    text NOT NULL,
+  at       bigint NOT NULL,
+  PRIMARY KEY (case_id, n)
+);
+CREATE UNIQUE INDEX support_note_key ON support_note (case_id, key);
+
+-- What a case is about.
+CREATE TABLE support_link (
+  case_id text COLLATE "C" NOT NULL,
+  kind    smallint NOT NULL,
+  ref     text COLLATE "C" NOT NULL,
+  actor   text COLLATE "C" NOT NULL,
+  at      bigint NOT NULL,
+  PRIMARY KEY (case_id, kind, ref)
+);
+CREATE INDEX support_link_ref ON support_link (ref, case_id);
+
+-- Identity checks: asked are names of what was asked, as JSON, never the answers.
+CREATE TABLE support_check (
+  case_id text COLLATE "C" NOT NULL,
+  n       bigint NOT NULL,
+  method  text COLLATE "C" NOT NULL,
+  asked   text COLLATE "C" NOT NULL,
+  passed  smallint NOT NULL,
+  actor   text COLLATE "C" NOT NULL,
+  at      bigint NOT NULL,
+  PRIMARY KEY (case_id, n)
+);
+
 -- PIN-free contracts there. key is a hash of merchant, family, service and code,
 -- bucket its first byte. openid is whom the merchant named, session a digest;
 -- notify is sealed. Signed: agreement and opened_at say which opening of which
@@ -1119,6 +1197,10 @@ DROP TABLE entry;
 DROP TABLE webhook_delivery;
 DROP TABLE webhook_queue;
 DROP TABLE outbox;
+DROP TABLE support_check;
+DROP TABLE support_link;
+DROP TABLE support_note;
+DROP TABLE support_case;
 DROP TABLE wechat_contract;
 DROP TABLE wechat_refund;
 DROP TABLE wechat_order;

@@ -442,6 +442,84 @@ CREATE TABLE complaint_sweep (
   PRIMARY KEY (channel, account)
 );
 
+-- Cases of the support desk (docs/adr/0021). number is for people; due_at is when
+-- somebody has to be told of a deadline, none: of none; escalated are the
+-- deadlines that were told of, as bits.
+CREATE TABLE support_case (
+  id          text NOT NULL,
+  number      text NOT NULL,
+  kind        integer NOT NULL,
+  category    text NOT NULL,
+  rail        text NOT NULL,
+  state       integer NOT NULL,
+  queue       integer NOT NULL,
+  assignee    text NOT NULL,
+  payer       text NOT NULL,
+  merchant    text NOT NULL,
+  shared      integer NOT NULL,
+  opened_by   text NOT NULL,
+  opened_at   integer NOT NULL,
+  changed_at  integer NOT NULL,
+  answered_at integer,
+  decided_at  integer,
+  closed_at   integer,
+  reopened    integer NOT NULL,
+  repeats     integer NOT NULL,
+  began_at    integer NOT NULL,
+  first_by    integer NOT NULL,
+  decide_by   integer NOT NULL,
+  waited_at   integer,
+  escalated   integer NOT NULL,
+  due_at      integer,
+  verdict     integer NOT NULL,
+  award       integer NOT NULL,
+  currency    text NOT NULL,
+  version     integer NOT NULL,
+  PRIMARY KEY (id)
+);
+CREATE UNIQUE INDEX support_case_number ON support_case (number);
+CREATE INDEX support_case_payer ON support_case (payer, id) WHERE payer <> '';
+CREATE INDEX support_case_merchant ON support_case (merchant, id) WHERE shared = 1;
+CREATE INDEX support_case_open ON support_case (queue, id) WHERE state <> 7;
+CREATE INDEX support_case_mine ON support_case (assignee, id) WHERE state <> 7;
+CREATE INDEX support_case_due ON support_case (due_at) WHERE due_at IS NOT NULL;
+
+-- What people wrote about a case; words are theirs, and in no log.
+CREATE TABLE support_note (
+  case_id  text NOT NULL,
+  n        integer NOT NULL,
+  key      text NOT NULL,
+  audience integer NOT NULL,
+  actor    text NOT NULL,
+  words    text NOT NULL,
+  at       integer NOT NULL,
+  PRIMARY KEY (case_id, n)
+);
+CREATE UNIQUE INDEX support_note_key ON support_note (case_id, key);
+
+-- What a case is about.
+CREATE TABLE support_link (
+  case_id text NOT NULL,
+  kind    integer NOT NULL,
+  ref     text NOT NULL,
+  actor   text NOT NULL,
+  at      integer NOT NULL,
+  PRIMARY KEY (case_id, kind, ref)
+);
+CREATE INDEX support_link_ref ON support_link (ref, case_id);
+
+-- Identity checks: asked are names of what was asked, as JSON, never the answers.
+CREATE TABLE support_check (
+  case_id text NOT NULL,
+  n       integer NOT NULL,
+  method  text NOT NULL,
+  asked   text NOT NULL,
+  passed  integer NOT NULL,
+  actor   text NOT NULL,
+  at      integer NOT NULL,
+  PRIMARY KEY (case_id, n)
+);
+
 -- PIN-free contracts there. key is a hash of merchant, family, service and code,
 -- bucket its first byte. openid is whom the merchant named, session a digest;
 -- notify is sealed. Signed: agreement and opened_at say which opening of which
@@ -1108,6 +1186,10 @@ DROP TABLE entry;
 DROP TABLE webhook_delivery;
 DROP TABLE webhook_queue;
 DROP TABLE outbox;
+DROP TABLE support_check;
+DROP TABLE support_link;
+DROP TABLE support_note;
+DROP TABLE support_case;
 DROP TABLE wechat_contract;
 DROP TABLE wechat_refund;
 DROP TABLE wechat_order;

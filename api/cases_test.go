@@ -1,0 +1,60 @@
+package api_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/mianmi/mianmi"
+	"github.com/mianmi/mianmi/api/client"
+)
+
+// A stolen phone, over HTTP: reported by a call, frozen before anybody is asked,
+// the payer checked, the payment disputed, decided and closed; each sees the own part.
+func TestCaseOfAStolenPhone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "sqlite")
+	ctx, s, p := t.Context(), w.shop("晨光超市"), w.person("+8613800000001")
+	agent := w.login(get[client.Enrolment](t)(w.operator.CreateStaff(ctx, client.NewStaff{Login: "agent.one", Name: "客服", Role: mianmi.RoleSupport.String()})))
+	paid := get[client.Payment](t)(s.pos.Authorize(ctx, w.scan(s, p, "A1", 18_00)))
+
+	opened := get[client.Case](t)(agent.OpenCase(ctx, client.NewCase{Kind: "loss", Payer: p.ID, Text: "来电：手机被偷"}))
+	did := get[client.CaseActed](t)(agent.ActForPayer(ctx, opened.ID, client.CaseAct{Act: "report_loss"}))
+	if st := get[client.Payer](t)(w.operator.Payer(ctx, p.ID)).Status; st.State != "frozen" || did.Reset != nil {
+		t.Errorf("after the report: %s", st.State)
+	}
+	_, err := agent.ActForPayer(ctx, opened.ID, client.CaseAct{Act: "reset_password"})
+	wantProblem(t, err, http.StatusConflict, "identity_unchecked", "")
+	get[client.Case](t)(agent.CheckIdentity(ctx, opened.ID, client.NewCaseCheck{Method: "call_back", Asked: []string{"last_payment"}, Passed: true}))
+	did = get[client.CaseActed](t)(agent.ActForPayer(ctx, opened.ID, client.CaseAct{Act: "reset_password"}))
+	if did.Reset == nil || did.Reset.Code == "" {
+		t.Error("no code for a new password")
+	}
+	c := get[client.Case](t)(agent.LinkCase(ctx, opened.ID, client.CaseLink{Kind: "payment", Ref: string(paid.ID)}))
+	c = get[client.Case](t)(agent.MoveCase(ctx, c.ID, client.CaseMove{To: "waiting_merchant", Version: c.Version, Why: "请商户提供小票"}))
+	c = get[client.Case](t)(agent.NoteCase(ctx, c.ID, client.NewCaseNote{Key: "n1", Audience: "payer", Text: "免密已冻结，正在核查"}))
+	c = get[client.Case](t)(agent.AssignCase(ctx, c.ID, client.CaseAssignment{Queue: "support", Version: c.Version}))
+	c = get[client.Case](t)(agent.DecideCase(ctx, c.ID, client.CaseDecision{Verdict: "upheld", Award: &paid.Amount, Text: "全额退还", Version: c.Version}))
+	c = get[client.Case](t)(agent.MoveCase(ctx, c.ID, client.CaseMove{To: "closed", Version: c.Version}))
+	if c.State != "closed" || c.Verdict != "upheld" || c.Award == nil || *c.Award != paid.Amount || len(c.Checks) != 1 || len(c.Notes) != 4 || c.Late {
+		t.Errorf("in the end: %+v", c)
+	}
+	found := get[client.Case](t)(agent.Case(ctx, mianmi.CaseID(strings.ToLower(c.Number[:4]+"-"+c.Number[4:]))))
+	if found.ID != c.ID {
+		t.Errorf("by number: %s", found.ID)
+	}
+	list := get[client.List[client.Case]](t)(agent.Cases(ctx, client.CaseQuery{Link: client.CaseLink{Kind: "payment", Ref: string(paid.ID)}, Assignee: "none", State: "closed"}))
+	if len(list.Items) != 1 || list.Items[0].ID != c.ID {
+		t.Errorf("about the payment: %+v", list.Items)
+	}
+
+	q := w.person("+8613800000002")
+	_, err = q.app.Case(ctx, c.ID)
+	wantProblem(t, err, http.StatusNotFound, "not_found", "")
+	own := get[client.Case](t)(q.app.OpenCase(ctx, client.NewCase{Kind: "feedback", Category: "small_amount_pin_free", Text: "希望默认关闭"}))
+	if own.Queue != "" || len(own.Notes) != 1 || own.Payer != q.ID {
+		t.Errorf("a payer's own: %+v", own)
+	}
+	_, err = q.app.DecideCase(ctx, own.ID, client.CaseDecision{Verdict: "answered", Text: "好", Version: 1})
+	wantProblem(t, err, http.StatusForbidden, "not_allowed", "")
+}

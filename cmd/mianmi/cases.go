@@ -1,0 +1,23 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/mianmi/mianmi/store"
+	"github.com/mianmi/mianmi/support/desk"
+)
+
+// withCases makes the support desk.
+func (s *services) withCases(a *app, db *store.DB) (err error) {
+	s.cases, err = desk.New(desk.Parts{Store: db, Payers: s.payers, Payments: s.payments, Staff: db, Keys: s.keys, Clock: a.clock, Random: a.random, Log: a.log})
+	return err
+}
+
+// caseDeadlines tells of deadlines of cases.
+func caseDeadlines(s *services) worker {
+	return worker{"tell of cases' deadlines", 10 * time.Second, func(ctx context.Context) (bool, error) {
+		n, err := s.cases.Escalate(ctx)
+		return n > 0, err
+	}}
+}

@@ -1,0 +1,130 @@
+package desk
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/mianmi/mianmi"
+	"github.com/mianmi/mianmi/access"
+	"github.com/mianmi/mianmi/evidence"
+	"github.com/mianmi/mianmi/payer"
+	"github.com/mianmi/mianmi/payment"
+	"github.com/mianmi/mianmi/secret"
+)
+
+// Store is what this package keeps. Missing things are NotFound.
+type Store interface {
+	// InsertCase writes a new case, with what hangs on it. fn sees who else has
+	// complained before it decides; its error leaves nothing written. A number that
+	// is taken is a Conflict with the code "exists".
+	InsertCase(ctx context.Context, c *Change, g Guard, fn func(Before) error) error
+	// ChangeCase locks the case, lets fn say what becomes of it and writes that;
+	// nothing when fn adds no entry.
+	ChangeCase(ctx context.Context, id mianmi.CaseID, fn func(*Change) error) error
+	Case(ctx context.Context, id mianmi.CaseID) (Whole, error)
+	CaseByNumber(ctx context.Context, number string) (mianmi.CaseID, error)
+	// Cases lists without what hangs on them.
+	Cases(ctx context.Context, q Query) ([]Case, error)
+	// CasesDue are cases whose deadlines somebody has to be told of.
+	CasesDue(ctx context.Context, now time.Time, most int) ([]mianmi.CaseID, error)
+}
+
+// Guard is what a new case is held against.
+type Guard struct {
+	Payer    mianmi.PayerID
+	Payments []mianmi.PaymentID
+	Kind     Kind
+	Since    time.Time // the payer's cases since then are counted
+	Ended    time.Time // of those that are over, the ones that ended since then
+}
+
+// Before is what there is already.
+type Before struct {
+	// Same is about one of the payments; when there are none, a loss or fraud of the
+	// payer. An open one, else the one that ended last.
+	Same   *Case
+	Lately int64 // cases of the payer since Guard.Since
+}
+
+// Change is a case that is locked. Notes, Links and Checks are those that are
+// added; fn may read the former ones in Was.
+type Change struct {
+	Case    Case
+	Was     Whole
+	Notes   []Note
+	Links   []Link
+	Checks  []Check
+	Entries []evidence.Entry
+}
+
+// Payers is what this package asks of payer.Service.
+type Payers interface {
+	Close(ctx context.Context, a mianmi.Actor, id mianmi.PayerID, b payer.Basis) (payer.Status, error)
+	ReportLoss(ctx context.Context, a mianmi.Actor, id mianmi.PayerID, b payer.Basis) (payer.Status, error)
+	LiftLoss(ctx context.Context, a mianmi.Actor, id mianmi.PayerID, b payer.Basis) (payer.Status, error)
+	Unlock(ctx context.Context, a mianmi.Actor, id mianmi.PayerID, b payer.Basis) (payer.Status, error)
+	ResetPassword(ctx context.Context, a mianmi.Actor, id mianmi.PayerID, b payer.Basis) (payer.Reset, error)
+	CloseAgreement(ctx context.Context, a mianmi.Actor, id mianmi.PayerID, agreement mianmi.AgreementID) (payer.Agreement, error)
+	Show(ctx context.Context, a mianmi.Actor, id mianmi.PayerID) (payer.View, error)
+}
+
+// Payments is what this package asks of payment.Service.
+type Payments interface {
+	Payment(ctx context.Context, a mianmi.Actor, id mianmi.PaymentID) (*payment.Payment, error)
+}
+
+// Staff finds who cases can be assigned to.
+type Staff interface {
+	StaffByID(ctx context.Context, id mianmi.StaffID) (access.Staff, error)
+}
+
+// Parts are what a Service works with; Levels has a default, all else is required.
+type Parts struct {
+	Store    Store
+	Payers   Payers
+	Payments Payments
+	Staff    Staff
+	Keys     *secret.Keys
+	Clock    mianmi.Clock
+	Random   io.Reader // safe for concurrent use
+	Log      *slog.Logger
+	Levels   Levels
+}
+
+// Service is all that can be done about cases. Every method checks the actor's
+// rights; what the actor may not see looks as if there were none.
+type Service struct{ Parts }
+
+// New returns a Service, or an error when a part is missing.
+func New(p Parts) (*Service, error) {
+	if p.Store == nil || p.Payers == nil || p.Payments == nil || p.Staff == nil || p.Keys == nil || p.Clock == nil || p.Random == nil || p.Log == nil {
+		return nil, errors.New("desk: a required part is missing")
+	}
+	if p.Levels.Kinds == nil {
+		p.Levels.Kinds = LevelsDefault.Kinds
+	}
+	return &Service{p}, nil
+}
+
+// now is the store's precision: what is returned is what is read back.
+func (s *Service) now() time.Time { return s.Clock.Now().UTC().Truncate(time.Microsecond) }
+
+// target is what rights on a case are about. A merchant has none on a case that
+// is not shared with it.
+func target(c *Case) access.Target {
+	t := access.Target{Payer: c.Payer}
+	if c.Shared {
+		t.Merchant = c.Merchant
+	}
+	return t
+}
+
+func (s *Service) see(actor mianmi.Actor, c *Case) error {
+	if access.Allow(actor, access.CaseShow, target(c)) != nil {
+		return mianmi.Missing("case")
+	}
+	return nil
+}
