@@ -91,3 +91,13 @@ func ReadEntry(e evidence.Entry) (Recorded, error) {
 	}
 	return Recorded{}, fmt.Errorf("entry %s is of type %s, which this program does not know", e.ID, e.Type)
 }
+
+// ReadPosture reads an entry about what a terminal's checks came to: the rules
+// that it fails, none when it is safe.
+func ReadPosture(e evidence.Entry) ([]string, error) {
+	var n postureNote
+	if err := e.ReadBody(&n); err != nil {
+		return nil, err
+	}
+	return n.Unsafe, nil
+}
