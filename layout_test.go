@@ -52,7 +52,7 @@ var mayImport = map[string][]string{
 	"support/desk":         {"mianmi", "money", "evidence", "secret", "access", "payment", "payer"},                                                                                       // cases; support acts through the payers' own service
 	"risk":                 {"mianmi", "money", "pinfree", "evidence", "payment", "payer", "merchant", "terminal"},                                                                        // names of outcomes and reasons
 	"notice":               {"mianmi", "money", "rollout", "evidence", "payment", "payer", "merchant", "terminal", "access", "secret", "settings", "pinfree", "contract", "support/desk"}, // rights, sealed secrets, who listens; names of methods
-	"wechat":               {"mianmi", "money", "pinfree", "channel", "evidence", "secret", "access", "settings", "payer", "payment", "notice"},                                           // payments, agreements, keys and queues in WeChat Pay's form
+	"wechat":               {"mianmi", "money", "pinfree", "channel", "evidence", "secret", "access", "settings", "payer", "payment", "notice", "support"},                                // payments, agreements, keys and queues in WeChat Pay's form
 	"contract":             {"mianmi", "evidence", "access", "payer", "channel"},                                                                                                          // what payers signed at channels, for an agreement here
 	"store":                append([]string{"channel"}, domain...),                                                                                                                        // postings are written as they are
 	"store/pgtest":         {},

@@ -30,6 +30,7 @@ const (
 	WebhookManage          // create, change, pause, remove, replay; rotate the secret
 	ComplaintShow          // what payers complain of, in their words
 	ComplaintAnswer        // answer it, give money back for it, say that it is settled
+	Complain               // complain of a payment of the payer's, and write about it
 	AgreementEnd           // a merchant's software ends an agreement with its own merchant
 	CaseOpen               // a case of the support desk
 	CaseShow               // cases; what outsiders see of one is less
@@ -85,6 +86,7 @@ var rights = [actionEnd]row{
 	WebhookManage:   {admin: ownShop, operator: all, system: all, scope: mianmi.ScopeWebhooks},
 	ComplaintAnswer: {admin: ownShop, support: all, operator: all, scope: mianmi.ScopeRefund},
 	ComplaintShow:   {admin: ownShop, support: all, risk: all, operator: all, auditor: all, scope: mianmi.ScopeRead},
+	Complain:        {payer: own, support: all, operator: all, scope: mianmi.ScopePayers},
 	AgreementEnd:    {scope: mianmi.ScopePay}, // who may charge under it may let go of it
 	CaseOpen:        {payer: own, admin: ownShop, support: all, risk: all, operator: all, system: all},
 	CaseShow:        {payer: own, admin: ownShop, support: all, risk: all, operator: all, auditor: all, system: all},

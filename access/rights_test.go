@@ -71,6 +71,7 @@ func TestRights(t *testing.T) {
 		{"read a merchant's complaints", ComplaintShow, Target{Merchant: "mc1"}, "asrouxy"},
 		{"answer a merchant's complaints", ComplaintAnswer, Target{Merchant: "mc1"}, "asoxy"},
 		{"read complaints of nobody in particular", ComplaintShow, Target{}, "sroux"},
+		{"complain of a payer's payment", Complain, payer, "psow"},
 		{"end an agreement with one's own merchant", AgreementEnd, Target{Payer: "py1", Merchant: "mc1"}, "xy"},
 		{"end an agreement with another merchant", AgreementEnd, Target{Payer: "py1", Merchant: "mc2"}, "x"},
 		{"nothing in particular", NoAction, payer, ""},

@@ -25,7 +25,7 @@ func (s *Server) registerComplaints() {
 			"approve refunds that part of the payment and tells the channel. complete is refused while a refund is pending, and when there is news since the version. " +
 			"Software needs the scopes read and refund."}, s.answerComplaint)
 	s.plain(route{method: "GET", path: "/v1/complaints/{complaint}/pictures/{picture}", name: "complaintPicture", tag: "complaints", may: may,
-		summary: "A picture of a complaint", about: "One that the complaint or a step of it names, from the channel as it is: JPEG, PNG, BMP, GIF or WebP."}, describePicture, s.complaintPicture)
+		summary: "A picture of a complaint", about: "One that the complaint or a step of it names, from the channel as it is: JPEG, PNG, BMP, GIF or WebP."}, describePicture("complaint", "picture"), s.complaintPicture)
 }
 
 // Complaint is what a payer complains of.
@@ -73,18 +73,19 @@ type NewComplaintAnswer struct {
 
 // ComplaintAnswer is what was ordered to be said.
 type ComplaintAnswer struct {
-	ID      string     `json:"id"`
-	Key     string     `json:"key"`
-	Kind    string     `json:"kind" enum:"reply,complete,approve,refuse"`
-	Text    string     `json:"text,omitzero"`
-	Payment string     `json:"payment,omitzero"`
-	Amount  *Amount    `json:"amount,omitzero"`
-	Days    int        `json:"days,omitzero"`
-	State   string     `json:"state" enum:"ordered,done,failed"`
-	Fault   string     `json:"fault,omitzero" doc:"complaint_over, complaint_changed, refund_pending, refund_refused, or unclear after a day"`
-	By      string     `json:"by"`
-	At      time.Time  `json:"at"`
-	EndedAt *time.Time `json:"ended_at,omitzero"`
+	ID       string     `json:"id"`
+	Key      string     `json:"key"`
+	Kind     string     `json:"kind" enum:"reply,complete,approve,refuse,promise" doc:"promise: software of the merchant's says that it gives money back by itself"`
+	Text     string     `json:"text,omitzero"`
+	Payment  string     `json:"payment,omitzero"`
+	Amount   *Amount    `json:"amount,omitzero"`
+	Days     int        `json:"days,omitzero"`
+	Pictures []string   `json:"pictures,omitzero"`
+	State    string     `json:"state" enum:"ordered,done,failed"`
+	Fault    string     `json:"fault,omitzero" doc:"complaint_over, complaint_changed, refund_pending, refund_refused, or unclear after a day"`
+	By       string     `json:"by"`
+	At       time.Time  `json:"at"`
+	EndedAt  *time.Time `json:"ended_at,omitzero"`
 }
 
 // ComplainPayment is a payment that a complaint is about.
@@ -170,17 +171,23 @@ func (s *Server) complaint(ctx context.Context, a mianmi.Actor, in *ComplaintInp
 	return &struct{ Body Complaint }{out}, nil
 }
 
-func describePicture(_ huma.Registry, op *huma.Operation) {
-	for _, name := range []string{"complaint", "picture"} {
-		op.Parameters = append(op.Parameters, &huma.Param{Name: name, In: "path", Required: true, Schema: &huma.Schema{Type: huma.TypeString, MaxLength: new(512)}})
+func describePicture(names ...string) func(huma.Registry, *huma.Operation) {
+	return func(_ huma.Registry, op *huma.Operation) {
+		for _, name := range names {
+			op.Parameters = append(op.Parameters, &huma.Param{Name: name, In: "path", Required: true, Schema: &huma.Schema{Type: huma.TypeString, MaxLength: new(512)}})
+		}
+		op.Responses["200"] = &huma.Response{Description: "OK", Content: map[string]*huma.MediaType{"image/*": {Schema: &huma.Schema{Type: huma.TypeString}}}}
 	}
-	op.Responses["200"] = &huma.Response{Description: "OK", Content: map[string]*huma.MediaType{"image/*": {Schema: &huma.Schema{Type: huma.TypeString}}}}
 }
 
-// complaintPicture hands a picture on. A stranger made it: a browser must show
-// it as a picture or not at all, never as a page.
 func (s *Server) complaintPicture(c *call) {
 	picture, err := s.Complaints.Picture(c.r.Context(), c.actor, mianmi.ComplaintID(c.r.PathValue("complaint")), c.r.PathValue("picture"))
+	s.handOn(c, picture, err)
+}
+
+// handOn hands a picture on. A stranger made it: a browser must show it as a
+// picture or not at all, never as a page.
+func (s *Server) handOn(c *call, picture []byte, err error) {
 	if err != nil {
 		s.fail(c, err)
 		return
@@ -193,7 +200,7 @@ func (s *Server) complaintPicture(c *call) {
 }
 
 func showAnswer(a *support.Answer) ComplaintAnswer {
-	return ComplaintAnswer{ID: string(a.ID), Key: a.Key, Kind: a.Kind.String(), Text: a.Text, Payment: string(a.Payment), Amount: askedAmount(a.Amount), Days: a.Days,
+	return ComplaintAnswer{ID: string(a.ID), Key: a.Key, Kind: a.Kind.String(), Text: a.Text, Payment: string(a.Payment), Amount: askedAmount(a.Amount), Days: a.Days, Pictures: a.Images,
 		State: a.State.String(), Fault: a.Fault, By: a.Actor.String(), At: a.Began.UTC(), EndedAt: timeOrNone(a.Ended)}
 }
 

@@ -48,6 +48,8 @@ var bodies = map[string]string{
 	"actForPayer":             `{"act":"close_pin_free"}`,
 	"decideCase":              `{"verdict":"answered","text":"已答复","version":1}`,
 	"answerComplaint":         `{"key":"{n}","kind":"reply","text":"您好"}`,
+	"complain":                `{"key":"{n}","payment":"{payment}","problem":"other","text":"没有找零"}`,
+	"writeToComplaint":        `{"key":"{n}","kind":"reply","text":"在吗"}`,
 	"createWebhook":           `{"url":"https://example.com/","merchant":"{merchant}"}`,
 	"changeWebhook":           `{"parallel":4}`,
 	"rotateWebhookSecret":     `{"overlap_seconds":0}`,

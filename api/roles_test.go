@@ -177,9 +177,14 @@ linkCase                  @own
 moveCase                  @own payer merchant_admin
 noteCase                  @own payer merchant_admin
 openCase                  @own payer merchant_admin
+complain                  payer support_agent operator +payers
 complaint                 @readers merchant_admin +read
 complaintPicture          @readers merchant_admin +read
 complaints                @readers merchant_admin +read
+payerComplaint            @readers payer +payers
+payerComplaintPicture     @readers payer +payers
+payerComplaints           @readers payer +payers
+writeToComplaint          payer support_agent operator +payers
 
 addWechatSerial           merchant_admin operator
 changeWechatCredentials   merchant_admin operator

@@ -213,6 +213,7 @@ func (s *Server) register() {
 	s.registerWechat()
 	s.registerComplaints()
 	s.registerCases()
+	s.registerPayerComplaints()
 	s.registerAsOf()
 	s.registerReceipts()
 	s.registerHouse()

@@ -72,6 +72,14 @@ var problemTitles = map[string]mianmi.Text{
 	"answer_conflict":   {ZH: "这个编号已用于另一项处理", EN: "This key was used for another answer"},
 	"too_many_answers":  {ZH: "这项投诉的处理次数已达上限", EN: "This complaint has as many answers as there may be"},
 
+	"complaint_conflict":  {ZH: "这个编号已用于另一项内容", EN: "This key was used for something else"},
+	"complaint_open":      {ZH: "这笔付款已有未完结的投诉，请在其中留言", EN: "There is an open complaint about this payment; write to that one"},
+	"complaint_late":      {ZH: "付款已超过 180 天，不能再投诉", EN: "The payment was more than 180 days ago"},
+	"not_complainable":    {ZH: "这笔付款没有从本钱包扣款，不能在此投诉", EN: "This payment took nothing from this wallet"},
+	"too_many_complaints": {ZH: "投诉数量已达上限", EN: "There are as many complaints as there may be"},
+	"too_many_pictures":   {ZH: "图片数量已达上限", EN: "There are as many pictures as there may be"},
+	"too_many_messages":   {ZH: "这项投诉的留言次数已达上限", EN: "This complaint has as many messages as there may be"},
+
 	// Payers.
 	"phone_taken":      {ZH: "这个手机号已被使用", EN: "This phone number is taken"},
 	"agreement_closed": {ZH: "免密签约已关闭", EN: "The agreement is closed"},

@@ -303,7 +303,7 @@ func (r *runner) take(t tried) {
 	}
 	if r.w.Kind != Standard { // its messages go to many addresses: one that fails says nothing of the others
 		var again bool
-		if n.Wait, again = r.s.Courier.Wait(t.d.Attempts + 1); again {
+		if n.Wait, again = r.s.Courier.Wait(&t.d, t.d.Attempts+1); again {
 			n.State = Waiting
 		} else {
 			n.State = Dead

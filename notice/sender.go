@@ -32,7 +32,7 @@ type Courier interface {
 	// Send makes one try. What is to be told to nobody is no fault.
 	Send(ctx context.Context, w *Webhook, d *Delivery, r *Record) Answer
 	// Wait is how long a message rests that has failed so often; false: it is given up.
-	Wait(attempts int) (time.Duration, bool)
+	Wait(d *Delivery, attempts int) (time.Duration, bool)
 }
 
 // SenderConfig tunes a Sender. Zero values mean the defaults.

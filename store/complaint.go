@@ -17,17 +17,17 @@ var _ support.Store = (*DB)(nil)
 
 const (
 	complaintColumns = `id, channel, account, number, merchant, state, problem, flags, title, words, asked, currency, times, images,
-		at, changed_at, seen_at, version`
+		at, changed_at, seen_at, version, payer, about`
 
 	putComplaint = `INSERT INTO complaint (` + complaintColumns + `)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
 		ON CONFLICT (id) DO UPDATE SET merchant = excluded.merchant, state = excluded.state, problem = excluded.problem, flags = excluded.flags,
 		title = excluded.title, words = excluded.words, asked = excluded.asked, currency = excluded.currency, times = excluded.times,
 		images = excluded.images, changed_at = excluded.changed_at, seen_at = excluded.seen_at, version = excluded.version`
 	complaintByKey   = `SELECT ` + complaintColumns + ` FROM complaint WHERE channel = $1 AND account = $2 AND number = $3`
 	selectComplaint  = `SELECT ` + complaintColumns + ` FROM complaint WHERE id = $1`
 	selectComplaints = `SELECT ` + complaintColumns + ` FROM complaint WHERE ($1 = '' OR merchant = $1) AND ($2 = 0 OR state <> $3)
-		AND ($4 = '' OR id < $4) AND ($5 = '' OR id IN (SELECT complaint FROM complaint_payment WHERE payment = $5)) ORDER BY id DESC LIMIT $6`
+		AND ($4 = '' OR id < $4) AND ($5 = '' OR id IN (SELECT complaint FROM complaint_payment WHERE payment = $5)) AND ($6 = '' OR payer = $6) ORDER BY id DESC LIMIT $7`
 
 	dropComplaintPayments = `DELETE FROM complaint_payment WHERE complaint = $1`
 	addComplaintPayment   = `INSERT INTO complaint_payment (complaint, n, payment, transaction_no, amount, currency) VALUES ($1, $2, $3, $4, $5, $6)`
@@ -68,7 +68,7 @@ func (db *DB) recordComplaint(ctx context.Context, k support.Key, fn func(*suppo
 		if err := fn(&c); err != nil || c.Complaint == nil {
 			return err
 		}
-		return writeComplaint(ctx, tx, &c)
+		return db.writeComplaint(ctx, tx, &c)
 	})
 }
 
@@ -88,14 +88,15 @@ func readComplaint(ctx context.Context, tx *sql.Tx, c *support.Change) (err erro
 	return err
 }
 
-func writeComplaint(ctx context.Context, tx *sql.Tx, w *support.Change) error {
+func (db *DB) writeComplaint(ctx context.Context, tx *sql.Tx, w *support.Change) error {
 	c := w.Complaint
 	images, err := json.Marshal(c.Images)
 	if err != nil {
 		return fmt.Errorf("encode pictures of %s: %w", c.ID, err)
 	}
 	_, err = tx.ExecContext(ctx, putComplaint, string(c.ID), c.Channel, c.Account, c.Number, string(c.Merchant), int64(c.State), int64(c.Problem), int64(c.Flags),
-		c.Title, c.Text, c.Asked.Minor(), string(c.Asked.Currency()), c.Times, string(images), micros(c.At), micros(c.ChangedAt), micros(c.SeenAt), c.Version)
+		c.Title, c.Text, c.Asked.Minor(), string(c.Asked.Currency()), c.Times, string(images), micros(c.At), micros(c.ChangedAt), micros(c.SeenAt), c.Version,
+		string(c.Payer), string(c.Own()))
 	if err != nil {
 		return wrapDriver("write a complaint", err)
 	}
@@ -119,14 +120,19 @@ func writeComplaint(ctx context.Context, tx *sql.Tx, w *support.Change) error {
 			return wrapDriver("write a complaint's step", err)
 		}
 	}
+	if w.Tell {
+		if err := db.tellSteps(ctx, tx, w); err != nil {
+			return err
+		}
+	}
 	return writeEntries(ctx, tx, mianmi.BucketOf(string(c.ID)), c.Version, w.Entries...)
 }
 
 func scanComplaint(scan scanner) (c support.Complaint, err error) {
 	var asked, at, changed, seen int64
-	var currency, images string
+	var currency, images, about string
 	err = scan(&c.ID, &c.Channel, &c.Account, &c.Number, &c.Merchant, &c.State, &c.Problem, &c.Flags, &c.Title, &c.Text, &asked, &currency, &c.Times, &images,
-		&at, &changed, &seen, &c.Version)
+		&at, &changed, &seen, &c.Version, &c.Payer, &about)
 	if err != nil {
 		return c, err
 	}
@@ -174,7 +180,8 @@ func (db *DB) ComplaintByKey(ctx context.Context, k support.Key) (support.Compla
 
 // Complaints implements support.Store.
 func (db *DB) Complaints(ctx context.Context, q support.Query) ([]support.Complaint, error) {
-	list, err := readAll(ctx, db.read, scanComplaint, selectComplaints, string(q.Merchant), bit(q.Open), int64(support.Processed), string(q.Before), string(q.Payment), q.Limit)
+	list, err := readAll(ctx, db.read, scanComplaint, selectComplaints, string(q.Merchant), bit(q.Open), int64(support.Processed), string(q.Before), string(q.Payment),
+		string(q.Payer), q.Limit)
 	for i := range list {
 		if err == nil {
 			list[i].Payments, err = readAll(ctx, db.read, scanAbout, complaintPayments, string(list[i].ID))

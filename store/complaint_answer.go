@@ -14,10 +14,10 @@ import (
 )
 
 const (
-	answerColumns = `complaint, key, id, channel, account, number, kind, words, seen, payment, amount, currency, days, actor, state, fault, step, tries, began_at, ended_at`
+	answerColumns = `complaint, key, id, channel, account, number, kind, words, seen, payment, amount, currency, days, actor, state, fault, step, tries, began_at, ended_at, images`
 
 	insertAnswer = `INSERT INTO complaint_answer (` + answerColumns + `, due_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)`
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)`
 	selectAnswers = `SELECT ` + answerColumns + ` FROM complaint_answer WHERE complaint = $1 ORDER BY began_at, id LIMIT $2`
 	dueAnswers    = `SELECT complaint, key FROM complaint_answer WHERE account IN ($1) AND channel = $2 AND due_at <= $3 ORDER BY due_at, id LIMIT $4`
 	// Its due time guards a claim, as that of a channel call does.
@@ -43,13 +43,21 @@ func (db *DB) PutAnswer(ctx context.Context, a *support.Answer, fn func(*support
 		if err := fn(&w); err != nil || !w.Write {
 			return err
 		}
+		due := a.Began
+		if !a.Until.IsZero() {
+			due = a.Until
+		}
 		actor, err := json.Marshal(a.Actor)
 		if err != nil {
 			return fmt.Errorf("encode the actor of %s: %w", a.ID, err)
 		}
+		images, err := json.Marshal(a.Images)
+		if err != nil {
+			return fmt.Errorf("encode pictures of %s: %w", a.ID, err)
+		}
 		_, err = tx.ExecContext(ctx, insertAnswer, string(a.Complaint), a.Key, string(a.ID), a.At.Channel, a.At.Account, a.At.Number, int64(a.Kind), a.Text, a.Version,
 			string(a.Payment), a.Amount.Minor(), string(a.Amount.Currency()), a.Days, string(actor), int64(a.State), a.Fault, a.Step, a.Tries, micros(a.Began),
-			nullMicros(a.Ended), micros(a.Began))
+			nullMicros(a.Ended), string(images), micros(due))
 		if err != nil {
 			return wrapDriver("write an answer", err)
 		}
@@ -60,9 +68,9 @@ func (db *DB) PutAnswer(ctx context.Context, a *support.Answer, fn func(*support
 func scanAnswer(scan scanner) (a support.Answer, err error) {
 	var amount, began int64
 	var ended sql.NullInt64
-	var currency, actor string
+	var currency, actor, images string
 	err = scan(&a.Complaint, &a.Key, &a.ID, &a.At.Channel, &a.At.Account, &a.At.Number, &a.Kind, &a.Text, &a.Version, &a.Payment, &amount, &currency, &a.Days, &actor,
-		&a.State, &a.Fault, &a.Step, &a.Tries, &began, &ended)
+		&a.State, &a.Fault, &a.Step, &a.Tries, &began, &ended, &images)
 	if err != nil {
 		return a, err
 	}
@@ -70,7 +78,7 @@ func scanAnswer(scan scanner) (a support.Answer, err error) {
 		a.Amount = money.Of(amount, money.Currency(currency))
 	}
 	a.Began, a.Ended = fromMicros(began), fromNullMicros(ended)
-	return a, json.Unmarshal([]byte(actor), &a.Actor)
+	return a, errors.Join(json.Unmarshal([]byte(actor), &a.Actor), json.Unmarshal([]byte(images), &a.Images))
 }
 
 // Answers implements support.Store.
@@ -121,6 +129,13 @@ func (db *DB) EndAnswer(ctx context.Context, a *support.Answer, fn func(*support
 		if err != nil {
 			return err
 		}
+		w := support.Change{Complaint: &c, Known: map[string]struct{}{}}
+		if err := readComplaint(ctx, tx, &w); err != nil {
+			return err
+		}
+		if err := fn(&w); err != nil {
+			return err
+		}
 		done, err := tx.ExecContext(ctx, endAnswer, string(a.Complaint), a.Key, micros(a.Until), int64(a.State), a.Fault, a.Step, nullMicros(a.Ended))
 		if err != nil {
 			return wrapDriver("end an answer", err)
@@ -128,9 +143,8 @@ func (db *DB) EndAnswer(ctx context.Context, a *support.Answer, fn func(*support
 		if n, err := done.RowsAffected(); err != nil || n == 0 {
 			return err // somebody else has claimed it since
 		}
-		w := support.Change{Complaint: &c}
-		if err := fn(&w); err != nil {
-			return err
+		if len(w.Steps) > 0 {
+			return db.writeComplaint(ctx, tx, &w)
 		}
 		return writeEntries(ctx, tx, mianmi.BucketOf(string(c.ID)), c.Version, w.Entries...)
 	})

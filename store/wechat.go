@@ -18,11 +18,11 @@ import (
 var _ wechat.Store = (*DB)(nil)
 
 const (
-	identityColumns = `merchant, mchid, appid, terminal, api_key, webhook, version, created_by, created_at, changed_at`
+	identityColumns = `merchant, mchid, appid, terminal, api_key, webhook, version, created_by, created_at, changed_at, complaint_at`
 
-	insertIdentity = `INSERT INTO wechat_identity (` + identityColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`
+	insertIdentity = `INSERT INTO wechat_identity (` + identityColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`
 	selectIdentity = `SELECT ` + identityColumns + ` FROM wechat_identity WHERE merchant = $1`
-	updateIdentity = `UPDATE wechat_identity SET terminal = $2, api_key = $3, version = $4, changed_at = $5 WHERE merchant = $1`
+	updateIdentity = `UPDATE wechat_identity SET terminal = $2, api_key = $3, version = $4, changed_at = $5, complaint_at = $6 WHERE merchant = $1`
 
 	insertSerial = `INSERT INTO wechat_serial (serial, merchant, api_key, public, created_at) VALUES ($1, $2, $3, $4, $5)`
 	listSerials  = `SELECT s.serial, s.merchant, s.api_key, s.public, s.created_at, k.revoked_at
@@ -62,7 +62,7 @@ func (db *DB) InsertIdentity(ctx context.Context, n wechat.NewIdentity) error {
 		}
 		i := &n.Identity
 		_, err = tx.ExecContext(ctx, insertIdentity, string(i.Merchant), i.MchID, i.AppID, string(i.Terminal), i.Key, string(i.Webhook), i.Version,
-			i.CreatedBy, micros(i.CreatedAt), micros(i.ChangedAt))
+			i.CreatedBy, micros(i.CreatedAt), micros(i.ChangedAt), notNull(i.ComplaintAt))
 		if err != nil {
 			return wrapDriver("write a WeChat Pay identity", err)
 		}
@@ -76,9 +76,17 @@ func (db *DB) InsertIdentity(ctx context.Context, n wechat.NewIdentity) error {
 	})
 }
 
+// notNull is an empty value in the place of none: SQLite reads an empty one as none.
+func notNull(b []byte) []byte {
+	if b == nil {
+		return []byte{}
+	}
+	return b
+}
+
 func scanIdentity(scan scanner) (i wechat.Identity, err error) {
 	var created, changed int64
-	err = scan(&i.Merchant, &i.MchID, &i.AppID, &i.Terminal, &i.Key, &i.Webhook, &i.Version, &i.CreatedBy, &created, &changed)
+	err = scan(&i.Merchant, &i.MchID, &i.AppID, &i.Terminal, &i.Key, &i.Webhook, &i.Version, &i.CreatedBy, &created, &changed, &i.ComplaintAt)
 	i.CreatedAt, i.ChangedAt = fromMicros(created), fromMicros(changed)
 	return i, err
 }
@@ -99,7 +107,7 @@ func (db *DB) ChangeIdentity(ctx context.Context, m mianmi.MerchantID, fn func(*
 		if err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, updateIdentity, string(m), string(i.Terminal), i.Key, i.Version, micros(i.ChangedAt)); err != nil {
+		if _, err := tx.ExecContext(ctx, updateIdentity, string(m), string(i.Terminal), i.Key, i.Version, micros(i.ChangedAt), notNull(i.ComplaintAt)); err != nil {
 			return wrapDriver("change a WeChat Pay identity", err)
 		}
 		return writeSettingEntries(ctx, tx, epoch, entries...)

@@ -24,9 +24,10 @@ const (
 	Complete      // it is settled
 	Approve       // money is given back: payment refunds it, and the channel is told
 	Refuse        // no money is given back, with the reason
+	Promise       // the merchant gives money back itself, and says so; of a complaint that was made here
 )
 
-var kindNames = []string{"", "reply", "complete", "approve", "refuse"}
+var kindNames = []string{"", "reply", "complete", "approve", "refuse", "promise"}
 
 // String is the kind's name in the API.
 func (k Kind) String() string { return kindNames[min(int(k), len(kindNames)-1)] }
@@ -61,8 +62,11 @@ type Order struct {
 	// Version is the complaint's that the caller has seen; what came since is not
 	// passed over. 0: it does not matter, which Complete does not take.
 	Version int64
-	// Of Approve: what is given back of which payment, and within how many days the
-	// payer has it.
+	// Images are pictures of the merchant's, of Reply and Refuse at complaints that
+	// were made here.
+	Images []string
+	// Of Approve: what is given back of which payment. Days, of Promise too, is within
+	// how many days the payer has it.
 	Payment mianmi.PaymentID
 	Amount  money.Amount
 	Days    int
@@ -81,7 +85,7 @@ type Answer struct {
 	Tries int
 	Began time.Time
 	Ended time.Time // zero: not yet
-	Until time.Time // of the claim
+	Until time.Time // of the claim, if there is one
 }
 
 // String keeps words out of whatever prints one.
@@ -92,18 +96,24 @@ func (a Answer) GoString() string { return a.String() }
 
 // Bounds of what is said, which are WeChat Pay's.
 const (
-	answerMax = 200 // characters
-	daysMax   = 30
+	answerMax   = 200 // characters
+	daysMax     = 30
+	picturesMax = 4 // of an answer
 	// answersMax bounds what is said about one complaint.
 	answersMax = 200
 )
+
+func (o *Order) same(p *Order) bool {
+	return o.Key == p.Key && o.Kind == p.Kind && o.Text == p.Text && o.Version == p.Version && o.Payment == p.Payment && o.Amount == p.Amount && o.Days == p.Days &&
+		slices.Equal(o.Images, p.Images)
+}
 
 func (o *Order) check() error {
 	texts := o.Kind == Reply || o.Kind == Refuse
 	switch {
 	case !token(o.Key) || len(o.Key) > 32:
 		return mianmi.InvalidField("key", "1 to 32 letters, digits, _ and -")
-	case o.Kind == NoKind || o.Kind > Refuse:
+	case o.Kind == NoKind || o.Kind > Promise:
 		return mianmi.InvalidField("kind", "want reply, complete, approve or refuse")
 	case texts && (strings.TrimSpace(o.Text) == "" || utf8.RuneCountInString(o.Text) > answerMax):
 		return mianmi.InvalidField("text", "1 to 200 characters")
@@ -117,8 +127,10 @@ func (o *Order) check() error {
 		return mianmi.InvalidField("version", "say which version of the complaint you have seen")
 	case o.Kind == Approve && (!o.Amount.Positive() || o.Payment == ""):
 		return mianmi.InvalidField("amount", "say what is given back, of which payment")
-	case o.Kind != Approve && (o.Amount.Minor() != 0 || o.Payment != "" || o.Days != 0):
+	case o.Kind != Approve && (o.Amount.Minor() != 0 || o.Payment != "" || o.Days != 0 && o.Kind != Promise):
 		return mianmi.InvalidField("amount", "belongs to approve alone")
+	case len(o.Images) > picturesMax || !texts && len(o.Images) > 0:
+		return mianmi.InvalidField("images", "at most 4, of reply and refuse")
 	case o.Days < 0 || o.Days > daysMax:
 		return mianmi.InvalidField("days", "0 to 30")
 	}
@@ -147,8 +159,14 @@ func (s *Service) Answer(ctx context.Context, actor mianmi.Actor, id mianmi.Comp
 	if err := o.check(); err != nil {
 		return Answer{}, err
 	}
+	if c.Place != Wallet && (o.Kind == Promise || len(o.Images) > 0) {
+		return Answer{}, mianmi.InvalidField("kind", "is not for a complaint at this channel")
+	}
 	if o.Kind == Approve && !slices.ContainsFunc(c.Payments, func(a About) bool { return a.Payment == o.Payment }) {
 		return Answer{}, mianmi.InvalidField("payment", "the complaint is not about it")
+	}
+	if err := s.Store.UsePictures(ctx, c.Merchant, o.Images...); err != nil {
+		return Answer{}, err
 	}
 	now := s.now()
 	name, err := mianmi.NewID("ca", now, s.Random)
@@ -159,9 +177,20 @@ func (s *Service) Answer(ctx context.Context, actor mianmi.Actor, id mianmi.Comp
 		o.Amount = money.Amount{}
 	}
 	a := Answer{ID: mianmi.AnswerID(name), Complaint: id, At: c.Key, Order: o, Actor: actor, State: Ordered, Began: now}
+	if c.Place == Wallet {
+		a.Until = now.Add(syncLease)
+	}
 	pending := o.Kind == Complete && s.refundPending(ctx, &c)
-	err = s.Store.PutAnswer(ctx, &a, func(w *AnswerChange) error { return s.take(w, &a, pending) })
-	return a, err
+	fresh := false
+	err = s.Store.PutAnswer(ctx, &a, func(w *AnswerChange) error {
+		err := s.take(w, &a, pending)
+		fresh = w.Write
+		return err
+	})
+	if err != nil || c.Place != Wallet || !fresh {
+		return a, err
+	}
+	return s.sayHere(ctx, a)
 }
 
 // AnswerChange is a complaint that is locked, with its answers.
@@ -175,7 +204,7 @@ type AnswerChange struct {
 func (s *Service) take(w *AnswerChange, a *Answer, pending bool) error {
 	for _, earlier := range w.Answers {
 		if earlier.Key == a.Key {
-			if earlier.Order != a.Order {
+			if !earlier.same(&a.Order) {
 				return errAnswer
 			}
 			*a = earlier
@@ -206,13 +235,14 @@ type answerNote struct {
 	Payment  mianmi.PaymentID `json:"payment,omitempty"`
 	Amount   int64            `json:"amount,omitempty"` // minor units
 	Currency string           `json:"currency,omitempty"`
-	Seen     int64            `json:"seen,omitempty"` // the complaint's version
+	Seen     int64            `json:"seen,omitempty"`   // the complaint's version
+	Images   []string         `json:"images,omitempty"` // hashes
 	Fault    string           `json:"fault,omitempty"`
 	Step     string           `json:"step,omitempty"`
 }
 
 func (s *Service) told(c *Change, kind string, a *Answer) error {
-	n := answerNote{Answer: a.ID, Kind: a.Kind, Payment: a.Payment, Amount: a.Amount.Minor(), Currency: string(a.Amount.Currency()), Seen: a.Version, Fault: a.Fault, Step: a.Step}
+	n := answerNote{Answer: a.ID, Kind: a.Kind, Payment: a.Payment, Amount: a.Amount.Minor(), Currency: string(a.Amount.Currency()), Seen: a.Version, Images: a.Images, Fault: a.Fault, Step: a.Step}
 	if a.Text != "" {
 		n.Words = s.digest(a.Text)
 	}

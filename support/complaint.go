@@ -14,7 +14,7 @@ import (
 
 // Place is an account at a channel.
 type Place struct {
-	Channel string // "wechatpay"
+	Channel string // "wechatpay", "wallet"
 	Account string // the name of the connection
 }
 
@@ -97,12 +97,21 @@ type Complaint struct {
 	ID mianmi.ComplaintID
 	Key
 	Merchant mianmi.MerchantID // empty: not known, for support alone
+	Payer    mianmi.PayerID    // of one that was made here
 	Said
 	Payments  []About
 	At        time.Time // made at the channel
 	ChangedAt time.Time
 	SeenAt    time.Time // when the question was asked that this answers
 	Version   int64
+}
+
+// Own is the payment that a complaint is about which was made here.
+func (c *Complaint) Own() mianmi.PaymentID {
+	if c.Place != Wallet || len(c.Payments) == 0 {
+		return ""
+	}
+	return c.Payments[0].Payment
 }
 
 // Party is who took a step. The numbers are stored.

@@ -34,6 +34,8 @@ type note struct {
 	Steps    int                `json:"steps"`
 	Words    string             `json:"words"` // hexadecimal
 	Version  int64              `json:"version"`
+	What     string             `json:"what,omitempty"` // the newest step, of one that was made here
+	Said     string             `json:"said,omitempty"` // its words, hexadecimal
 }
 
 func (s *Service) note(c *Complaint, steps int) note {
@@ -45,6 +47,17 @@ func (s *Service) note(c *Complaint, steps int) note {
 		}
 	}
 	return n
+}
+
+// stepped is the entry of a complaint that was made here, and of its newest step.
+func (s *Service) stepped(actor mianmi.Actor, kind string, c *Change, t *Step) error {
+	n := s.note(c.Complaint, len(c.Known)+len(c.Steps))
+	if n.What = t.What; t.Text != "" {
+		n.Said = s.digest(t.Text)
+	}
+	e, err := s.entryOf(actor, kind, c.Complaint.ID, n)
+	c.Entries, c.Tell = append(c.Entries, e), true
+	return err
 }
 
 func (s *Service) digest(text string) string {

@@ -20,20 +20,25 @@ const (
 
 // Say says at channels what was ordered and is due, and returns how much it was.
 func (s *Service) Say(ctx context.Context) (int, error) {
-	count := 0
-	var faults []error
+	count, err := s.sayDue(ctx, nil, Wallet.Channel, []string{Wallet.Account})
+	faults := []error{err}
 	for _, ch := range s.Channels {
-		now := s.now()
-		due, err := s.Store.ClaimAnswers(ctx, ch.Name(), ch.Accounts(), now, now.Add(syncLease), syncMax)
-		count += len(due)
-		faults = append(faults, err, beside(due, func(a *Answer) error {
-			if err := s.sayOne(ctx, ch, a); err != nil {
-				return fmt.Errorf("%v of complaint %s: %w", *a, a.Complaint, err)
-			}
-			return nil
-		}))
+		n, err := s.sayDue(ctx, ch, ch.Name(), ch.Accounts())
+		count, faults = count+n, append(faults, err)
 	}
 	return count, errors.Join(faults...)
+}
+
+// sayDue says what is due at a channel; nil is here.
+func (s *Service) sayDue(ctx context.Context, ch Channel, name string, accounts []string) (int, error) {
+	now := s.now()
+	due, err := s.Store.ClaimAnswers(ctx, name, accounts, now, now.Add(syncLease), syncMax)
+	return len(due), errors.Join(err, beside(due, func(a *Answer) error {
+		if err := s.sayOne(ctx, ch, a); err != nil {
+			return fmt.Errorf("%v of complaint %s: %w", *a, a.Complaint, err)
+		}
+		return nil
+	}))
 }
 
 // sayOne takes an answer one step on. Whatever is not clear is tried again.
@@ -49,12 +54,19 @@ func (s *Service) sayOne(ctx context.Context, ch Channel, a *Answer) error {
 		s.Log.ErrorContext(ctx, "it is not clear whether a channel took an answer, and it is tried no more: look there", "channel", a.At.Channel, "account", a.At.Account,
 			"complaint", string(a.Complaint), "answer", string(a.ID), "error", err)
 	}
-	kind := TypeDone
-	a.State, a.Fault, a.Ended = Done, fault, s.now()
-	if fault != "" {
-		a.State, kind = Failed, TypeFailed
-	}
-	return s.Store.EndAnswer(ctx, a, func(c *Change) error { return s.told(c, kind, a) })
+	return s.Store.EndAnswer(ctx, a, func(c *Change) (err error) {
+		kind := TypeDone
+		a.State, a.Fault, a.Ended = Done, fault, s.now()
+		if ch == nil && fault == "" {
+			if a.Fault, err = s.takeHere(c, a); err != nil {
+				return err
+			}
+		}
+		if a.Fault != "" {
+			a.State, kind = Failed, TypeFailed
+		}
+		return s.told(c, kind, a)
+	})
 }
 
 // say gives money back where that was approved, looks whether the channel has
@@ -64,6 +76,9 @@ func (s *Service) say(ctx context.Context, ch Channel, a *Answer) (fault string,
 		if fault, err := s.giveBack(ctx, a); fault != "" || err != nil {
 			return fault, err
 		}
+	}
+	if ch == nil {
+		return s.maySayHere(ctx, a)
 	}
 	c, taken, err := s.look(ctx, ch, a)
 	switch {

@@ -12,6 +12,7 @@ import (
 type Query struct {
 	Merchant mianmi.MerchantID // empty: all
 	Payment  mianmi.PaymentID  // empty: of any
+	Payer    mianmi.PayerID    // empty: of any; those that were made here
 	Open     bool              // those alone that are not over
 	Before   mianmi.ComplaintID
 	Limit    int // default and most 200
@@ -54,6 +55,9 @@ func (s *Service) Picture(ctx context.Context, actor mianmi.Actor, id mianmi.Com
 	named := slices.Contains(c.Images, picture)
 	for _, t := range steps {
 		named = named || slices.Contains(t.Images, picture)
+	}
+	if named && c.Place == Wallet {
+		return s.Store.Picture(ctx, c.Merchant, picture)
 	}
 	ch := s.channel(c.Channel)
 	if !named || ch == nil || !slices.Contains(ch.Accounts(), c.Account) {

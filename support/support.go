@@ -23,6 +23,10 @@ import (
 // forWords is the digest of what people wrote, in entries; it is in stored data.
 const forWords secret.Purpose = "complaint_words"
 
+// forNumber is the digest of the keys of payers, in numbers of complaints and
+// steps: whoever sees the one does not guess the other.
+const forNumber secret.Purpose = "complaint_number"
+
 // Store is what this package keeps. Missing things are NotFound.
 type Store interface {
 	// RecordComplaint locks the complaint, lets fn say what becomes of it and
@@ -34,6 +38,17 @@ type Store interface {
 	// Complaints lists without history, newest first.
 	Complaints(ctx context.Context, q Query) ([]Complaint, error)
 
+	// WalletComplaints is a page of those that were made here about one merchant,
+	// newest first, and how many there are.
+	WalletComplaints(ctx context.Context, q WalletQuery) ([]Complaint, int64, error)
+	// PutPicture keeps a picture, unless the merchant's would then have more than
+	// most bytes: the Conflict "too_many_pictures". Those that were not used since
+	// before are removed.
+	PutPicture(ctx context.Context, p Picture, before time.Time, most int64) error
+	// UsePictures notes that pictures are used. NotFound: one is not there.
+	UsePictures(ctx context.Context, m mianmi.MerchantID, ids ...string) error
+	Picture(ctx context.Context, m mianmi.MerchantID, id string) ([]byte, error)
+
 	// PutAnswer locks the complaint, lets fn decide and writes the answer if it says so.
 	PutAnswer(ctx context.Context, a *Answer, fn func(*AnswerChange) error) error
 	// Answers are those about a complaint, oldest first.
@@ -41,7 +56,8 @@ type Store interface {
 	// ClaimAnswers puts due ones of a channel's accounts off to lease, and returns them.
 	ClaimAnswers(ctx context.Context, channel string, accounts []string, now, lease time.Time, most int) ([]Answer, error)
 	// PutOffAnswer notes another try; EndAnswer writes how it ended, with what fn
-	// records. Both do nothing when somebody else has claimed it since.
+	// says of it and of the complaint. Both do nothing when somebody else has
+	// claimed it since. PutAnswer writes one that has an Until as claimed so long.
 	PutOffAnswer(ctx context.Context, a *Answer, next time.Time) error
 	EndAnswer(ctx context.Context, a *Answer, fn func(*Change) error) error
 
@@ -142,4 +158,5 @@ type Change struct {
 	Known     map[string]struct{} // steps that it has, by their number
 	Steps     []Step              // that are added
 	Entries   []evidence.Entry
+	Tell      bool // software of the merchant's is told of the steps
 }

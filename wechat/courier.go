@@ -27,17 +27,20 @@ var Waits = []time.Duration{15 * time.Second, 15 * time.Second, 30 * time.Second
 // NotifyTimeout is how long a receiver may take to answer.
 const NotifyTimeout = 5 * time.Second
 
-// Courier sends the notifications of orders, refunds and checks. It is a
+// Courier sends the notifications of orders, refunds, contracts, complaints and checks. It is a
 // notice.Courier: its messages lie in the queue of the merchant's identity.
 type Courier struct {
 	Service *Service
 	Poster  *notice.Poster
-	Waits   []time.Duration // default Waits
+	Waits   []time.Duration // of all; default Waits, and for complaints WeChat Pay's of those
 }
 
 // Wait implements notice.Courier.
-func (c *Courier) Wait(attempts int) (time.Duration, bool) {
+func (c *Courier) Wait(d *notice.Delivery, attempts int) (time.Duration, bool) {
 	waits := c.Waits
+	if len(waits) == 0 && isComplaint(d) {
+		return complaintWait(d, attempts)
+	}
 	if len(waits) == 0 {
 		waits = Waits
 	}
@@ -141,6 +144,8 @@ func (c *Courier) events(ctx context.Context, i *Identity, d *notice.Delivery, r
 		e, err = c.refunded(ctx, i, d, r)
 	case d.Topic == notice.Test && strings.HasPrefix(d.Ref, contractMark):
 		e, err = c.signed(ctx, i, d.Ref)
+	case isComplaint(d):
+		e, err = c.complaint(i, d.Ref)
 	case d.Topic == notice.Test:
 		e, err = c.Service.openEcho(i, d.Ref)
 	}

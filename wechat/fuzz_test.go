@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/mianmi/mianmi/notice"
 )
 
 // Whatever stands in the header, it is read whole or refused, and no error
@@ -33,7 +35,7 @@ func TestWaits(t *testing.T) {
 	t.Parallel()
 	c, sum, tries := Courier{}, time.Duration(0), 1
 	for {
-		d, again := c.Wait(tries)
+		d, again := c.Wait(&notice.Delivery{}, tries)
 		if !again {
 			break
 		}
@@ -42,7 +44,7 @@ func TestWaits(t *testing.T) {
 	if tries != 16 || sum != 24*time.Hour+4*time.Minute {
 		t.Errorf("%d tries in %v, want 16 in 24h4m", tries, sum)
 	}
-	if _, again := c.Wait(0); again {
+	if _, again := c.Wait(&notice.Delivery{}, 0); again {
 		t.Error("what did not fail is tried again")
 	}
 }

@@ -27,6 +27,8 @@ type Identity struct {
 	CreatedBy string // mianmi.Actor.String()
 	CreatedAt time.Time
 	ChangedAt time.Time
+	// ComplaintAt is where its software is told of complaints, sealed; empty: nowhere.
+	ComplaintAt []byte
 }
 
 // NewIdentity is an identity to be written.
@@ -104,7 +106,7 @@ func (s *Service) insert(ctx context.Context, actor mianmi.Actor, made *Made, te
 	}
 	m := made.Serial.Merchant
 	made.Identity = Identity{Merchant: m, MchID: "1" + number, AppID: "wx" + app, Terminal: terminal, Webhook: mianmi.WebhookID(queue),
-		Version: 1, CreatedBy: actor.String(), CreatedAt: now, ChangedAt: now}
+		Version: 1, CreatedBy: actor.String(), CreatedAt: now, ChangedAt: now, ComplaintAt: []byte{}}
 	if made.APIKey, made.Key, err = s.newKey(m); err != nil {
 		return err
 	}
@@ -221,7 +223,7 @@ func (s *Service) apiKey(i *Identity) ([]byte, error) {
 // serial that is revoked is told by its API key's "api_key.revoked".
 const (
 	TypeIdentityMade    = "wechat.identity.made"
-	TypeIdentityChanged = "wechat.identity.changed" // default terminal or APIv3 key
+	TypeIdentityChanged = "wechat.identity.changed" // default terminal, APIv3 key, or who is told of complaints
 	TypeSerialAdded     = "wechat.serial.added"
 )
 
@@ -231,8 +233,10 @@ type note struct {
 	AppID    string            `json:"appid,omitempty"`
 	Terminal mianmi.TerminalID `json:"terminal,omitempty"`
 	Version  int64             `json:"version,omitempty"`
-	Serial   string            `json:"serial,omitempty"`
-	Key      mianmi.KeyID      `json:"key,omitempty"`
+	// Complaints: its software is told of complaints.
+	Complaints bool         `json:"complaints,omitempty"`
+	Serial     string       `json:"serial,omitempty"`
+	Key        mianmi.KeyID `json:"key,omitempty"`
 }
 
 func (s *Service) entry(now time.Time, actor mianmi.Actor, kind string, of any) (evidence.Entry, error) {
@@ -240,7 +244,7 @@ func (s *Service) entry(now time.Time, actor mianmi.Actor, kind string, of any) 
 	var m mianmi.MerchantID
 	switch v := of.(type) {
 	case *Identity:
-		n, m = note{MchID: v.MchID, AppID: v.AppID, Terminal: v.Terminal, Version: v.Version}, v.Merchant
+		n, m = note{MchID: v.MchID, AppID: v.AppID, Terminal: v.Terminal, Version: v.Version, Complaints: len(v.ComplaintAt) > 0}, v.Merchant
 	case *Serial:
 		n, m = note{Serial: v.Serial, Key: v.Key}, v.Merchant
 	}

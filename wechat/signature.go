@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
+	"encoding/hex"
 	"strconv"
 	"strings"
 	"time"
@@ -27,6 +28,8 @@ type Caller struct {
 	mianmi.Actor
 	Identity Identity
 	Public   []byte // of the key that it signed with
+	// Request is a digest of what was signed: one that is sent again has the same.
+	Request string
 }
 
 // window is how far a request's time may be from ours, as at WeChat Pay. A
@@ -62,7 +65,8 @@ func (s *Service) Authenticate(ctx context.Context, r Signed) (Caller, error) {
 	if g.MchID != h.mchid || !g.Key.Live(now) || !g.verify(&h, r) {
 		return Caller{}, errSign
 	}
-	return Caller{Actor: g.Key.Actor(), Identity: g.Identity, Public: g.Public}, nil
+	sum := sha256.Sum256([]byte(h.text(r)))
+	return Caller{Actor: g.Key.Actor(), Identity: g.Identity, Public: g.Public, Request: hex.EncodeToString(sum[:])}, nil
 }
 
 // verify checks the signature: method, target, time, nonce and body, each with a newline.
@@ -72,8 +76,7 @@ func (g *Signer) verify(h *authorization, r Signed) bool {
 	if err != nil || !ok {
 		return false
 	}
-	text := r.Method + "\n" + r.Target + "\n" + strconv.FormatInt(h.timestamp, 10) + "\n" + h.nonce + "\n" + string(r.Body) + "\n"
-	sum := sha256.Sum256([]byte(text))
+	sum := sha256.Sum256([]byte(h.text(r)))
 	return rsa.VerifyPKCS1v15(public, crypto.SHA256, sum[:], h.signature) == nil
 }
 
@@ -82,6 +85,11 @@ type authorization struct {
 	mchid, nonce, serial string
 	timestamp            int64
 	signature            []byte
+}
+
+// text is what was signed.
+func (h *authorization) text(r Signed) string {
+	return r.Method + "\n" + r.Target + "\n" + strconv.FormatInt(h.timestamp, 10) + "\n" + h.nonce + "\n" + string(r.Body) + "\n"
 }
 
 // authorizationMax bounds the header: a signature of 4096 bits has 684 characters.

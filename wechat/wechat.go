@@ -25,11 +25,12 @@ import (
 
 // The purposes of this package's secrets; they are in stored data.
 const (
-	forKey      secret.Purpose = "wechat_key"      // sealed: a merchant's APIv3 key
-	forPlatform secret.Purpose = "wechat_platform" // sealed: the platform's private key
-	forNotify   secret.Purpose = "wechat_notify"   // sealed: an address of notifications, which may hold a token
-	forOpenID   secret.Purpose = "wechat_openid"   // digest: a payer's name at one merchant
-	forSession  secret.Purpose = "wechat_session"  // digest: the token of a page at which a contract is signed
+	forKey        secret.Purpose = "wechat_key"        // sealed: a merchant's APIv3 key
+	forPlatform   secret.Purpose = "wechat_platform"   // sealed: the platform's private key
+	forNotify     secret.Purpose = "wechat_notify"     // sealed: an address of notifications, which may hold a token
+	forOpenID     secret.Purpose = "wechat_openid"     // digest: a payer's name at one merchant
+	forComplaints secret.Purpose = "wechat_complaints" // sealed: where a merchant's software is told of complaints
+	forSession    secret.Purpose = "wechat_session"    // digest: the token of a page at which a contract is signed
 )
 
 // Store is what this package keeps. Missing things are NotFound.
@@ -83,17 +84,18 @@ type Payments interface {
 	Refunds(ctx context.Context, a mianmi.Actor, id mianmi.PaymentID) ([]payment.Refund, error)
 }
 
-// Parts are what a Service works with; Payments and Payers may be nil where only
+// Parts are what a Service works with; Payments, Payers and Complaints may be nil where only
 // identities are looked after, all else is required.
 type Parts struct {
-	Store    Store
-	Access   *access.Service
-	Payments Payments
-	Payers   Payers
-	Keys     *secret.Keys
-	Guard    *notice.Guard // of the addresses that notifications may go to
-	Clock    mianmi.Clock
-	Random   io.Reader // safe for concurrent use
+	Store      Store
+	Access     *access.Service
+	Payments   Payments
+	Payers     Payers
+	Complaints Complaints
+	Keys       *secret.Keys
+	Guard      *notice.Guard // of the addresses that notifications may go to
+	Clock      mianmi.Clock
+	Random     io.Reader // safe for concurrent use
 }
 
 // Config tunes a Service.

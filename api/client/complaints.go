@@ -105,18 +105,19 @@ type NewComplaintAnswer struct {
 
 // ComplaintAnswer is what was ordered to be said.
 type ComplaintAnswer struct {
-	ID      mianmi.AnswerID  `json:"id"`
-	Key     string           `json:"key"`
-	Kind    string           `json:"kind"`
-	Text    string           `json:"text"`
-	Payment mianmi.PaymentID `json:"payment"`
-	Amount  *money.Amount    `json:"amount"`
-	Days    int              `json:"days"`
-	State   string           `json:"state"` // ordered, done, failed
-	Fault   string           `json:"fault"`
-	By      string           `json:"by"`
-	At      time.Time        `json:"at"`
-	EndedAt *time.Time       `json:"ended_at"`
+	ID       mianmi.AnswerID  `json:"id"`
+	Key      string           `json:"key"`
+	Kind     string           `json:"kind"` // promise, too: software of the merchant's gives money back by itself
+	Text     string           `json:"text"`
+	Payment  mianmi.PaymentID `json:"payment"`
+	Amount   *money.Amount    `json:"amount"`
+	Days     int              `json:"days"`
+	Pictures []string         `json:"pictures"`
+	State    string           `json:"state"` // ordered, done, failed
+	Fault    string           `json:"fault"`
+	By       string           `json:"by"`
+	At       time.Time        `json:"at"`
+	EndedAt  *time.Time       `json:"ended_at"`
 }
 
 // AnswerComplaint orders an answer; a repeat of its key returns it as it is now.

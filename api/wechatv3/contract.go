@@ -153,13 +153,7 @@ func (s *Server) preSignPapay(ctx context.Context, c *call) (any, error) {
 }
 
 // signURL is the address of a page, as a QR code shows it.
-func (s *Server) signURL(c *call, token string) string {
-	base := s.cfg.PublicURL
-	if base == "" {
-		base = "https://" + c.r.Host
-	}
-	return strings.TrimSuffix(base, "/") + wechat.SignPath + token
-}
+func (s *Server) signURL(c *call, token string) string { return s.address(c, wechat.SignPath+token) }
 
 func contractName(c *call, f wechat.Family) (wechat.ContractName, error) {
 	n := wechat.ContractName{Family: f, Service: c.r.PathValue("service"), Code: c.r.PathValue("code")}

@@ -44,31 +44,33 @@ var codes = map[string]struct {
 	status int
 	text   mianmi.Text
 }{
-	"PARAM_ERROR":           {http.StatusBadRequest, mianmi.Text{ZH: "参数错误", EN: "a parameter is wrong"}},
-	"INVALID_REQUEST":       {http.StatusBadRequest, mianmi.Text{ZH: "无效请求", EN: "the request cannot be done now"}},
-	"APPID_MCHID_NOT_MATCH": {http.StatusBadRequest, mianmi.Text{ZH: "appid 和 mchid 不匹配", EN: "appid does not belong to mchid"}},
-	"MCH_NOT_EXISTS":        {http.StatusBadRequest, mianmi.Text{ZH: "商户号与签名的商户不符", EN: "mchid is not the one that signed"}},
-	"ORDER_CLOSED":          {http.StatusBadRequest, mianmi.Text{ZH: "订单已关闭，请更换商户订单号", EN: "the order is closed; use a new number"}},
-	"ORDER_REVERSED":        {http.StatusBadRequest, mianmi.Text{ZH: "订单已撤销，请更换商户订单号", EN: "the order was reversed; use a new number"}},
-	"ORDER_PAID":            {http.StatusBadRequest, mianmi.Text{ZH: "订单已支付", EN: "the order was paid"}},
-	"AUTH_CODE_INVALID":     {http.StatusBadRequest, mianmi.Text{ZH: "付款码无效或已过期，请刷新后重新扫码", EN: "the payment code is not valid any more; scan a new one"}},
-	"SIGN_ERROR":            {http.StatusUnauthorized, mianmi.Text{ZH: "签名错误", EN: "the signature does not hold"}},
-	"NO_AUTH":               {http.StatusForbidden, mianmi.Text{ZH: "商户无权限", EN: "the merchant may not do this"}},
-	"OUT_TRADE_NO_USED":     {http.StatusForbidden, mianmi.Text{ZH: "商户订单号重复，请更换", EN: "the order number was used for another order"}},
-	"NOT_ENOUGH":            {http.StatusForbidden, mianmi.Text{ZH: "余额不足", EN: "not enough money"}},
-	"RULE_LIMIT":            {http.StatusForbidden, mianmi.Text{ZH: "业务规则限制", EN: "a rule does not allow this payment"}},
-	"TRADE_ERROR":           {http.StatusForbidden, mianmi.Text{ZH: "交易错误", EN: "the payment failed"}},
-	"ORDER_NOT_EXIST":       {http.StatusNotFound, mianmi.Text{ZH: "订单不存在", EN: "there is no such order"}},
-	"RESOURCE_NOT_EXISTS":   {http.StatusNotFound, mianmi.Text{ZH: "资源不存在", EN: "there is no such thing"}},
-	"NOT_FOUND":             {http.StatusNotFound, mianmi.Text{ZH: "接口不存在或未提供", EN: "there is no such interface here"}},
-	"FREQUENCY_LIMITED":     {http.StatusTooManyRequests, mianmi.Text{ZH: "频率超限，请稍后再试", EN: "too many requests; try later"}},
-	"SYSTEM_ERROR":          {http.StatusInternalServerError, mianmi.Text{ZH: "系统错误，结果未知，请用原订单号查询或重试", EN: "system error, the outcome is not known: query, or repeat with the same number"}},
+	"PARAM_ERROR":             {http.StatusBadRequest, mianmi.Text{ZH: "参数错误", EN: "a parameter is wrong"}},
+	"INVALID_REQUEST":         {http.StatusBadRequest, mianmi.Text{ZH: "无效请求", EN: "the request cannot be done now"}},
+	"APPID_MCHID_NOT_MATCH":   {http.StatusBadRequest, mianmi.Text{ZH: "appid 和 mchid 不匹配", EN: "appid does not belong to mchid"}},
+	"MCH_NOT_EXISTS":          {http.StatusBadRequest, mianmi.Text{ZH: "商户号与签名的商户不符", EN: "mchid is not the one that signed"}},
+	"ORDER_CLOSED":            {http.StatusBadRequest, mianmi.Text{ZH: "订单已关闭，请更换商户订单号", EN: "the order is closed; use a new number"}},
+	"ORDER_REVERSED":          {http.StatusBadRequest, mianmi.Text{ZH: "订单已撤销，请更换商户订单号", EN: "the order was reversed; use a new number"}},
+	"ORDER_PAID":              {http.StatusBadRequest, mianmi.Text{ZH: "订单已支付", EN: "the order was paid"}},
+	"AUTH_CODE_INVALID":       {http.StatusBadRequest, mianmi.Text{ZH: "付款码无效或已过期，请刷新后重新扫码", EN: "the payment code is not valid any more; scan a new one"}},
+	"SIGN_ERROR":              {http.StatusUnauthorized, mianmi.Text{ZH: "签名错误", EN: "the signature does not hold"}},
+	"NO_AUTH":                 {http.StatusForbidden, mianmi.Text{ZH: "商户无权限", EN: "the merchant may not do this"}},
+	"OUT_TRADE_NO_USED":       {http.StatusForbidden, mianmi.Text{ZH: "商户订单号重复，请更换", EN: "the order number was used for another order"}},
+	"NOT_ENOUGH":              {http.StatusForbidden, mianmi.Text{ZH: "余额不足", EN: "not enough money"}},
+	"RESOURCE_ALREADY_EXISTS": {http.StatusBadRequest, mianmi.Text{ZH: "资源已存在", EN: "it exists already"}},
+	"RULE_LIMIT":              {http.StatusForbidden, mianmi.Text{ZH: "业务规则限制", EN: "a rule does not allow this payment"}},
+	"TRADE_ERROR":             {http.StatusForbidden, mianmi.Text{ZH: "交易错误", EN: "the payment failed"}},
+	"ORDER_NOT_EXIST":         {http.StatusNotFound, mianmi.Text{ZH: "订单不存在", EN: "there is no such order"}},
+	"RESOURCE_NOT_EXISTS":     {http.StatusNotFound, mianmi.Text{ZH: "资源不存在", EN: "there is no such thing"}},
+	"NOT_FOUND":               {http.StatusNotFound, mianmi.Text{ZH: "接口不存在或未提供", EN: "there is no such interface here"}},
+	"FREQUENCY_LIMITED":       {http.StatusTooManyRequests, mianmi.Text{ZH: "频率超限，请稍后再试", EN: "too many requests; try later"}},
+	"SYSTEM_ERROR":            {http.StatusInternalServerError, mianmi.Text{ZH: "系统错误，结果未知，请用原订单号查询或重试", EN: "system error, the outcome is not known: query, or repeat with the same number"}},
 }
 
 // byCode are the codes of mianmi's own errors that have one of WeChat Pay's.
 var byCode = map[string]string{
 	"order_conflict": "OUT_TRADE_NO_USED", "out_trade_no_used": "OUT_TRADE_NO_USED", "order_closed": "ORDER_CLOSED", "order_reversed": "ORDER_REVERSED",
 	"order_paid": "ORDER_PAID", "code_invalid": "AUTH_CODE_INVALID", "code_expired": "AUTH_CODE_INVALID", "too_many_wrong_codes": "FREQUENCY_LIMITED",
+	"complaint_url_exists": "RESOURCE_ALREADY_EXISTS",
 }
 
 // byKind is the one table from kinds of error to codes.

@@ -104,7 +104,7 @@ func New(p Parts, c Config) (*Server, error) {
 		{"GET", "/v3/certificates", "certificates", s.certificates},
 		{"POST", "/v3/security/echo", "echo", s.echo},
 	}
-	s.routes = append(s.routes, s.contractRoutes()...)
+	s.routes = append(append(s.routes, s.contractRoutes()...), s.complaintRoutes()...)
 	for i := range s.routes {
 		rt := &s.routes[i]
 		s.mux.HandleFunc(rt.Method+" "+rt.Path, func(w http.ResponseWriter, r *http.Request) { s.handle(rt, w, r) })
@@ -126,6 +126,7 @@ type call struct {
 	lang   mianmi.Lang
 	r      *http.Request
 	body   []byte
+	form   *form // of an upload, after its part meta, which is body
 	caller wechat.Caller
 	fault  string // that a test asks for
 	status int
@@ -176,20 +177,16 @@ func (s *Server) serve(ctx context.Context, rt *Route, c *call) (any, error) {
 	if rt.Method == "" {
 		return rt.serve(ctx, c)
 	}
-	body, err := io.ReadAll(io.LimitReader(c.r.Body, bodyMax+1))
-	switch {
-	case err != nil:
-		return nil, &mianmi.Error{Kind: mianmi.Invalid, Msg: "the body did not come whole", Err: err}
-	case len(body) > bodyMax:
-		return nil, &mianmi.Error{Kind: mianmi.Invalid, Code: "body_too_large", Msg: "the body has more than 65536 bytes"}
+	if err := c.read(); err != nil {
+		return nil, err
 	}
-	c.body = body
 	values := c.r.Header["Authorization"]
 	if len(values) > 1 {
 		return nil, wechat.SignError("one Authorization header, not several")
 	}
+	var err error
 	c.caller, err = s.Service.Authenticate(ctx, wechat.Signed{Authorization: c.r.Header.Get("Authorization"), Method: c.r.Method,
-		Target: c.r.RequestURI, Body: body})
+		Target: c.r.RequestURI, Body: c.body})
 	if err != nil {
 		return nil, err
 	}
@@ -203,11 +200,28 @@ func (s *Server) serve(ctx context.Context, rt *Route, c *call) (any, error) {
 	return out, err
 }
 
+// read reads what is signed of a request.
+func (c *call) read() (err error) {
+	if c.form, err = formOf(c); err != nil || c.form != nil {
+		return err
+	}
+	c.body, err = io.ReadAll(io.LimitReader(c.r.Body, bodyMax+1))
+	switch {
+	case err != nil:
+		return &mianmi.Error{Kind: mianmi.Invalid, Msg: "the body did not come whole", Err: err}
+	case len(c.body) > bodyMax:
+		return &mianmi.Error{Kind: mianmi.Invalid, Code: "body_too_large", Msg: "the body has more than 65536 bytes"}
+	}
+	return nil
+}
+
 // answer signs and writes an answer; nil is 204.
 func (s *Server) answer(ctx context.Context, c *call, w http.ResponseWriter, out any) error {
-	var body []byte
+	body, kind := []byte(nil), "application/json; charset=utf-8"
 	c.status = http.StatusNoContent
-	if out != nil {
+	if picture, is := out.(raw); is {
+		body, kind, c.status = picture, http.DetectContentType(picture), http.StatusOK
+	} else if out != nil {
 		var err error
 		if body, err = json.Marshal(out); err != nil {
 			return fmt.Errorf("encode an answer: %w", err)
@@ -231,7 +245,7 @@ func (s *Server) answer(ctx context.Context, c *call, w http.ResponseWriter, out
 		h.Set(name, value)
 	}
 	if body != nil {
-		h.Set("Content-Type", "application/json; charset=utf-8")
+		h.Set("Content-Type", kind)
 	}
 	w.WriteHeader(c.status)
 	_, _ = w.Write(body) // the caller has gone: nobody to tell

@@ -33,6 +33,7 @@ import (
 	"github.com/mianmi/mianmi/store"
 	"github.com/mianmi/mianmi/store/pgtest"
 	"github.com/mianmi/mianmi/store/storetest"
+	"github.com/mianmi/mianmi/support"
 	webpayer "github.com/mianmi/mianmi/web/payer"
 	"github.com/mianmi/mianmi/wechat"
 )
@@ -44,11 +45,12 @@ func (realClock) Now() time.Time { return time.Now() }
 
 // world is a front with real parts behind it.
 type world struct {
-	t      *testing.T
-	node   *storetest.Node
-	front  *wechat.Service
-	server *httptest.Server
-	logged *buffer
+	t          *testing.T
+	node       *storetest.Node
+	front      *wechat.Service
+	complaints *support.Service
+	server     *httptest.Server
+	logged     *buffer
 }
 
 // buffer is a log that is written to at once by many.
@@ -96,7 +98,8 @@ func newWorld(t *testing.T, c setup) *world {
 		Payer: payer.Config{CodePrefix: "13", CodesMax: 100}, WebhookAllow: loopback}))(t)
 	t.Cleanup(w.node.Payments.Stop)
 	guard := notice.NewGuard(loopback)
-	w.front = must(wechat.New(wechat.Parts{Store: db, Access: w.node.Access, Payments: w.node.Payments, Payers: w.node.Payers, Keys: w.node.Keys, Guard: guard,
+	w.complaints = must(support.New(support.Parts{Store: db, Payments: w.node.Payments, Keys: w.node.Keys, Clock: c.clock, Random: rand.Reader, Log: log}))(t)
+	w.front = must(wechat.New(wechat.Parts{Store: db, Access: w.node.Access, Payments: w.node.Payments, Payers: w.node.Payers, Complaints: w.complaints, Keys: w.node.Keys, Guard: guard,
 		Clock: c.clock, Random: rand.Reader}, wechat.Config{Certificate: c.certificate}))(t)
 	handler := must(wechatv3.New(wechatv3.Parts{Service: w.front, Clock: c.clock, Random: rand.Reader, Log: log},
 		wechatv3.Config{Deadline: time.Minute, Test: c.test}))(t)

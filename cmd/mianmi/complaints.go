@@ -24,18 +24,20 @@ func (s *services) withComplaints(a *app, db *store.DB, t *tuning) (err error) {
 	return err
 }
 
-// complaintWorkers read complaints at their channels; none where there is no channel.
+// complaintWorkers say what is ordered about complaints, and read them at their
+// channels where there are such.
 func complaintWorkers(clock mianmi.Clock, s *services, t *tuning) []worker {
+	say := worker{"answer complaints", time.Second, func(ctx context.Context) (bool, error) {
+		n, err := s.complaints.Say(ctx)
+		return n > 0, err
+	}}
 	if t.wechatPay == nil {
-		return nil
+		return []worker{say}
 	}
 	return []worker{
+		say,
 		{"read complaints", 2 * time.Second, func(ctx context.Context) (bool, error) {
 			n, err := s.complaints.Sync(ctx)
-			return n > 0, err
-		}},
-		{"answer complaints", time.Second, func(ctx context.Context) (bool, error) {
-			n, err := s.complaints.Say(ctx)
 			return n > 0, err
 		}},
 		{"list complaints", 5 * time.Second, s.complaints.Sweep},
@@ -116,7 +118,7 @@ func (w wechatComplaints) Answer(ctx context.Context, account, number string, o 
 		_, err = w.channel.DecideComplaintRefund(ctx, account, number, wechatpay.ComplaintRefund{Approve: true, Days: o.Days})
 	case support.Refuse:
 		_, err = w.channel.DecideComplaintRefund(ctx, account, number, wechatpay.ComplaintRefund{Reason: o.Text})
-	case support.NoKind:
+	case support.NoKind, support.Promise:
 		err = mianmi.InvalidField("kind", "says nothing")
 	}
 	return err

@@ -28,7 +28,7 @@ func (t *wechatTuning) check() error {
 
 // withWechat makes the front in WeChat Pay's form.
 func (s *services) withWechat(a *app, db *store.DB, t *tuning) error {
-	service, err := wechat.New(wechat.Parts{Store: db, Access: s.access, Payments: s.payments, Payers: s.payers, Keys: s.keys, Guard: s.webhooks.Guard,
+	service, err := wechat.New(wechat.Parts{Store: db, Access: s.access, Payments: s.payments, Payers: s.payers, Complaints: s.complaints, Keys: s.keys, Guard: s.webhooks.Guard,
 		Clock: a.clock, Random: a.random}, wechat.Config{Certificate: t.WechatSigning == "certificate"})
 	if err != nil {
 		return err

@@ -15,8 +15,6 @@ import (
 	"testing"
 
 	"github.com/wechatpay-apiv3/wechatpay-go/core"
-	"github.com/wechatpay-apiv3/wechatpay-go/core/option"
-	"github.com/wechatpay-apiv3/wechatpay-go/utils"
 )
 
 // elsewhere sends what is meant for WeChat Pay to a server of ours.
@@ -76,9 +74,7 @@ func TestWechatCredentials(t *testing.T) {
 			t.Errorf("%s has mode %v", name, info.Mode())
 		}
 	}
-	key, public := must(utils.LoadPrivateKey(c.file(t, "apiclient_key.pem")))(t), must(utils.LoadPublicKey(c.file(t, "pub_key.pem")))(t)
-	sdk := must(core.NewClient(t.Context(), option.WithWechatPayPublicKeyAuthCipher(c.mchid, c.serial, key, c.keyID, public),
-		option.WithHTTPClient(&http.Client{Transport: elsewhere{must(url.Parse(srv.address))(t)}})))(t)
+	sdk := officialClient(t, c, srv)
 	pay := func() (state string, err error) {
 		s.orders++
 		code := must(srv.As(s.wallet).IssueCode(t.Context(), s.payers[0]))(t).Code

@@ -34,6 +34,13 @@ func Complaints(t *testing.T, open func(*testing.T) Engine) {
 		"answers that are lost on either way are said once":     answersLost,
 		"nothing is completed over what the payer wrote since":  completedOverNews,
 		"an answer that never becomes clear is given up":        answerGivenUp,
+		"a complaint made here, from its making to its end":     ownComplaint,
+		"complaints made here are made and answered once":       ownBeside,
+		"what cannot be complained of here, and who may":        ownRefused,
+		"words of complaints made here are in no entry":         ownWordsStay,
+		"an approval of a complaint made here refunds once":     ownApproved,
+		"pictures of answers are kept within bounds":            ownPictures,
+		"a merchant's page of complaints made here":             ownPages,
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

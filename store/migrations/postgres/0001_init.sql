@@ -287,7 +287,8 @@ CREATE TABLE wechat_identity (
   version    bigint NOT NULL,
   created_by text COLLATE "C" NOT NULL,
   created_at bigint NOT NULL,
-  changed_at bigint NOT NULL
+  changed_at bigint NOT NULL,
+  complaint_at bytea NOT NULL
 );
 
 -- Keys that merchants sign with there; each has the rights of an API key, and
@@ -346,7 +347,8 @@ CREATE TABLE wechat_refund (
 );
 
 -- What payers complain of, at any channel (docs/adr/0016). words is theirs, and
--- in no log; images are the channel's names of pictures, as JSON.
+-- in no log; images are the channel's names of pictures, as JSON. Of one that was
+-- made here payer is whose it is, and about the one payment that it is about.
 CREATE TABLE complaint (
   id         text COLLATE "C"    NOT NULL PRIMARY KEY,
   channel    text COLLATE "C"    NOT NULL,
@@ -365,10 +367,15 @@ CREATE TABLE complaint (
   at         bigint NOT NULL,
   changed_at bigint NOT NULL,
   seen_at    bigint NOT NULL,
-  version    bigint NOT NULL
+  version    bigint NOT NULL,
+  payer      text COLLATE "C"    NOT NULL,
+  about      text COLLATE "C"    NOT NULL
 );
 CREATE UNIQUE INDEX complaint_number ON complaint (channel, account, number);
 CREATE INDEX complaint_merchant ON complaint (merchant, id);
+CREATE INDEX complaint_payer ON complaint (payer, id) WHERE payer <> '';
+-- One of a payment is open.
+CREATE UNIQUE INDEX complaint_open ON complaint (about) WHERE about <> '' AND state <> 3;
 
 -- The payments that a complaint is about; payment is empty for one that is not known here.
 CREATE TABLE complaint_payment (
@@ -418,9 +425,22 @@ CREATE TABLE complaint_answer (
   began_at  bigint NOT NULL,
   ended_at  bigint,
   due_at    bigint,
+  images    text    NOT NULL,
   PRIMARY KEY (complaint, key)
 );
 CREATE INDEX complaint_answer_due ON complaint_answer (due_at) WHERE due_at IS NOT NULL;
+
+-- Pictures that a merchant has uploaded, by the hash of what they are. used: an
+-- answer names it, so it stays.
+CREATE TABLE complaint_picture (
+  merchant text COLLATE "C" NOT NULL,
+  hash     text COLLATE "C" NOT NULL,
+  size     integer NOT NULL,
+  bytes    bytea NOT NULL,
+  used     smallint NOT NULL,
+  at       bigint NOT NULL,
+  PRIMARY KEY (merchant, hash)
+);
 
 -- Complaints that are to be read at their channel.
 CREATE TABLE complaint_sync (

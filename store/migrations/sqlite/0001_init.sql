@@ -283,7 +283,8 @@ CREATE TABLE wechat_identity (
   version    integer NOT NULL,
   created_by text NOT NULL,
   created_at integer NOT NULL,
-  changed_at integer NOT NULL
+  changed_at integer NOT NULL,
+  complaint_at blob NOT NULL
 ) WITHOUT ROWID;
 
 -- Keys that merchants sign with there; each has the rights of an API key, and
@@ -342,7 +343,8 @@ CREATE TABLE wechat_refund (
 ) WITHOUT ROWID;
 
 -- What payers complain of, at any channel (docs/adr/0016). words is theirs, and
--- in no log; images are the channel's names of pictures, as JSON.
+-- in no log; images are the channel's names of pictures, as JSON. Of one that was
+-- made here payer is whose it is, and about the one payment that it is about.
 CREATE TABLE complaint (
   id         text    NOT NULL PRIMARY KEY,
   channel    text    NOT NULL,
@@ -361,10 +363,15 @@ CREATE TABLE complaint (
   at         integer NOT NULL,
   changed_at integer NOT NULL,
   seen_at    integer NOT NULL,
-  version    integer NOT NULL
+  version    integer NOT NULL,
+  payer      text    NOT NULL,
+  about      text    NOT NULL
 );
 CREATE UNIQUE INDEX complaint_number ON complaint (channel, account, number);
 CREATE INDEX complaint_merchant ON complaint (merchant, id);
+CREATE INDEX complaint_payer ON complaint (payer, id) WHERE payer <> '';
+-- One of a payment is open.
+CREATE UNIQUE INDEX complaint_open ON complaint (about) WHERE about <> '' AND state <> 3;
 
 -- The payments that a complaint is about; payment is empty for one that is not known here.
 CREATE TABLE complaint_payment (
@@ -414,9 +421,22 @@ CREATE TABLE complaint_answer (
   began_at  integer NOT NULL,
   ended_at  integer,
   due_at    integer,
+  images    text    NOT NULL,
   PRIMARY KEY (complaint, key)
 );
 CREATE INDEX complaint_answer_due ON complaint_answer (due_at) WHERE due_at IS NOT NULL;
+
+-- Pictures that a merchant has uploaded, by the hash of what they are. used: an
+-- answer names it, so it stays.
+CREATE TABLE complaint_picture (
+  merchant text NOT NULL,
+  hash     text NOT NULL,
+  size     integer NOT NULL,
+  bytes    blob NOT NULL,
+  used     integer NOT NULL,
+  at       integer NOT NULL,
+  PRIMARY KEY (merchant, hash)
+);
 
 -- Complaints that are to be read at their channel.
 CREATE TABLE complaint_sync (
