@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"time"
 
 	"github.com/mianmi/mianmi"
 	"github.com/mianmi/mianmi/notice"
@@ -17,7 +16,7 @@ const (
 	walletPage     = `SELECT ` + complaintColumns + ofWallet + ` ORDER BY at DESC, id DESC LIMIT $5 OFFSET $6`
 	walletCount    = `SELECT count(*)` + ofWallet
 	lockMerchant   = `SELECT id FROM merchant WHERE id = $1`
-	dropPictures   = `DELETE FROM complaint_picture WHERE merchant = $1 AND used = 0 AND at < $2`
+	dropPictures   = `DELETE FROM complaint_picture WHERE merchant = $1 AND at < CASE used WHEN 0 THEN CAST($2 AS bigint) ELSE CAST($3 AS bigint) END`
 	touchPicture   = `UPDATE complaint_picture SET at = $3 WHERE merchant = $1 AND hash = $2`
 	sumPictures    = `SELECT coalesce(sum(size), 0) FROM complaint_picture WHERE merchant = $1`
 	addPicture     = `INSERT INTO complaint_picture (merchant, hash, size, bytes, used, at) VALUES ($1, $2, $3, $4, 0, $5)`
@@ -45,7 +44,7 @@ func (db *DB) WalletComplaints(ctx context.Context, q support.WalletQuery) ([]su
 
 // PutPicture implements support.Store. The merchant's row is locked, so that two
 // who upload at once keep the bound.
-func (db *DB) PutPicture(ctx context.Context, p support.Picture, before time.Time, most int64) error {
+func (db *DB) PutPicture(ctx context.Context, p support.Picture, room support.PictureRoom) error {
 	return db.tx(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		_, err := readOne(ctx, tx, "merchant", func(scan scanner) (id string, err error) {
 			err = scan(&id)
@@ -54,7 +53,7 @@ func (db *DB) PutPicture(ctx context.Context, p support.Picture, before time.Tim
 		if err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, dropPictures, string(p.Merchant), micros(before)); err != nil {
+		if _, err := tx.ExecContext(ctx, dropPictures, string(p.Merchant), micros(room.Unused), micros(room.Used)); err != nil {
 			return wrapDriver("remove pictures", err)
 		}
 		res, err := tx.ExecContext(ctx, touchPicture, string(p.Merchant), p.ID, micros(p.At))
@@ -65,8 +64,8 @@ func (db *DB) PutPicture(ctx context.Context, p support.Picture, before time.Tim
 		if err := tx.QueryRowContext(ctx, sumPictures, string(p.Merchant)).Scan(&have); err != nil {
 			return wrapDriver("count pictures", err)
 		}
-		if have+int64(len(p.Bytes)) > most {
-			return mianmi.Conflicts("too_many_pictures", "this merchant has as many pictures as there may be; those that no answer names go after a week")
+		if have+int64(len(p.Bytes)) > room.Bytes {
+			return mianmi.Conflicts("too_many_pictures", "this merchant has as many pictures as there may be; those that no answer names go after a week, the others after 360 days")
 		}
 		_, err = tx.ExecContext(ctx, addPicture, string(p.Merchant), p.ID, len(p.Bytes), p.Bytes, micros(p.At))
 		return wrapDriver("write a picture", err)

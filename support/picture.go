@@ -28,13 +28,22 @@ type Picture struct {
 const (
 	// PictureMax bounds a picture in bytes, as WeChat Pay does.
 	PictureMax = 2 << 20
-	// merchantPicturesMax bounds the pictures of a merchant: 128 of the largest.
-	merchantPicturesMax = 256 << 20
-	// pictureUnused is how long a picture is kept that no answer names.
+	// merchantPicturesMax bounds the pictures of a merchant: ten a day of 300 KB, for
+	// a year.
+	merchantPicturesMax = 1 << 30
+	// pictureUnused is how long a picture is kept that no answer names, pictureUsed
+	// one that an answer names: twice as long as one may complain of a payment.
 	pictureUnused = 7 * 24 * time.Hour
+	pictureUsed   = 2 * complainWithin
 	// sideMax bounds a picture's sides: beyond it viewers run out of memory.
 	sideMax = 16384
 )
+
+// PictureRoom is how many pictures a merchant may have.
+type PictureRoom struct {
+	Bytes        int64
+	Unused, Used time.Time // those from before it that no answer names, or that one names, go
+}
 
 // AddPicture keeps a picture for answers, and returns its name. The same twice
 // is one.
@@ -47,7 +56,7 @@ func (s *Service) AddPicture(ctx context.Context, actor mianmi.Actor, m mianmi.M
 	}
 	sum, now := sha256.Sum256(picture), s.now()
 	p := Picture{Merchant: m, ID: hex.EncodeToString(sum[:]), Bytes: picture, At: now}
-	return p.ID, s.Store.PutPicture(ctx, p, now.Add(-pictureUnused), merchantPicturesMax)
+	return p.ID, s.Store.PutPicture(ctx, p, PictureRoom{merchantPicturesMax, now.Add(-pictureUnused), now.Add(-pictureUsed)})
 }
 
 // isPicture looks at what it is, not at what it is called.

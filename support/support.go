@@ -41,10 +41,10 @@ type Store interface {
 	// WalletComplaints is a page of those that were made here about one merchant,
 	// newest first, and how many there are.
 	WalletComplaints(ctx context.Context, q WalletQuery) ([]Complaint, int64, error)
-	// PutPicture keeps a picture, unless the merchant's would then have more than
-	// most bytes: the Conflict "too_many_pictures". Those that were not used since
-	// before are removed.
-	PutPicture(ctx context.Context, p Picture, before time.Time, most int64) error
+	// PutPicture keeps a picture, unless the merchant's would then have more bytes
+	// than there is room for: the Conflict "too_many_pictures". Those whose time is
+	// over are removed before.
+	PutPicture(ctx context.Context, p Picture, room PictureRoom) error
 	// UsePictures notes that pictures are used. NotFound: one is not there.
 	UsePictures(ctx context.Context, m mianmi.MerchantID, ids ...string) error
 	Picture(ctx context.Context, m mianmi.MerchantID, id string) ([]byte, error)

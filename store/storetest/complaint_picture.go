@@ -25,8 +25,8 @@ func somePicture(t *testing.T, n int) []byte {
 }
 
 // Pictures are known by what they are; those of others are not to be had; those
-// that nobody uses go after a week, and however many upload at once, a merchant's
-// keep their bound.
+// that nobody uses go after a week, the others after a year, and however many upload
+// at once, a merchant's keep their bound.
 func ownPictures(t *testing.T, w *complaintWorld) {
 	o, ctx := newOwnWorld(t, w), t.Context()
 	c := o.complain(t, o.about("k"))
@@ -58,13 +58,10 @@ func ownPictures(t *testing.T, w *complaintWorld) {
 		t.Errorf("an answer with a picture that is not there: %v", err)
 	}
 	must(o.a.Answer(ctx, o.admin(), c.ID, support.Order{Key: "a1", Kind: support.Reply, Text: "见图", Images: []string{used}}))(t)
-	for who, get := range map[string]func() ([]byte, error){
-		"staff": func() ([]byte, error) { return o.a.Picture(ctx, Support, c.ID, used) },
-		"payer": func() ([]byte, error) { return o.a.PayerPicture(ctx, o.who.Actor(), o.who.ID, c.ID, used) },
-	} {
-		if got, err := get(); err != nil || !bytes.Equal(got, somePicture(t, 1)) {
-			t.Errorf("the picture for %s: %d bytes, %v", who, len(got), err)
-		}
+	forStaff, err := o.a.Picture(ctx, Support, c.ID, used)
+	forPayer, perr := o.a.PayerPicture(ctx, o.who.Actor(), o.who.ID, c.ID, used)
+	if err != nil || perr != nil || !bytes.Equal(forStaff, somePicture(t, 1)) || !bytes.Equal(forPayer, forStaff) {
+		t.Errorf("the picture has %d bytes for staff, %v, and %d for the payer, %v", len(forStaff), err, len(forPayer), perr)
 	}
 	if _, err := o.a.PayerPicture(ctx, o.who.Actor(), o.who.ID, c.ID, left); mianmi.KindOf(err) != mianmi.NotFound {
 		t.Errorf("a picture that no step names: %v", err)
@@ -76,7 +73,7 @@ func ownPictures(t *testing.T, w *complaintWorld) {
 	for i := range 8 {
 		all.Go(func() {
 			p := support.Picture{Merchant: o.shop.Merchant, ID: fmt.Sprintf("%064d", i), Bytes: make([]byte, 1000), At: now}
-			switch err := o.node.DB.PutPicture(ctx, p, now, 3500); {
+			switch err := o.node.DB.PutPicture(ctx, p, support.PictureRoom{Bytes: 3500, Unused: now}); {
 			case err == nil:
 				kept.Add(1)
 			case answerCode(err) != "too_many_pictures":
@@ -88,9 +85,14 @@ func ownPictures(t *testing.T, w *complaintWorld) {
 	if n := kept.Load(); n != 3 {
 		t.Errorf("%d of 1000 bytes each are kept, where 3500 may be", n)
 	}
-	_, err := o.a.MerchantPicture(ctx, o.admin(), o.shop.Merchant, left)
+	_, err = o.a.MerchantPicture(ctx, o.admin(), o.shop.Merchant, left)
 	if _, uerr := o.a.MerchantPicture(ctx, o.admin(), o.shop.Merchant, used); mianmi.KindOf(err) != mianmi.NotFound || uerr != nil {
 		t.Errorf("unused: %v, used: %v", err, uerr)
+	}
+	w.clock.Add(361 * 24 * time.Hour)
+	must(o.a.AddPicture(ctx, o.admin(), o.shop.Merchant, somePicture(t, 3)))(t)
+	if _, err := o.a.PayerPicture(ctx, o.who.Actor(), o.who.ID, c.ID, used); mianmi.KindOf(err) != mianmi.NotFound {
+		t.Errorf("after a year: %v", err)
 	}
 }
 
