@@ -15,7 +15,9 @@ import (
 )
 
 // A payment through a channel outside is decided again as it was: of a payer
-// whom nobody knows, with the channel's own rules and without, and of a member.
+// whom nobody knows, with the channel's own rules and without, of a member, of one
+// whom the channel has named, of one who is not whom the channel has named, and of
+// one about whom it says nothing.
 func TestOutside(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "sqlite", 1)
@@ -23,17 +25,21 @@ func TestOutside(t *testing.T) {
 	n := must(storetest.NewNode(t.Context(), storetest.NodeConfig{DB: w.nodes[0].DB, Keys: w.nodes[0].Keys, Clock: w.clock,
 		Remotes: []channel.Remote{fake}}))(t)
 	t.Cleanup(n.Payments.Stop)
-	shop, person := w.shops[0], w.people[0]
+	shop, person, other := w.shops[0], w.people[0], w.people[1]
 	till := mianmi.Actor{Role: mianmi.RoleTerminal, ID: string(shop.Terminal), Merchant: shop.Merchant, Store: shop.Store}
-	must(n.Payers.OpenAgreement(t.Context(), person.Actor(), person.ID, payer.AgreementInput{Merchant: shop.Merchant,
-		ConsentVersion: payer.ConsentText.Version, Password: storetest.PaymentPassword}))(t)
+	for _, p := range []storetest.Person{person, other} {
+		must(n.Payers.OpenAgreement(t.Context(), p.Actor(), p.ID, payer.AgreementInput{Merchant: shop.Merchant,
+			ConsentVersion: payer.ConsentText.Version, Password: storetest.PaymentPassword}))(t)
+	}
 	var ids []mianmi.PaymentID
 	for i, c := range []struct {
 		own    bool
 		member mianmi.PayerID
 		want   pinfree.Outcome
-	}{{false, "", pinfree.StepUp}, {true, "", pinfree.PinFree}, {false, person.ID, pinfree.PinFree}} {
-		fake.OwnRules = c.own
+		who    string // whose the code is
+	}{{false, "", pinfree.StepUp, "another"}, {true, "", pinfree.PinFree, "another"}, {false, person.ID, pinfree.PinFree, "first"}, {false, "", pinfree.PinFree, "first"},
+		{false, other.ID, pinfree.StepUp, "first"}, {true, "", pinfree.StepUp, ""}, {true, person.ID, pinfree.StepUp, ""}} {
+		fake.OwnRules, fake.Who = c.own, func(string) string { return c.who }
 		r := storetest.Code(shop.Terminal, fmt.Sprintf("outside%d", i), 9_00, channeltest.Code(channeltest.CodeRich, int64(i+1)))
 		r.Member = c.member
 		p := must(n.Payments.Authorize(t.Context(), till, r))(t)

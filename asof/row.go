@@ -65,7 +65,7 @@ func rowsOf(layers []pinfree.Layer, s *Site, p *Payer, now time.Time) []Row {
 	for i := range layers {
 		r := rowOf(&layers[i])
 		switch {
-		case layers[i].Because == pinfree.ChannelKeepsOwn: // nobody here has set it
+		case layers[i].Because == pinfree.ChannelKeepsOwn, layers[i].Because == pinfree.PayerUnclear, layers[i].Because == pinfree.PayerDiffers: // nobody here has set it
 		case p == nil && (r.Kind == pinfree.LayerPayer || r.Kind == pinfree.LayerAgreement): // nobody knew who paid
 		case r.Kind == pinfree.LayerPayer:
 			r.ofPayer(p, now)

@@ -74,6 +74,7 @@ const (
 type ContractAnswer struct {
 	Standing ContractStanding
 	Number   string // the channel's own
+	Payer    string // who signed, as the channel names them towards the merchant; empty where it is not said
 	SignedAt time.Time
 	EndedAt  time.Time
 	EndedBy  string // in the channel's words; empty where it is not said

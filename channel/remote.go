@@ -137,8 +137,18 @@ type RefundAnswer struct {
 	Fault       string
 }
 
+// Namer is a channel that can say who shows a payment code before anything is
+// charged. It is safe for concurrent use and returns when ctx ends.
+type Namer interface {
+	// PayerOf is the name that Answer.Payer has after the charge; false: the channel
+	// did not say. fault is for the log, as in Answer.
+	PayerOf(ctx context.Context, m mianmi.MerchantID, code string) (name string, known bool, fault string)
+}
+
 // Terms is how a merchant takes payments through a channel.
 type Terms struct {
+	// Names: the channel is a Namer and can be asked in the merchant's name.
+	Names bool
 	// OwnRules: for a payer whom we do not know, the channel's own rules suffice.
 	// Without it such a payment is stepped up.
 	OwnRules bool

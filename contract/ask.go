@@ -88,14 +88,14 @@ var system = mianmi.System("contracts")
 // was when the question was put.
 func (s *Service) heard(ctx context.Context, asked *Contract, started time.Time, a channel.ContractAnswer) (Contract, error) {
 	var out Contract
-	var alarm bool
+	var alarm, signed bool
 	err := s.Store.ChangeChannelContract(ctx, asked.ID, func(ch *Change) error {
 		c, now := ch.Contract, s.now()
 		kind, err := s.moves(ch, started, a)
 		if err != nil {
 			return err
 		}
-		alarm = kind == TypeUnannounced
+		alarm, signed = kind == TypeUnannounced, kind == TypeSigned
 		if kind != "" {
 			if err := s.record(ch, now, system, kind); err != nil {
 				return err
@@ -114,6 +114,9 @@ func (s *Service) heard(ctx context.Context, asked *Contract, started time.Time,
 		out = *c
 		return nil
 	})
+	if err == nil && signed && a.Payer != "" {
+		s.Learn(ctx, &out, a.Payer)
+	}
 	if err == nil && alarm {
 		s.Unannounced()
 		s.Log.ErrorContext(ctx, "a contract was ended at its channel, and nobody told us: its agreement is closed now; look whether notifications of ended contracts arrive",

@@ -51,7 +51,7 @@ type Change struct {
 	Entries   []evidence.Entry
 }
 
-// Parts are what a Service works with; all but Unannounced are required.
+// Parts are what a Service works with; all but Unannounced and Learn are required.
 type Parts struct {
 	Store    Store
 	Payers   *payer.Service
@@ -61,6 +61,8 @@ type Parts struct {
 	Log      *slog.Logger
 	// Unannounced is called for each contract that was found ended without notice.
 	Unannounced func()
+	// Learn is called with what the channel calls the payer who has signed.
+	Learn func(ctx context.Context, c *Contract, name string)
 }
 
 // Service opens contracts, ends them, and keeps them as their channels have them.
@@ -80,6 +82,9 @@ func New(p Parts, every time.Duration) *Service {
 	}
 	if p.Unannounced == nil {
 		p.Unannounced = func() {}
+	}
+	if p.Learn == nil {
+		p.Learn = func(context.Context, *Contract, string) {}
 	}
 	return &Service{Parts: p, every: every}
 }

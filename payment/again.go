@@ -1,6 +1,7 @@
 package payment
 
 import (
+	"slices"
 	"time"
 
 	"github.com/mianmi/mianmi/money"
@@ -28,6 +29,9 @@ func (g Again) Decide() pinfree.Decision {
 	req := Request{Terminal: d.Terminal, Amount: d.Amount, Method: d.Method, Entry: d.Entry, Instrument: d.Instrument, CVM: d.CVM, payer: d.Payer, outside: g.outside()}
 	j := judge{rules: g.Rules, channel: d.Channel}
 	out, _ := j.decide(d.At, &req, g.facts(account), &g.Site)
+	if req.outside != nil {
+		out.Reasons = req.outside.appendNamed(out.Reasons)
+	}
 	return out
 }
 
@@ -52,13 +56,16 @@ func (g Again) Layers() []pinfree.Layer {
 
 // outside is the channel outside that the payment went through; nil: the wallet.
 // How an operator had connected it is no setting of the log: that its own rules
-// sufficed for somebody unknown shows in what passed.
+// sufficed for somebody unknown shows in what passed or had other reasons not to,
+// and whom it had named in the reasons.
 func (g Again) outside() *outside {
 	d := &g.Decided
 	if p := (Payment{Channel: d.Channel}); !p.Outside() {
 		return nil
 	}
-	return &outside{name: d.Channel, ownRules: d.Payer == "" && d.Outcome == pinfree.PinFree}
+	unknown := slices.ContainsFunc(d.Reasons, func(w pinfree.Why) bool { return w.Layer == pinfree.LayerPayer && w.Reason == pinfree.LayerUnknown })
+	return &outside{name: d.Channel, ownRules: d.Payer == "" && d.Outcome != pinfree.Refused && !unknown,
+		named: has(d.Reasons, pinfree.NamedByChannel), differs: has(d.Reasons, pinfree.PayerDiffers), unclear: has(d.Reasons, pinfree.PayerUnclear)}
 }
 
 // account is the payer; nil when nobody here knew who paid.

@@ -191,6 +191,9 @@ func (s *Service) heard(ctx context.Context, c *Call, asked Task, a channel.Answ
 	if what == late {
 		s.Log.ErrorContext(ctx, "money came after a payment had ended without: it is given back", "payment", string(out.ID), "channel", out.Channel)
 	}
+	if what == captured && a.Payer != "" {
+		s.learnFrom(ctx, out, a.Payer)
+	}
 	s.watch.tell(out.Payer)
 	return out, nil
 }

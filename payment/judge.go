@@ -199,7 +199,8 @@ func keyLive(snap *settings.Snapshot, a mianmi.Actor, now time.Time) bool {
 	return ok && k.Live(now)
 }
 
-// known checks that the ask led to a payer, by a code that may be used.
+// known checks that the ask led to a payer, by a code that may be used. Whom a
+// channel has named counts as a member does, or not at all.
 func (j *judge) known(now time.Time, c *call, f *Facts) error {
 	switch {
 	case c.req.Method == pinfree.Cash:
@@ -207,6 +208,9 @@ func (j *judge) known(now time.Time, c *call, f *Facts) error {
 	case c.req.outside != nil && c.req.Member != "" && (f.Account == nil || f.Agreement == nil):
 		return errMember
 	case c.req.outside != nil:
+		if c.req.outside.named && f.Agreement == nil { // whoever it is, no member of this merchant
+			f.Account = nil
+		}
 		return nil
 	case c.req.Mandate != nil && (f.Account == nil || !c.req.Mandate.holds(f.Agreement)):
 		return ErrMandate

@@ -117,6 +117,11 @@ type Books interface {
 	ClaimCalls(ctx context.Context, of Claim) ([]Call, error)
 	// Call is how a channel stands to a payment; NotFound when none was asked.
 	Call(ctx context.Context, id mianmi.PaymentID) (Call, error)
+	// NamedPayers are those whom a channel's name leads to, by its digest; no more
+	// than two are told. LearnName notes whom it leads to, in the place of the payer's
+	// name of before; of a payer who is erased it notes nothing.
+	NamedPayers(ctx context.Context, digest []byte) ([]mianmi.PayerID, error)
+	LearnName(ctx context.Context, n NameDigest) error
 	// PaymentEntries says where the log tells of a payment.
 	PaymentEntries(ctx context.Context, id mianmi.PaymentID) (Entries, error)
 	// TopUp locks the payer and calls fn once for a new key, with settings as

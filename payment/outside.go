@@ -21,6 +21,11 @@ type outside struct {
 	name   string
 	// ownRules: for a payer whom nobody here knows, the channel's rules suffice.
 	ownRules bool
+	// namer says who shows a code; nil: nobody does.
+	namer channel.Namer
+	// named: the payer is whom the channel named. differs: it named another than
+	// the merchant did. unclear: it can be asked, and has not said whose the code is.
+	named, differs, unclear bool
 }
 
 // can is how a payer can be asked there: in the system's own app alone.
@@ -32,11 +37,21 @@ func (o *outside) can(site *settings.Site) pinfree.StepUpMethods {
 }
 
 // append adds what the channel says to the layers, of which the payer's is the
-// first: that it keeps a switch and counts of its own; and that they suffice for a
-// payer whom nobody knows, where the operator has said so.
+// first: that it keeps a switch and counts of its own; that they suffice for a
+// payer whom nobody knows, where the operator has said so; and that it is not
+// clear who pays, so that nobody's settings suffice.
 func (o *outside) append(layers []pinfree.Layer, unknown bool) []pinfree.Layer {
 	if unknown && o.ownRules {
 		layers[0] = pinfree.Layer{Kind: pinfree.LayerPayer, State: pinfree.On, Limits: pinfree.NoLimits()}
+	}
+	doubt := func(r pinfree.Reason) {
+		layers = append(layers, pinfree.Layer{Kind: pinfree.LayerChannel, ID: o.name, State: pinfree.Unknown, Because: r})
+	}
+	switch {
+	case o.differs:
+		doubt(pinfree.PayerDiffers)
+	case o.unclear:
+		doubt(pinfree.PayerUnclear)
 	}
 	return append(layers, pinfree.Layer{Kind: pinfree.LayerChannel, ID: o.name, State: pinfree.On, Because: pinfree.ChannelKeepsOwn,
 		Limits: pinfree.NoLimits()})
@@ -73,7 +88,11 @@ var errNotThrough = mianmi.InvalidField("channel", "this merchant takes no payme
 func (s *Service) outsideOf(name string, m mianmi.MerchantID) *outside {
 	for _, r := range s.Remotes {
 		if terms, ok := r.Terms(m); ok && r.Name() == name {
-			return &outside{remote: r, name: name, ownRules: terms.OwnRules}
+			o := &outside{remote: r, name: name, ownRules: terms.OwnRules}
+			if terms.Names {
+				o.namer, _ = r.(channel.Namer)
+			}
+			return o
 		}
 	}
 	return nil
@@ -96,6 +115,9 @@ func (j *judge) through(now time.Time, c *call, f *Facts, site *settings.Site, p
 		p.PayerVersion = f.Account.Version
 	}
 	d, allowance := j.decide(now, &c.req, f, site)
+	if f.Account != nil {
+		d.Reasons = o.appendNamed(d.Reasons)
+	}
 	p.Outcome, p.Reasons = d.Outcome, d.Reasons
 	pace := o.remote.Pace()
 	w := Write{Payment: p, Call: &Call{Payment: p.ID, Merchant: p.Merchant, Channel: p.Channel, Began: now, Due: now.Add(pace.Answer + pace.First)}}

@@ -151,7 +151,7 @@ func (s *Service) Authorize(ctx context.Context, actor mianmi.Actor, req Request
 	if err != nil {
 		return nil, err
 	}
-	if err := s.enqueue(c); err != nil {
+	if err := s.enqueue(ctx, c); err != nil {
 		return nil, err
 	}
 	p, err := c.wait(ctx)
@@ -168,19 +168,20 @@ func (s *Service) AuthorizeMany(ctx context.Context, actor mianmi.Actor, reqs []
 	}
 	calls := make([]*call, len(reqs))
 	results := make([]Result, len(reqs))
+	var named sync.WaitGroup // of those whose payers channels are asked for, all at once
 	for i := range reqs {
-		c, err := s.prepare(actor, reqs[i])
-		if err == nil {
-			err = s.enqueue(c)
-		}
-		if err != nil {
-			results[i].Err = err
+		if calls[i], results[i].Err = s.prepare(actor, reqs[i]); results[i].Err != nil {
 			continue
 		}
-		calls[i] = c
+		if calls[i].canName() {
+			named.Go(func() { results[i].Err = s.enqueue(ctx, calls[i]) })
+		} else {
+			results[i].Err = s.enqueue(ctx, calls[i])
+		}
 	}
+	named.Wait()
 	for i, c := range calls {
-		if c != nil {
+		if results[i].Err == nil {
 			p, err := c.wait(ctx)
 			results[i] = Result{s.withCall(ctx, p), err}
 		}
@@ -229,12 +230,14 @@ func (s *Service) prepare(actor mianmi.Actor, req Request) (*call, error) {
 	default:
 		c.ask.Bucket = c.ask.Key.Bucket()
 	}
+	return c, s.identify(c)
+}
+
+// identify makes the payment's identifier, which holds its bucket.
+func (s *Service) identify(c *call) error {
 	id, err := mianmi.NewBucketID("pm", c.ask.Bucket, s.Clock.Now(), s.Random)
-	if err != nil {
-		return nil, err
-	}
 	c.ask.Payment = mianmi.PaymentID(id)
-	return c, nil
+	return err
 }
 
 // mayPay says who may ask for payments: the merchant's software and staff, for
@@ -250,7 +253,8 @@ func mayPay(a mianmi.Actor, req *Request) error {
 	return nil
 }
 
-func (s *Service) enqueue(c *call) error {
+// enqueue hands the call to its lane, when it is known as whose it is decided.
+func (s *Service) enqueue(ctx context.Context, c *call) error {
 	if c.req.outside != nil {
 		select {
 		case s.slots <- struct{}{}:
@@ -259,7 +263,10 @@ func (s *Service) enqueue(c *call) error {
 			return errOverloaded
 		}
 	}
-	err := s.send(c)
+	err := s.name(ctx, c)
+	if err == nil {
+		err = s.send(c)
+	}
 	if err != nil {
 		c.release()
 	}

@@ -199,9 +199,10 @@ var reasonNames = [...]struct {
 	{MethodNeedsPIN, "method_needs_pin"},
 	{TerminalBehind, "terminal_behind"}, {TerminalLeaseOver, "terminal_lease_over"}, {TerminalNeverProved, "terminal_never_proved"},
 	{TerminalRevoked, "terminal_revoked"}, {TerminalFellBack, "terminal_fell_back"}, {TerminalDrifted, "terminal_drifted"},
-	{TerminalClosedItself, "terminal_closed_itself"},
+	{TerminalClosedItself, "terminal_closed_itself"}, {PayerUnclear, "payer_unclear"}, {PayerDiffers, "payer_differs"},
 	{WithinLimits, "within_limits"},
 	{OneOffAllowance, "one_off_allowance"},
 	{AlreadyVerified, "already_verified"},
 	{ConfirmedOnPhone, "confirmed_on_phone"}, {HostAlone, "host_alone"}, {ChannelKeepsOwn, "channel_keeps_own"},
+	{NamedByChannel, "named_by_channel"},
 }

@@ -60,6 +60,9 @@ const (
 	TerminalDrifted      Reason = 134 // runs what nobody asked for; At: since when
 	TerminalClosedItself Reason = 135 // says that it takes no PIN-free payment: its menu, or its own checks
 
+	PayerUnclear Reason = 136 // the channel can say whose code it is, and has not said so clearly
+	PayerDiffers Reason = 137 // the merchant names one payer, and the channel whose code it is another
+
 	// Allowed.
 	WithinLimits     Reason = 200 // every layer allows it
 	OneOffAllowance  Reason = 201 // the payer allowed this one in advance
@@ -67,4 +70,5 @@ const (
 	ConfirmedOnPhone Reason = 203 // dynamic QR, confirmed with the password
 	HostAlone        Reason = 204 // beside the first: the terminal proves nothing, the setting is the host's alone
 	ChannelKeepsOwn  Reason = 205 // beside the first: the channel has a switch and counts of its own for the payer, unseen here
+	NamedByChannel   Reason = 206 // beside the others: the channel said whose code it was, before the charge
 )

@@ -215,6 +215,16 @@ var wordsOf = map[Reason][3]mianmi.Text{
 		{ZH: "本终端自身已关闭免密支付（菜单设置或自检），{ask}。", EN: "This terminal has PIN-free payment off by itself, by its menu or its own checks; {ask}."},
 		{ZH: "终端 {id} 报告自身不做免密支付（运行版本 {version}）。", EN: "Terminal {id} reports that it takes no PIN-free payment (it runs version {version})."},
 	},
+	PayerUnclear: {
+		{ZH: "支付渠道没有确认付款码是谁的，{ask}。", EN: "The payment system did not confirm whose payment code this is; {ask}."},
+		{ZH: "支付渠道没有确认付款码是谁的，{ask}。", EN: "The payment system did not confirm whose payment code this is; {ask}."},
+		{ZH: "渠道 {id} 没有明确说明付款码是谁的（没有应答，或对应多位付款人）。", EN: "Channel {id} did not say clearly whose code it was: no answer, or a name of several payers."},
+	},
+	PayerDiffers: {
+		{ZH: "收银台登记的付款人与付款码的主人不一致，{ask}。", EN: "The till named somebody else than the owner of the payment code; {ask}."},
+		{ZH: "登记的会员与付款码的主人不一致，请核对会员；{ask}。", EN: "The member is not the owner of the payment code; check the member. For now {ask}."},
+		{ZH: "商户指明的会员与渠道 {id} 所说的付款码主人不一致。", EN: "The merchant named one member, and channel {id} said that the code was another's."},
+	},
 	HostAlone: {
 		{ZH: "{name}的免密设置只由主机执行，终端自身不出具证明。", EN: "The PIN-free setting of {name} is enforced by the host alone; the terminal proves nothing itself."},
 		{ZH: "本终端的免密设置只由主机执行，终端自身不出具证明。", EN: "This terminal's PIN-free setting is enforced by the host alone; the terminal proves nothing itself."},
@@ -224,6 +234,11 @@ var wordsOf = map[Reason][3]mianmi.Text{
 		{ZH: "您在该支付渠道的免密开关和次数由渠道自行管理，这里看不到。", EN: "That payment system keeps a PIN-free switch and counts of its own for you, which cannot be seen here."},
 		{ZH: "顾客在该支付渠道的免密开关和次数由渠道自行管理，渠道仍可能要求密码。", EN: "The payment system keeps the customer's own switch and counts, and may still ask for the password."},
 		{ZH: "渠道 {id} 自行管理付款人的免密开关和次数，这里看不到。", EN: "Channel {id} keeps the payer's own switch and counts, which cannot be seen here."},
+	},
+	NamedByChannel: {
+		{ZH: "支付渠道认出付款码是您的，因此按您的免密设置办理。", EN: "The payment system said that the code was yours, so your own PIN-free settings counted."},
+		{ZH: "支付渠道认出顾客是会员，因此按会员的免密设置办理。", EN: "The payment system knew the customer as a member, whose own PIN-free settings counted."},
+		{ZH: "渠道 {id} 在扣款前指明了付款码的主人（会员不是由商户指明的）。", EN: "Channel {id} named the owner of the code before the charge; the merchant had named nobody."},
 	},
 	WithinLimits: {
 		{ZH: "这笔付款在免密限额内，无需密码[（{name}：{actual}，上限 {limit}）]。", EN: "This payment was within the PIN-free limits, so no PIN was asked[ ({name}: {actual}, limit {limit})]."},

@@ -221,7 +221,9 @@ func (b *bucketBatch) priors(q pgxQueryer) error {
 			continue
 		}
 		if pb, err := c.payment.Bucket(); err != nil || int16(pb) != b.bucket {
-			return fmt.Errorf("payment %s of a request of bucket %d", c.payment, b.bucket)
+			// A channel named the payer for one of two equal requests alone: the next
+			// one sees the claim, and with it the bucket.
+			return errClaimGone
 		}
 		ids, at[string(c.payment)] = append(ids, string(c.payment)), i
 	}

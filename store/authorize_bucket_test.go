@@ -14,8 +14,11 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/mianmi/mianmi"
+	"github.com/mianmi/mianmi/channel"
+	"github.com/mianmi/mianmi/channel/channeltest"
 	"github.com/mianmi/mianmi/evidence"
 	"github.com/mianmi/mianmi/merchant"
+	"github.com/mianmi/mianmi/payer"
 	"github.com/mianmi/mianmi/payment"
 	"github.com/mianmi/mianmi/pinfree"
 	"github.com/mianmi/mianmi/secret"
@@ -31,6 +34,7 @@ type bucketWorld struct {
 	clock  *storetest.Clock
 	a, b   *storetest.Node
 	storetest.Shop
+	remotes []channel.Remote // of the nodes that are made from now on
 }
 
 func newBucketWorld(t *testing.T) *bucketWorld {
@@ -60,7 +64,7 @@ func (w *bucketWorld) node(t *testing.T, wrap func(payment.Ledger) payment.Ledge
 	if wrap != nil {
 		ledger = wrap(ledger)
 	}
-	n, err := storetest.NewNode(t.Context(), storetest.NodeConfig{DB: db, Keys: w.keys, Clock: w.clock, Ledger: ledger})
+	n, err := storetest.NewNode(t.Context(), storetest.NodeConfig{DB: db, Keys: w.keys, Clock: w.clock, Ledger: ledger, Remotes: w.remotes})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,6 +161,33 @@ func TestOrphanIsCompleted(t *testing.T) {
 		if diff := cmp.Diff(first, again, cmp.AllowUnexported(first.Amount), cmpopts.EquateEmpty()); err != nil || diff != "" {
 			t.Errorf("%s: the repeat: %v\n%s", name, err, diff)
 		}
+	}
+	w.check(t)
+}
+
+// A claim without payment that was made for whom a channel had named is completed
+// without asking the channel again, and never PIN-free.
+func TestOrphanOfANamedPayer(t *testing.T) {
+	t.Parallel()
+	w := newBucketWorld(t)
+	fake := &channeltest.Channel{OwnRules: true, Who: func(string) string { return "ann" }}
+	w.remotes = []channel.Remote{fake}
+	n, p := w.node(t, nil), w.person(t)
+	if _, err := n.Payers.OpenAgreement(t.Context(), p.Actor(), p.ID, payer.AgreementInput{Merchant: w.Merchant,
+		ConsentVersion: payer.ConsentText.Version, Password: storetest.PaymentPassword}); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.Payments.Learn(t.Context(), payment.Name{Channel: fake.Name(), Merchant: w.Merchant, Payer: p.ID, Is: "ann"}); err != nil {
+		t.Fatal(err)
+	}
+	r := storetest.Code(w.Terminal, "named", 1_00, channeltest.Code(channeltest.CodeRich, 1))
+	id := w.orphan(t, r)
+	got, err := n.Payments.Authorize(t.Context(), w.Manager, r)
+	if err != nil || got.ID != id || got.Outcome != pinfree.StepUp || got.Reasons[0].Reason != pinfree.PayerUnclear {
+		t.Errorf("%+v, %v; want a step-up under %s", got, err, id)
+	}
+	if b, err := id.Bucket(); err != nil || b != p.ID.Bucket() {
+		t.Errorf("the claim was made in bucket %v, %v: for nobody", b, err)
 	}
 	w.check(t)
 }

@@ -160,10 +160,11 @@ type Erasure struct {
 }
 
 // ErasePerson removes what names a payer: name, phone number, login, the last
-// digits of cards, what the payer wrote in complaints, and the key of the digests
-// in the log. Sessions and payment codes end, and contracts at channels are
-// revoked. What the payer did stays, under a pseudonym that leads nowhere, and the
-// log verifies as before. A payer who is erased already is NotFound.
+// digits of cards, what channels call the payer, what the payer wrote in
+// complaints, and the key of the digests in the log. Sessions and payment codes
+// end, and contracts at channels are revoked. What the payer did stays, under a
+// pseudonym that leads nowhere, and the log verifies as before. A payer who is
+// erased already is NotFound.
 func (db *DB) ErasePerson(ctx context.Context, e Erasure) error {
 	bucket, id := int64(e.Payer.Bucket()), string(e.Payer)
 	return db.tx(ctx, func(ctx context.Context, tx *sql.Tx) error {
@@ -186,6 +187,7 @@ func (db *DB) ErasePerson(ctx context.Context, e Erasure) error {
 			{`UPDATE complaint_step SET words = '' WHERE party = $2 AND complaint IN (SELECT id FROM complaint WHERE payer = $1 AND payer <> '')`, []any{id, int64(support.ByPayer)}},
 			{`UPDATE complaint SET words = '' WHERE payer = $1 AND payer <> ''`, []any{id}},
 			{`DELETE FROM session WHERE actor = $1`, []any{id}},
+			{dropNames, []any{id}},
 			{`DELETE FROM payment_code WHERE bucket = $1 AND payer = $2`, []any{bucket, id}},
 		} {
 			if _, err := tx.ExecContext(ctx, s.query, s.args...); err != nil {

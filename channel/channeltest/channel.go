@@ -1,6 +1,7 @@
 package channeltest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -33,7 +34,7 @@ const (
 // "fake".
 type Channel struct {
 	// Trouble says what goes wrong with a call, by its name (charge, prepay, query,
-	// undo, refund, query_refund); nil: nothing. It is called under a lock.
+	// undo, refund, query_refund, payer_of); nil: nothing. It is called under a lock.
 	Trouble func(call string, p mianmi.PaymentID) Fault
 	// Reached is called when a call has arrived, before it is done, without locks;
 	// nil: nothing is.
@@ -44,6 +45,9 @@ type Channel struct {
 	Called string
 	// OwnRules is the word of Terms.
 	OwnRules bool
+	// Who is the owner of a code; empty: it does not say. Nil: the channel names
+	// nobody, and who pays is "somebody".
+	Who func(code string) string
 	// Only is the merchant who is connected; empty: every one.
 	Only mianmi.MerchantID
 	// NoRefunds has every new refund fail for good.
@@ -57,10 +61,14 @@ type Channel struct {
 	codes   map[string]mianmi.PaymentID
 }
 
-var _ channel.Remote = (*Channel)(nil)
+var (
+	_ channel.Remote = (*Channel)(nil)
+	_ channel.Namer  = (*Channel)(nil)
+)
 
 type order struct {
 	amount   money.Amount
+	payer    string
 	standing channel.Standing
 	failure  channel.Failure
 	back     int64
@@ -102,7 +110,7 @@ func (c *Channel) Pace() channel.Pace {
 
 // Terms implements channel.Remote.
 func (c *Channel) Terms(m mianmi.MerchantID) (channel.Terms, bool) {
-	return channel.Terms{OwnRules: c.OwnRules}, c.Only == "" || c.Only == m
+	return channel.Terms{OwnRules: c.OwnRules, Names: c.Who != nil}, c.Only == "" || c.Only == m
 }
 
 // act does one call under its fault. do runs under the lock.
@@ -143,7 +151,7 @@ func (c *Channel) put(p mianmi.PaymentID, o *order) *order {
 func (o *order) answer(p mianmi.PaymentID) channel.Answer {
 	a := channel.Answer{Standing: o.standing, Failure: o.failure}
 	if o.standing == channel.Paid || o.standing == channel.GivenBack {
-		a.Transaction, a.Amount, a.Payer = "fk-"+string(p), o.amount, "somebody"
+		a.Transaction, a.Amount, a.Payer = "fk-"+string(p), o.amount, cmp.Or(o.payer, "somebody")
 	}
 	return a
 }
@@ -155,6 +163,9 @@ func (c *Channel) Charge(ctx context.Context, r channel.Order, code string) chan
 			return o.answer(r.Payment)
 		}
 		o := c.put(r.Payment, &order{amount: r.Amount, standing: channel.Paid})
+		if c.Who != nil {
+			o.payer = c.Who(code)
+		}
 		by, used := c.codes[code]
 		switch {
 		case used && by != r.Payment || !c.Takes(code):
@@ -170,6 +181,17 @@ func (c *Channel) Charge(ctx context.Context, r channel.Order, code string) chan
 		}
 		return o.answer(r.Payment)
 	})
+}
+
+// PayerOf implements channel.Namer.
+func (c *Channel) PayerOf(ctx context.Context, _ mianmi.MerchantID, code string) (name string, known bool, fault string) {
+	if c.Who == nil {
+		return "", false, ""
+	}
+	if name = act(ctx, c, "payer_of", "", func() string { return c.Who(code) }); name == "" {
+		return "", false, "no answer"
+	}
+	return name, true, ""
 }
 
 // qrPrefix leads the QR codes of Channel.

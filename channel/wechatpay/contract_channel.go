@@ -48,6 +48,6 @@ func refOf(r channel.ContractRef) ContractRef {
 }
 
 func (k Contract) answer() channel.ContractAnswer {
-	return channel.ContractAnswer{Standing: channel.ContractStanding(k.State), Number: plain(k.ID, contractNoForm), SignedAt: k.SignedAt, EndedAt: k.EndedAt,
+	return channel.ContractAnswer{Standing: channel.ContractStanding(k.State), Number: plain(k.ID, contractNoForm), Payer: k.Payer, SignedAt: k.SignedAt, EndedAt: k.EndedAt,
 		EndedBy: k.EndedBy, Fault: k.Fault}
 }

@@ -16,7 +16,10 @@ import (
 	"github.com/wechatpay-apiv3/wechatpay-go/utils"
 
 	"github.com/mianmi/mianmi"
+	"github.com/mianmi/mianmi/channel"
 )
+
+var _ channel.Namer = (*Channel)(nil)
 
 // PayerOf says who shows a payment code, as WeChat Pay names them towards this
 // merchant, before anything is charged: the same name that Answer.Payer has

@@ -71,7 +71,7 @@ func (ch *Channel) Terms(m mianmi.MerchantID) (channel.Terms, bool) {
 	if c == nil {
 		return channel.Terms{}, false
 	}
-	return channel.Terms{OwnRules: c.OwnRules}, true
+	return channel.Terms{OwnRules: c.OwnRules, Names: c.V2Key != ""}, true
 }
 
 // Merchants are all that take payments here, sorted.

@@ -12,6 +12,7 @@ import (
 	"github.com/mianmi/mianmi/channel/wechatpay"
 	"github.com/mianmi/mianmi/contract"
 	"github.com/mianmi/mianmi/merchant"
+	"github.com/mianmi/mianmi/payment"
 	"github.com/mianmi/mianmi/store"
 	"github.com/mianmi/mianmi/support"
 )
@@ -131,6 +132,11 @@ func (s *services) withContracts(a *app, db *store.DB, t *tuning) {
 	})
 	s.metrics.MustRegister(unannounced, unconfirmed)
 	p := contract.Parts{Store: db, Payers: s.payers, Clock: a.clock, Random: a.random, Log: a.log, Unannounced: unannounced.Inc}
+	p.Learn = func(ctx context.Context, c *contract.Contract, name string) {
+		if err := s.payments.Learn(ctx, payment.Name{Channel: c.Channel, Merchant: c.Merchant, Payer: c.Payer, Is: name}); err != nil {
+			a.log.WarnContext(ctx, "what a channel calls a payer was not noted", "contract", string(c.ID), "channel", c.Channel, "error", err)
+		}
+	}
 	if t.wechatPay != nil {
 		p.Channels = []channel.Contracts{t.wechatPay}
 	}

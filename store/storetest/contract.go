@@ -40,6 +40,9 @@ func contractEnds(t *testing.T, nodes Nodes) {
 	if c := w.is(t, id, contract.Signed); c.Number == "" || c.Agreement != a.ID || c.SignedAt.IsZero() {
 		t.Errorf("%+v", c)
 	}
+	if got := w.signer.learntOf(id); got != payerOf(id) {
+		t.Errorf("who has signed is learnt as %q", got)
+	}
 	_, _, err := w.contracts.Open(t.Context(), who, idOf(who), contract.Order{Agreement: a.ID, Channel: "sign", Kind: "password_exempt"})
 	wantKind(t, err, mianmi.Conflict, "contract_signed")
 	closed := must(w.payers.CloseAgreement(t.Context(), who, idOf(who), a.ID))(t)

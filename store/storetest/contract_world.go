@@ -23,6 +23,7 @@ type signer struct {
 	down      bool // nothing is answered
 	deaf      bool // what is asked is done, and the answer is lost
 	ends      int  // how often a contract that was signed was ended by us
+	learnt    map[mianmi.ContractID]string
 }
 
 func (*signer) Name() string { return "sign" }
@@ -51,7 +52,25 @@ func (s *signer) answer(id mianmi.ContractID) channel.ContractAnswer {
 	if s.down || s.deaf {
 		return channel.ContractAnswer{Fault: "no answer"}
 	}
-	return channel.ContractAnswer{Standing: s.standings[id], Number: "no-" + string(id[len(id)-4:])}
+	return channel.ContractAnswer{Standing: s.standings[id], Number: "no-" + string(id[len(id)-4:]), Payer: payerOf(id)}
+}
+
+// payerOf is what the channel calls who signs a contract.
+func payerOf(id mianmi.ContractID) string { return "who signed " + string(id) }
+
+func (s *signer) learn(_ context.Context, c *contract.Contract, name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.learnt == nil {
+		s.learnt = map[mianmi.ContractID]string{}
+	}
+	s.learnt[c.ID] += name
+}
+
+func (s *signer) learntOf(id mianmi.ContractID) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.learnt[id]
 }
 
 func (s *signer) EndContract(_ context.Context, r channel.ContractRef, _ string) channel.ContractAnswer {
@@ -101,7 +120,7 @@ func newSignWorld(t *testing.T, nodes Nodes) *signWorld {
 // serve is a process that asks the channel.
 func (w *signWorld) serve(n payerNode, db contract.Store, alarm func()) *contract.Service {
 	return contract.New(contract.Parts{Store: db, Payers: n.payers, Channels: []channel.Contracts{w.signer}, Clock: w.clock, Random: w.random,
-		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Unannounced: alarm}, 0)
+		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Unannounced: alarm, Learn: w.signer.learn}, 0)
 }
 
 // agree has a payer open an agreement.

@@ -20,6 +20,7 @@ var outsideTests = map[string]func(*testing.T, *desk){
 	"a channel outside takes payments":                        outsideTakes,
 	"the policy of a channel outside is proved":               outsideIsProved,
 	"a channel outside is asked for members, as they have it": outsideMembers,
+	"a channel outside names members before the charge":       outsideNames,
 	"a channel outside is not asked by a question":            outsideDryRuns,
 	"a channel outside that gives nothing back":               outsideKeeps,
 	"a channel outside that hangs holds up no other":          outsideHangs,

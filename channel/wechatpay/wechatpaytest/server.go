@@ -33,6 +33,7 @@ const (
 	SubMchID    = "1900000110"
 	Serial      = "5157F09EFDC096DE15EBE81A47057A7232F1B8E1"
 	APIv3Key    = "0123456789abcdef0123456789ABCDEF"
+	V2Key       = "abcdefabcdefabcdefabcdefabcdef01"
 	PublicKeyID = "PUB_KEY_ID_0119000001092026030100000001"
 )
 
@@ -221,6 +222,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.last = body
+	if r.URL.Path == "/tools/authcodetoopenid" {
+		_, _ = io.WriteString(w, s.payerOf(body))
+		return
+	}
 	got := failed(http.StatusUnauthorized, "SIGN_ERROR", "签名错误")
 	said, picture := body, []byte(nil)
 	if strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/") {

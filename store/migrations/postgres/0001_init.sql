@@ -111,6 +111,18 @@ CREATE INDEX channel_contract_payer ON channel_contract (bucket, payer, id);
 CREATE INDEX channel_contract_due ON channel_contract (due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX channel_contract_unconfirmed ON channel_contract (revoked_at) WHERE revoked_at IS NOT NULL AND standing = 2;
 
+-- Whom a name that a channel over a network has for a payer leads to: a keyed
+-- digest of channel, merchant and name. bucket is that of the digest.
+CREATE TABLE channel_name (
+  bucket   smallint NOT NULL,
+  digest   bytea    NOT NULL,
+  payer    text COLLATE "C" NOT NULL,
+  channel  text COLLATE "C" NOT NULL,
+  merchant text COLLATE "C" NOT NULL,
+  PRIMARY KEY (bucket, digest, payer)
+);
+CREATE INDEX channel_name_payer ON channel_name (payer, channel, merchant);
+
 CREATE TABLE instrument (
   bucket     smallint NOT NULL,
   id         text COLLATE "C" NOT NULL,
@@ -1235,6 +1247,7 @@ DROP TABLE merchant_order;
 DROP TABLE payment;
 DROP TABLE payment_code;
 DROP TABLE instrument;
+DROP TABLE channel_name;
 DROP TABLE channel_contract;
 DROP TABLE agreement;
 DROP TABLE payer_password;

@@ -107,6 +107,18 @@ CREATE INDEX channel_contract_payer ON channel_contract (bucket, payer, id);
 CREATE INDEX channel_contract_due ON channel_contract (due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX channel_contract_unconfirmed ON channel_contract (revoked_at) WHERE revoked_at IS NOT NULL AND standing = 2;
 
+-- Whom a name that a channel over a network has for a payer leads to: a keyed
+-- digest of channel, merchant and name. bucket is that of the digest.
+CREATE TABLE channel_name (
+  bucket   integer  NOT NULL,
+  digest   blob     NOT NULL,
+  payer    text     NOT NULL,
+  channel  text     NOT NULL,
+  merchant text     NOT NULL,
+  PRIMARY KEY (bucket, digest, payer)
+) WITHOUT ROWID;
+CREATE INDEX channel_name_payer ON channel_name (payer, channel, merchant);
+
 CREATE TABLE instrument (
   bucket     integer  NOT NULL,
   id         text     NOT NULL,
@@ -1224,6 +1236,7 @@ DROP TABLE merchant_order;
 DROP TABLE payment;
 DROP TABLE payment_code;
 DROP TABLE instrument;
+DROP TABLE channel_name;
 DROP TABLE channel_contract;
 DROP TABLE agreement;
 DROP TABLE payer_password;
