@@ -32,6 +32,7 @@ const (
 	ComplaintAnswer        // answer it, give money back for it, say that it is settled
 	Complain               // complain of a payment of the payer's, and write about it
 	AgreementEnd           // a merchant's software ends an agreement with its own merchant
+	ContractShow           // a merchant's PIN-free contracts, with payers for who may see those
 	CaseOpen               // a case of the support desk
 	CaseShow               // cases; what outsiders see of one is less
 	CaseWork               // take up, assign, note, link, check identities, act for the payer
@@ -88,6 +89,7 @@ var rights = [actionEnd]row{
 	ComplaintShow:   {admin: ownShop, support: all, risk: all, operator: all, auditor: all, scope: mianmi.ScopeRead},
 	Complain:        {payer: own, support: all, operator: all, scope: mianmi.ScopePayers},
 	AgreementEnd:    {scope: mianmi.ScopePay}, // who may charge under it may let go of it
+	ContractShow:    {admin: ownShop, support: all, risk: all, operator: all, auditor: all, system: all, scope: mianmi.ScopeRead},
 	CaseOpen:        {payer: own, admin: ownShop, support: all, risk: all, operator: all, system: all},
 	CaseShow:        {payer: own, admin: ownShop, support: all, risk: all, operator: all, auditor: all, system: all},
 	CaseWork:        {support: all, risk: all, operator: all},

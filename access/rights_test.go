@@ -73,6 +73,8 @@ func TestRights(t *testing.T) {
 		{"read complaints of nobody in particular", ComplaintShow, Target{}, "sroux"},
 		{"complain of a payer's payment", Complain, payer, "psow"},
 		{"end an agreement with one's own merchant", AgreementEnd, Target{Payer: "py1", Merchant: "mc1"}, "xy"},
+		{"list a merchant's contracts", ContractShow, Target{Merchant: "mc1"}, "asrouxyt"},
+		{"list everybody's contracts", ContractShow, Target{}, "srouxt"},
 		{"end an agreement with another merchant", AgreementEnd, Target{Payer: "py1", Merchant: "mc2"}, "x"},
 		{"nothing in particular", NoAction, payer, ""},
 		{"an action that is not there", actionEnd, payer, ""},

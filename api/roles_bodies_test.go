@@ -68,5 +68,5 @@ var bodies = map[string]string{
 	"startProgramRollout":     `{"family":"qr_box","version":"{n4}","rollout":{"stages":[{"permille":1000}]}}`,
 }
 
-var queries = map[string]string{"approvals": "?merchant={merchant}", "stops": "?scope=terminal:{terminal}", "apiKeys": "?merchant={merchant}", "webhooks": "?merchant={merchant}",
+var queries = map[string]string{"approvals": "?merchant={merchant}", "stops": "?scope=terminal:{terminal}", "apiKeys": "?merchant={merchant}", "webhooks": "?merchant={merchant}", "contracts": "?merchant={merchant}",
 	"staff": "?merchant={merchant}", "terminalAlarms": "?terminal={terminal}", "terminalInForce": "?at=2026-07-03T02:00:00Z", "switchOffs": "?store={store}", "rollouts": "?store={store}"}

@@ -52,6 +52,7 @@ agreements                @readers payer +payers
 changePassword            payer
 closeAgreement            @own payer +payers
 closePinFree              @own payer +payers
+contracts                 @readers merchant_admin +read
 contract                  @readers payer merchant_admin +manage +payers +read +tighten
 createPayer               operator +payers
 endContract               @own payer merchant_admin +payers +tighten

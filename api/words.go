@@ -81,16 +81,17 @@ var problemTitles = map[string]mianmi.Text{
 	"too_many_messages":   {ZH: "这项投诉的留言次数已达上限", EN: "This complaint has as many messages as there may be"},
 
 	// Payers.
-	"phone_taken":      {ZH: "这个手机号已被使用", EN: "This phone number is taken"},
-	"agreement_closed": {ZH: "免密签约已关闭", EN: "The agreement is closed"},
-	"mandate_ended":    {ZH: "免密签约已关闭，未扣款", EN: "The agreement has ended; nothing was taken"},
-	"contract_signed":  {ZH: "已在支付渠道签约", EN: "A contract is signed at the payment system already"},
-	"contract_session": {ZH: "支付渠道暂时无法发起签约，请稍后再试", EN: "The payment system gave no session to sign in; try again"},
-	"frozen":           {ZH: "已挂失，须由客服解除", EN: "A loss report stands; support must lift it first"},
-	"text_changed":     {ZH: "条款已更新，请阅读最新版本", EN: "The text has changed; read the current one"},
-	"too_many_codes":   {ZH: "付款码申请过多，请稍后再试", EN: "Too many payment codes are live; wait a little"},
-	"too_many":         {ZH: "数量已达上限", EN: "There are too many already"},
-	"exists":           {ZH: "已经存在", EN: "It exists already"},
+	"phone_taken":       {ZH: "这个手机号已被使用", EN: "This phone number is taken"},
+	"agreement_closed":  {ZH: "免密签约已关闭", EN: "The agreement is closed"},
+	"mandate_ended":     {ZH: "免密签约已关闭，未扣款", EN: "The agreement has ended; nothing was taken"},
+	"contract_signed":   {ZH: "已在支付渠道签约", EN: "A contract is signed at the payment system already"},
+	"contract_unsigned": {ZH: "该合约尚未签署", EN: "Nobody has signed this contract"},
+	"contract_session":  {ZH: "支付渠道暂时无法发起签约，请稍后再试", EN: "The payment system gave no session to sign in; try again"},
+	"frozen":            {ZH: "已挂失，须由客服解除", EN: "A loss report stands; support must lift it first"},
+	"text_changed":      {ZH: "条款已更新，请阅读最新版本", EN: "The text has changed; read the current one"},
+	"too_many_codes":    {ZH: "付款码申请过多，请稍后再试", EN: "Too many payment codes are live; wait a little"},
+	"too_many":          {ZH: "数量已达上限", EN: "There are too many already"},
+	"exists":            {ZH: "已经存在", EN: "It exists already"},
 
 	// Payments.
 	"order_conflict":       {ZH: "这个订单号已用于内容不同的付款，请换一个", EN: "This order number was used for a different payment"},

@@ -152,7 +152,7 @@ func (s *Service) moves(ch *Change, started time.Time, a channel.ContractAnswer)
 		// It was revoked when its agreement was closed; this is for one that began
 		// while an older program, which revokes nothing, closed it.
 		if !ch.Agreement.Open || !ch.Payer.Payer.Frozen.IsZero() {
-			c.revoke(s.now())
+			c.revoke(s.now(), system)
 		}
 		return TypeSigned, nil
 	}

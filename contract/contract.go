@@ -13,6 +13,11 @@ import (
 	"github.com/mianmi/mianmi/channel"
 )
 
+// Front is the channel of contracts that payers signed here, at the pages of the
+// front in WeChat Pay's form (ADR 17). They are wechat's, and only listed, shown and
+// ended with the others: nobody is asked about them, and they are ended at once.
+const Front = "front"
+
 // Contract is one at a channel.
 type Contract struct {
 	ID        mianmi.ContractID // by which the channel knows it
@@ -33,6 +38,7 @@ type Contract struct {
 	EndedBy  string // in the channel's words
 	// RevokedAt is since when we want it ended; zero: we do not. It stays.
 	RevokedAt time.Time
+	RevokedBy string // mianmi.Actor.String() of who closed it, or its agreement
 
 	AskedAt time.Time // when the last question was put that the channel answered clearly
 	ToldAt  time.Time // when the last notification came

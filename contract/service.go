@@ -31,6 +31,14 @@ type Store interface {
 	// TellContract notes a notification about a contract that is not ended, which is
 	// due at once; false: there is no such contract.
 	TellContract(ctx context.Context, id mianmi.ContractID, at time.Time) (bool, error)
+	// ListContracts lists contracts of both kinds, those at channels and those of the
+	// front, newest first.
+	ListContracts(ctx context.Context, q Query) ([]Contract, error)
+	// FrontContract is one of the front, by its number there.
+	FrontContract(ctx context.Context, id mianmi.ContractID) (Contract, error)
+	// EndFrontContract runs fn on the agreement that the contract stands on, while it
+	// does, as payer.Store.ChangeAgreement.
+	EndFrontContract(ctx context.Context, id mianmi.ContractID, fn func(*payer.Change, *payer.Agreement) error) error
 	// UnconfirmedContracts counts those that are revoked, were signed, and are not
 	// ended, up to countMax.
 	UnconfirmedContracts(ctx context.Context, countMax int) (int64, error)
@@ -214,7 +222,7 @@ func (s *Service) opens(ch *Change, others []Contract, actor mianmi.Actor, now t
 		if o.Standing == channel.ContractSigned {
 			return mianmi.Conflicts("contract_signed", "a contract is signed already")
 		}
-		o.revoke(now)
+		o.revoke(now, actor)
 	}
 	if opened >= openedMax {
 		return mianmi.Conflicts("too_many", "a payer opens at most 20 contracts in a day")
@@ -223,74 +231,10 @@ func (s *Service) opens(ch *Change, others []Contract, actor mianmi.Actor, now t
 }
 
 // revoke wants the contract ended from now on.
-func (c *Contract) revoke(now time.Time) {
+func (c *Contract) revoke(now time.Time, by mianmi.Actor) {
 	if c.RevokedAt.IsZero() && c.Standing != channel.ContractEnded {
-		c.RevokedAt, c.Due, c.Tries = now, now, 0
+		c.RevokedAt, c.RevokedBy, c.Due, c.Tries = now, by.String(), now, 0
 	}
-}
-
-// Show returns a contract. A merchant sees those of its own, without the payer.
-func (s *Service) Show(ctx context.Context, actor mianmi.Actor, id mianmi.ContractID) (Contract, error) {
-	c, err := s.Store.ChannelContract(ctx, id)
-	if err != nil {
-		return Contract{}, s.mayAny(actor, err)
-	}
-	if access.Allow(actor, access.PayerShow, access.Target{Payer: c.Payer}) == nil {
-		return c, nil
-	}
-	if !ofMerchant(actor, c.Merchant, mianmi.ScopeRead|mianmi.ScopeTighten|mianmi.ScopeManage) {
-		return Contract{}, s.mayAny(actor, mianmi.Missing("contract"))
-	}
-	c.Payer = ""
-	return c, nil
-}
-
-// mayAny says to somebody without a role to log in, and to everybody else err: whose
-// a contract is, nobody learns who may not see it.
-func (*Service) mayAny(actor mianmi.Actor, err error) error {
-	if actor.Role == mianmi.NoRole {
-		return access.Allow(actor, access.PayerShow, access.Target{})
-	}
-	return err
-}
-
-// ofMerchant reports whether the actor speaks for the merchant: its administrator, or
-// a key of its own with one of the scopes.
-func ofMerchant(a mianmi.Actor, m mianmi.MerchantID, scopes mianmi.Scope) bool {
-	return a.Merchant != "" && a.Merchant == m && (a.Role == mianmi.RoleMerchantAdmin || a.Role == mianmi.RoleAPIClient && a.Scopes&scopes != 0)
-}
-
-// OfPayer lists the payer's contracts, newest first.
-func (s *Service) OfPayer(ctx context.Context, actor mianmi.Actor, id mianmi.PayerID) ([]Contract, error) {
-	if err := access.Allow(actor, access.PayerShow, access.Target{Payer: id}); err != nil {
-		return nil, err
-	}
-	return s.Store.ChannelContracts(ctx, id, listMax)
-}
-
-// End revokes a contract, in one step: the channel ends it as soon as it can be
-// reached. The agreement stays as it is. A second call changes nothing.
-func (s *Service) End(ctx context.Context, actor mianmi.Actor, id mianmi.ContractID) (Contract, error) {
-	c, err := s.Store.ChannelContract(ctx, id)
-	if err != nil {
-		return Contract{}, s.mayAny(actor, err)
-	}
-	if access.Allow(actor, access.PayerTighten, access.Target{Payer: c.Payer}) != nil && !ofMerchant(actor, c.Merchant, mianmi.ScopeTighten) {
-		return Contract{}, s.mayAny(actor, mianmi.Missing("contract"))
-	}
-	now := s.now()
-	err = s.Store.ChangeChannelContract(ctx, id, func(ch *Change) error {
-		defer func() { c = *ch.Contract }()
-		if !ch.Contract.RevokedAt.IsZero() || ch.Contract.Standing == channel.ContractEnded {
-			return nil
-		}
-		ch.Contract.revoke(now)
-		return s.record(ch, now, actor, TypeRevoked)
-	})
-	if actor.Merchant != "" {
-		c.Payer = ""
-	}
-	return c, err
 }
 
 // Now is the time by which states are told.

@@ -27,7 +27,17 @@ var stateWords = map[State]mianmi.Text{
 }
 
 // channelWords are channels as people call them.
-var channelWords = map[string]mianmi.Text{"wechatpay": {ZH: "微信", EN: "WeChat Pay"}}
+var channelWords = map[string]mianmi.Text{"wechatpay": {ZH: "微信", EN: "WeChat Pay"}, Front: {ZH: "签约页面", EN: "our signing page"}}
+
+// ParseState is the inverse of String; false: there is no such state.
+func ParseState(name string) (State, bool) {
+	for s := Signing; s <= Lapsed; s++ {
+		if stateNames[s] == name {
+			return s, true
+		}
+	}
+	return 0, false
+}
 
 // Words say how the contract stands.
 func (c *Contract) Words(now time.Time) mianmi.Text {
@@ -36,6 +46,9 @@ func (c *Contract) Words(now time.Time) mianmi.Text {
 		name = mianmi.Text{ZH: "渠道", EN: "the payment system"}
 	}
 	t := stateWords[c.State(now)]
+	if c.Channel == Front && c.State(now) == Ended { // there is nobody who has to confirm it
+		t = closedWords
+	}
 	return mianmi.Text{ZH: strings.ReplaceAll(t.ZH, "{channel}", name.ZH), EN: strings.ReplaceAll(t.EN, "{channel}", name.EN)}
 }
 
@@ -50,5 +63,7 @@ func Sentence(a *payer.Agreement, list []Contract, now time.Time) mianmi.Text {
 			return c.Words(now)
 		}
 	}
-	return mianmi.Text{ZH: "已关闭", EN: "Closed"}
+	return closedWords
 }
+
+var closedWords = mianmi.Text{ZH: "已关闭", EN: "Closed"}

@@ -19,12 +19,12 @@ var _ contract.Store = (*DB)(nil)
 
 const (
 	channelContractColumns = `id, payer, merchant, agreement, channel, kind, service, standing, number, opened_at, until, signed_at, ended_at, ended_by,
-		revoked_at, asked_at, told_at, due_at, tries, version`
+		revoked_at, revoked_by, asked_at, told_at, due_at, tries, version`
 
 	upsertChannelContract = `INSERT INTO channel_contract (bucket, ` + channelContractColumns + `)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)
 ON CONFLICT (bucket, id) DO UPDATE SET standing = excluded.standing, number = excluded.number, signed_at = excluded.signed_at,
-	ended_at = excluded.ended_at, ended_by = excluded.ended_by, revoked_at = excluded.revoked_at, asked_at = excluded.asked_at,
+	ended_at = excluded.ended_at, ended_by = excluded.ended_by, revoked_at = excluded.revoked_at, revoked_by = excluded.revoked_by, asked_at = excluded.asked_at,
 	told_at = excluded.told_at, due_at = excluded.due_at, tries = excluded.tries,
 	version = excluded.version`
 
@@ -39,9 +39,9 @@ ON CONFLICT (bucket, id) DO UPDATE SET standing = excluded.standing, number = ex
 
 	countLiveContracts = `SELECT count(*) FROM channel_contract WHERE bucket = $1 AND payer = $2 AND merchant = $3 AND standing < 3 AND id <> $4`
 
-	revokeAllContracts = `UPDATE channel_contract SET revoked_at = $3, due_at = $3, tries = 0
+	revokeAllContracts = `UPDATE channel_contract SET revoked_at = $3, revoked_by = $4, due_at = $3, tries = 0
 WHERE bucket = $1 AND payer = $2 AND standing < 3 AND revoked_at IS NULL`
-	revokeContractsWith = revokeAllContracts + ` AND merchant = $4`
+	revokeContractsWith = revokeAllContracts + ` AND merchant = $5`
 
 	countUnconfirmed = `SELECT count(*) FROM (SELECT 1 FROM channel_contract WHERE revoked_at IS NOT NULL AND standing = 2 LIMIT $1) AS few`
 )
@@ -50,14 +50,14 @@ WHERE bucket = $1 AND payer = $2 AND standing < 3 AND revoked_at IS NULL`
 func contractArgs(c *contract.Contract) []any {
 	return []any{int64(c.Payer.Bucket()), string(c.ID), string(c.Payer), string(c.Merchant), string(c.Agreement), c.Channel, c.Kind, c.Service,
 		int64(c.Standing), c.Number, micros(c.OpenedAt), micros(c.Until), nullMicros(c.SignedAt), nullMicros(c.EndedAt), c.EndedBy,
-		nullMicros(c.RevokedAt), nullMicros(c.AskedAt), nullMicros(c.ToldAt), nullMicros(c.Due), c.Tries, c.Version}
+		nullMicros(c.RevokedAt), c.RevokedBy, nullMicros(c.AskedAt), nullMicros(c.ToldAt), nullMicros(c.Due), c.Tries, c.Version}
 }
 
 func scanChannelContract(scan scanner) (c contract.Contract, err error) {
 	var standing, opened, until int64
 	var signed, ended, revoked, asked, told, due sql.NullInt64
 	err = scan((*string)(&c.ID), (*string)(&c.Payer), (*string)(&c.Merchant), (*string)(&c.Agreement), &c.Channel, &c.Kind, &c.Service, &standing,
-		&c.Number, &opened, &until, &signed, &ended, &c.EndedBy, &revoked, &asked, &told, &due, &c.Tries, &c.Version)
+		&c.Number, &opened, &until, &signed, &ended, &c.EndedBy, &revoked, &c.RevokedBy, &asked, &told, &due, &c.Tries, &c.Version)
 	c.Standing = channel.ContractStanding(standing) //nolint:gosec // as stored
 	c.OpenedAt, c.Until, c.SignedAt, c.EndedAt = fromMicros(opened), fromMicros(until), fromNullMicros(signed), fromNullMicros(ended)
 	c.RevokedAt, c.AskedAt, c.ToldAt, c.Due = fromNullMicros(revoked), fromNullMicros(asked), fromNullMicros(told), fromNullMicros(due)
@@ -69,12 +69,19 @@ func writeChannelContract(ctx context.Context, tx *sql.Tx, c *contract.Contract)
 	return wrapDriver("write a contract", err)
 }
 
-// revokeContracts wants the payer's contracts at channels ended: those with the
-// merchant, or all of them.
-func revokeContracts(ctx context.Context, tx *sql.Tx, id mianmi.PayerID, m mianmi.MerchantID, at time.Time) error {
-	query, args := revokeAllContracts, []any{int64(id.Bucket()), string(id), micros(at)}
-	if m != "" {
-		query, args = revokeContractsWith, append(args, string(m))
+// revoking says which contracts at channels are to be ended, since when and by whom.
+type revoking struct {
+	payer    mianmi.PayerID
+	merchant mianmi.MerchantID // empty: with all of them
+	at       time.Time
+	by       string
+}
+
+// revokeContracts wants the payer's contracts at channels ended.
+func revokeContracts(ctx context.Context, tx *sql.Tx, r revoking) error {
+	query, args := revokeAllContracts, []any{int64(r.payer.Bucket()), string(r.payer), micros(r.at), r.by}
+	if r.merchant != "" {
+		query, args = revokeContractsWith, append(args, string(r.merchant))
 	}
 	_, err := tx.ExecContext(ctx, query, args...)
 	return wrapDriver("revoke contracts", err)
@@ -157,7 +164,7 @@ func (db *DB) inContract(ctx context.Context, tx *sql.Tx, c *contract.Contract, 
 		if err := writeChannelContract(ctx, tx, &one); err != nil || a.Version == before {
 			return err
 		}
-		if err := writeAgreement(ctx, tx, a); err != nil || a.Open || !open {
+		if err := writeAgreement(ctx, tx, a, lastActor(p.Entries)); err != nil || a.Open || !open {
 			return err
 		}
 		return endContractsOf(ctx, tx, p, &a)

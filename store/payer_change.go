@@ -43,7 +43,7 @@ func (db *DB) changePayer(ctx context.Context, tx *sql.Tx, id mianmi.PayerID, fn
 	if err := writePayerChange(ctx, tx, c); err != nil || c.Payer.Frozen.IsZero() || !p.Frozen.IsZero() {
 		return err
 	}
-	return revokeContracts(ctx, tx, id, "", c.Payer.Frozen)
+	return revokeContracts(ctx, tx, revoking{payer: id, at: c.Payer.Frozen, by: lastActor(c.Entries)})
 }
 
 func writePayerChange(ctx context.Context, tx *sql.Tx, c *payer.Change) error {
@@ -194,7 +194,7 @@ func (db *DB) ErasePerson(ctx context.Context, e Erasure) error {
 				return wrapDriver("erase a person", err)
 			}
 		}
-		if err := revokeContracts(ctx, tx, e.Payer, "", e.Entry.At); err != nil {
+		if err := revokeContracts(ctx, tx, revoking{payer: e.Payer, at: e.Entry.At, by: e.Entry.Actor}); err != nil {
 			return err
 		}
 		return writeEntries(ctx, tx, e.Payer.Bucket(), noVersion, e.Entry)

@@ -53,7 +53,7 @@ func (db *DB) changeAgreement(ctx context.Context, tx *sql.Tx, id mianmi.PayerID
 		if err := fn(c, &a); err != nil || a.Version == before {
 			return err
 		}
-		if err := writeAgreement(ctx, tx, a); err != nil || a.Open || !open {
+		if err := writeAgreement(ctx, tx, a, lastActor(c.Entries)); err != nil || a.Open || !open {
 			return err
 		}
 		return endContractsOf(ctx, tx, c, &a)
@@ -96,7 +96,9 @@ func scanAgreement(scan func(...any) error) (payer.Agreement, error) {
 	return a, nil
 }
 
-func writeAgreement(ctx context.Context, tx *sql.Tx, a payer.Agreement) error {
+// writeAgreement writes an agreement as by has left it, and revokes the contracts
+// of one that is closed.
+func writeAgreement(ctx context.Context, tx *sql.Tx, a payer.Agreement, by string) error {
 	_, err := tx.ExecContext(ctx, upsertAgreement, int64(a.Payer.Bucket()), string(a.Payer), string(a.Merchant), string(a.ID), truth(a.Open),
 		a.ConsentVersion, nullInt(a.PerPayment), a.Version, micros(a.OpenedAt), nullMicros(a.ClosedAt))
 	if err != nil {
@@ -105,7 +107,7 @@ func writeAgreement(ctx context.Context, tx *sql.Tx, a payer.Agreement) error {
 	if _, err = tx.ExecContext(ctx, noteAgreements, int64(a.Payer.Bucket()), string(a.Payer)); err != nil || a.Open {
 		return wrapDriver("count a payer's agreements", err)
 	}
-	return revokeContracts(ctx, tx, a.Payer, a.Merchant, a.ClosedAt)
+	return revokeContracts(ctx, tx, revoking{payer: a.Payer, merchant: a.Merchant, at: a.ClosedAt, by: by})
 }
 
 // Agreements implements payer.Store.

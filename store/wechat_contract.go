@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/mianmi/mianmi"
+	"github.com/mianmi/mianmi/evidence"
 	"github.com/mianmi/mianmi/notice"
 	"github.com/mianmi/mianmi/payer"
 	"github.com/mianmi/mianmi/wechat"
@@ -144,10 +145,14 @@ func (db *DB) Agreement(ctx context.Context, id mianmi.PayerID, m mianmi.Merchan
 
 // endContractsOf notes at the contracts that stood on an agreement who closed it.
 func endContractsOf(ctx context.Context, tx *sql.Tx, c *payer.Change, a *payer.Agreement) error {
-	by := ""
-	for i := range c.Entries {
-		by = c.Entries[i].Actor // the closing is the last
-	}
-	_, err := tx.ExecContext(ctx, endContracts, string(a.Payer), string(a.ID), micros(a.OpenedAt), micros(a.ClosedAt), by)
+	_, err := tx.ExecContext(ctx, endContracts, string(a.Payer), string(a.ID), micros(a.OpenedAt), micros(a.ClosedAt), lastActor(c.Entries))
 	return wrapDriver("end contracts", err)
+}
+
+// lastActor is who made the last of the entries: of a change that closes, the closing.
+func lastActor(entries []evidence.Entry) string {
+	if len(entries) == 0 {
+		return ""
+	}
+	return entries[len(entries)-1].Actor
 }

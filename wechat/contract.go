@@ -210,16 +210,16 @@ func (s *Service) standing(ctx context.Context, key ContractKey) (Contract, stri
 	if err != nil {
 		return k, "", err
 	}
-	if k.standsOn(&a) {
+	if k.StandsOn(&a) {
 		return k, ContractSigned, nil
 	}
 	k, err = s.Store.WechatContract(ctx, key) // it was ended between
 	return k, ContractTerminated, err
 }
 
-// standsOn reports whether the agreement is open, by the opening that the
+// StandsOn reports whether the agreement is open, by the opening that the
 // contract was signed under.
-func (c *Contract) standsOn(a *payer.Agreement) bool {
+func (c *Contract) StandsOn(a *payer.Agreement) bool {
 	return !c.SignedAt.IsZero() && a.Open && a.ID == c.Agreement && a.OpenedAt.Equal(c.OpenedAt)
 }
 
@@ -276,7 +276,7 @@ func (s *Service) EndContract(ctx context.Context, c *Caller, n ContractName, re
 	_, err = s.Payers.EndAgreement(ctx, c.Actor, k.Payer, k.Merchant,
 		func(ctx context.Context, id mianmi.PayerID, _ mianmi.MerchantID, fn func(*payer.Change, *payer.Agreement) error) error {
 			return s.Store.ChangeContract(ctx, n.Key(), id, func(x *ContractChange) error {
-				if !x.standsOn(x.Agreement) {
+				if !x.StandsOn(x.Agreement) {
 					return nil // ended between, and perhaps opened again for something else
 				}
 				x.Remark = remark

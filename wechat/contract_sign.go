@@ -45,7 +45,7 @@ func (s *Service) Signing(ctx context.Context, token string) (Signing, error) {
 		return out, nil
 	}
 	a, err := s.Store.Agreement(ctx, k.Payer, k.Merchant)
-	if err == nil && !k.standsOn(&a) {
+	if err == nil && !k.StandsOn(&a) {
 		err = errNoSession
 	}
 	out.Signed, out.PerPayment = true, a.PerPayment

@@ -3,6 +3,8 @@ package client
 import (
 	"context"
 	"net/http"
+	"net/url"
+	"strconv"
 	"time"
 
 	"github.com/mianmi/mianmi"
@@ -29,13 +31,13 @@ type ContractDevice struct {
 	ByQR          bool   `json:"by_qr,omitzero"`
 }
 
-// Contract is one at a payment system, for an agreement here.
+// Contract is one for an agreement here: at a payment system, or of the front.
 type Contract struct {
 	ID        mianmi.ContractID  `json:"id"`
 	Payer     mianmi.PayerID     `json:"payer"` // empty for merchants
 	Merchant  mianmi.MerchantID  `json:"merchant"`
-	Agreement mianmi.AgreementID `json:"agreement"`
-	Channel   string             `json:"channel"`
+	Agreement mianmi.AgreementID `json:"agreement"` // empty: of the front, and nobody has signed
+	Channel   string             `json:"channel"`   // front: signed here
 	Kind      string             `json:"kind"`
 	State     string             `json:"state"` // signing, signed, ending, ended, lapsed
 	Sentence  mianmi.Text        `json:"sentence"`
@@ -44,6 +46,7 @@ type Contract struct {
 	Until     time.Time          `json:"until"`
 	SignedAt  *time.Time         `json:"signed_at"`
 	RevokedAt *time.Time         `json:"revoked_at"`
+	RevokedBy string             `json:"revoked_by"` // role:id; merchants are told the role
 	EndedAt   *time.Time         `json:"ended_at"`
 	EndedBy   string             `json:"ended_by"`
 }
@@ -62,12 +65,35 @@ func (c *Client) OpenContract(ctx context.Context, id mianmi.PayerID, agreement 
 	return call[ContractSession](ctx, c, http.MethodPost, payerPath(id, "/agreements/"+seg(agreement)+"/contracts"), n)
 }
 
+// ContractQuery asks for contracts; what is empty does not narrow it.
+type ContractQuery struct {
+	Merchant mianmi.MerchantID
+	State    string // signing, signed, ending, ended, lapsed
+	Kind     string // password_exempt, papay, payscore
+	Before   string
+	Limit    int
+}
+
+// Contracts lists contracts at payment systems and of the front, newest first.
+func (c *Client) Contracts(ctx context.Context, q ContractQuery) (List[Contract], error) {
+	v := url.Values{}
+	for name, value := range map[string]string{"merchant": string(q.Merchant), "state": q.State, "kind": q.Kind, "before": q.Before} {
+		if value != "" {
+			v.Set(name, value)
+		}
+	}
+	if q.Limit > 0 {
+		v.Set("limit", strconv.Itoa(q.Limit))
+	}
+	return call[List[Contract]](ctx, c, http.MethodGet, "/v1/contracts?"+v.Encode(), nil)
+}
+
 // Contract shows a contract.
 func (c *Client) Contract(ctx context.Context, id mianmi.ContractID) (Contract, error) {
 	return call[Contract](ctx, c, http.MethodGet, "/v1/contracts/"+seg(id), nil)
 }
 
-// EndContract ends a contract, and leaves its agreement as it is.
+// EndContract ends a contract, and leaves its agreement as it is; of the front it closes it.
 func (c *Client) EndContract(ctx context.Context, id mianmi.ContractID) (Contract, error) {
 	return call[Contract](ctx, c, http.MethodPost, "/v1/contracts/"+seg(id)+"/end", nil)
 }

@@ -24,6 +24,8 @@ func Contracts(t *testing.T, nodes func(*testing.T) Nodes) {
 		"an end at the channel closes the agreement, and is told":      contractEndedThere,
 		"loss report, erasure and support end contracts, too":          contractEndsByAnyWay,
 		"rights on contracts":               contractRights,
+		"lists of contracts":                contractList,
+		"rights on lists of contracts":      contractListRights,
 		"two workers and everybody at once": contractsAtOnce,
 	}
 	for name, test := range tests {

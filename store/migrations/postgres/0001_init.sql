@@ -100,6 +100,7 @@ CREATE TABLE channel_contract (
   ended_at       bigint,
   ended_by       text COLLATE "C" NOT NULL,
   revoked_at     bigint,
+  revoked_by     text COLLATE "C" NOT NULL,
   asked_at       bigint,
   told_at        bigint,
   due_at         bigint,
@@ -108,6 +109,8 @@ CREATE TABLE channel_contract (
   PRIMARY KEY (bucket, id)
 );
 CREATE INDEX channel_contract_payer ON channel_contract (bucket, payer, id);
+CREATE INDEX channel_contract_merchant ON channel_contract (merchant, opened_at, id);
+CREATE INDEX channel_contract_opened ON channel_contract (opened_at, id);
 CREATE INDEX channel_contract_due ON channel_contract (due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX channel_contract_unconfirmed ON channel_contract (revoked_at) WHERE revoked_at IS NOT NULL AND standing = 2;
 
@@ -585,6 +588,8 @@ CREATE TABLE wechat_contract (
   PRIMARY KEY (bucket, key)
 );
 CREATE INDEX wechat_contract_agreement ON wechat_contract (payer, agreement, opened_at);
+CREATE INDEX wechat_contract_merchant ON wechat_contract (merchant, created_at, key);
+CREATE INDEX wechat_contract_created ON wechat_contract (created_at, key);
 
 -- Facts that somebody wants to be told of (docs/adr/0010). A row is removed
 -- when it is dispatched, so the table is cleaned often. Of two facts of one
