@@ -50,6 +50,7 @@ type cli struct {
 	Doctor   doctorCmd   `cmd:"" help:"Check this deployment; exit status 1 when a check fails." zh:"检查部署情况；有检查未通过时退出码为 1。"`
 	Staff    staffCmd    `cmd:"" help:"Create members of staff." zh:"创建员工账户。"`
 	Merchant merchantCmd `cmd:"" help:"Merchants: WeChat Pay credentials." zh:"商户：微信支付兼容凭据。"`
+	Contract contractCmd `cmd:"" help:"PIN-free contracts of payers: list them, show one, end one." zh:"付款人的免密协议：列出、查看、解约。"`
 	Wechat   wechatCmd   `cmd:"" help:"The front in WeChat Pay's form: its platform keys." zh:"微信支付兼容接口：平台密钥。"`
 	Fleet    fleetCmd    `cmd:"" help:"Look after terminals: enrol them, revoke them, see what they run." zh:"管理终端：登记、吊销、查看其运行的设置。"`
 	Rules    rulesCmd    `cmd:"" help:"Rule packs: try them, put them in force." zh:"规则包：试算与启用。"`

@@ -59,6 +59,7 @@ func TestServeKeepsContracts(t *testing.T) {
 	if !is(first, "ending")() {
 		t.Error("it is confirmed by an answer that was lost")
 	}
+	s.listsUnconfirmed(t, srv, first)
 	srv.kill()
 	lost.Store(false)
 	srv = s.serve(t, "--wechatpay="+file)
@@ -75,6 +76,9 @@ func TestServeKeepsContracts(t *testing.T) {
 	if c := must(srv.As(s.pos).Contract(t.Context(), second))(t); c.State != "ended" || c.EndedBy != "USER_TERMINATE" || c.Payer != "" {
 		t.Errorf("the shop sees %+v", c)
 	}
+	third := s.endByHand(t, sign(agree()))
+	eventually(t, "WeChat Pay has ended the third", is(third, "ended"))
+	s.listsAll(t, srv, third, first)
 	if !is(first, "ended")() {
 		t.Error("the former contract is another")
 	}
@@ -82,6 +86,41 @@ func TestServeKeepsContracts(t *testing.T) {
 		if strings.Contains(srv.log(), secret) {
 			t.Errorf("the log shows %q", secret)
 		}
+	}
+}
+
+// listsUnconfirmed: the shop and the command line find a contract that is closed here, and
+// not yet there.
+func (s *shop) listsUnconfirmed(t *testing.T, srv *server, id mianmi.ContractID) {
+	t.Helper()
+	waits := must(srv.As(s.pos).Contracts(t.Context(), client.ContractQuery{State: "ending"}))(t)
+	if len(waits.Items) != 1 || waits.Items[0].ID != id || waits.Items[0].RevokedBy != "api_client" || waits.Items[0].Payer != "" {
+		t.Errorf("the shop's list of what is not confirmed: %+v", waits)
+	}
+	if got := s.run(t, "contract", "list", "--state=ending", "--lang=zh"); got.code != exitOK || !strings.Contains(got.stdout, string(id)) || !strings.Contains(got.stdout, "已关闭，微信侧尚未确认") {
+		t.Errorf("on the command line: %+v", got)
+	}
+	if got := s.run(t, "contract", "show", string(id)); got.code != exitOK || !strings.Contains(got.stdout, "api_client:ak") || !strings.Contains(got.stdout, string(s.payers[0])) {
+		t.Errorf("one on the command line: %+v", got)
+	}
+}
+
+// endByHand ends a contract on the command line.
+func (s *shop) endByHand(t *testing.T, id mianmi.ContractID) mianmi.ContractID {
+	t.Helper()
+	if got := s.run(t, "contract", "end", string(id)); got.code != exitOK || !strings.Contains(got.stdout, "system:command-line") {
+		t.Errorf("ended on the command line: %+v", got)
+	}
+	return id
+}
+
+// listsAll: three contracts are two pages.
+func (s *shop) listsAll(t *testing.T, srv *server, newest, oldest mianmi.ContractID) {
+	t.Helper()
+	list := must(srv.As(s.pos).Contracts(t.Context(), client.ContractQuery{Limit: 2}))(t)
+	rest := must(srv.As(s.pos).Contracts(t.Context(), client.ContractQuery{Limit: 2, Before: list.Next}))(t)
+	if len(list.Items) != 2 || len(rest.Items) != 1 || rest.Next != "" || list.Items[0].ID != newest || rest.Items[0].ID != oldest {
+		t.Errorf("pages of the list: %+v, %+v", list, rest)
 	}
 }
 
