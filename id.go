@@ -32,6 +32,7 @@ type (
 	ComplaintID  string // "cp…", what a payer complains of
 	AnswerID     string // "ca…", what is said to that
 	CaseID       string // "cs…", a case of the support desk
+	AlarmID      string // "am…", something that looks wrong
 	StaffID      string // "sf…"
 	KeyID        string // "ak…", an API key (its name, not its secret)
 	SessionID    string // "se…" (its name, not its secret)

@@ -48,13 +48,13 @@ var mayImport = map[string][]string{
 	"asof":                 {"mianmi", "money", "rollout", "pinfree", "evidence", "access", "payer", "merchant", "terminal", "rules", "settings", "payment"},         // what was in force, read back from what each of them recorded
 	"receipt":              {"mianmi", "money", "rollout", "pinfree", "evidence", "secret", "access", "payer", "merchant", "terminal", "payment", "contract", "pdf"}, // what receipts say, and who may have them
 	"pdf":                  {"mianmi"},
-	"support":              {"mianmi", "money", "evidence", "secret", "access", "payment", "payer", "merchant", "terminal"},                                                               // rights, digests of words
-	"support/desk":         {"mianmi", "money", "evidence", "secret", "access", "payment", "payer"},                                                                                       // cases; support acts through the payers' own service
-	"risk":                 {"mianmi", "money", "pinfree", "evidence", "payment", "payer", "merchant", "terminal"},                                                                        // names of outcomes and reasons
-	"notice":               {"mianmi", "money", "rollout", "evidence", "payment", "payer", "merchant", "terminal", "access", "secret", "settings", "pinfree", "contract", "support/desk"}, // rights, sealed secrets, who listens; names of methods
-	"wechat":               {"mianmi", "money", "pinfree", "channel", "evidence", "secret", "access", "settings", "payer", "payment", "notice", "support"},                                // payments, agreements, keys and queues in WeChat Pay's form
-	"contract":             {"mianmi", "evidence", "access", "payer", "channel"},                                                                                                          // what payers signed at channels, for an agreement here
-	"store":                append([]string{"channel"}, domain...),                                                                                                                        // postings are written as they are
+	"support":              {"mianmi", "money", "evidence", "secret", "access", "payment", "payer", "merchant", "terminal"},                                                                       // rights, digests of words
+	"support/desk":         {"mianmi", "money", "evidence", "secret", "access", "payment", "payer"},                                                                                               // cases; support acts through the payers' own service
+	"risk":                 {"mianmi", "money", "pinfree", "evidence", "secret", "access", "payment", "payer", "merchant", "terminal"},                                                            // names of outcomes and reasons; rights, digests of words
+	"notice":               {"mianmi", "money", "rollout", "evidence", "payment", "payer", "merchant", "terminal", "access", "secret", "settings", "pinfree", "contract", "support/desk", "risk"}, // rights, sealed secrets, who listens; names of methods
+	"wechat":               {"mianmi", "money", "pinfree", "channel", "evidence", "secret", "access", "settings", "payer", "payment", "notice", "support"},                                        // payments, agreements, keys and queues in WeChat Pay's form
+	"contract":             {"mianmi", "evidence", "access", "payer", "channel"},                                                                                                                  // what payers signed at channels, for an agreement here
+	"store":                append([]string{"channel"}, domain...),                                                                                                                                // postings are written as they are
 	"store/pgtest":         {},
 	"store/storetest":      append([]string{"store", "store/pgtest", "channel", "channel/wallet", "channel/channeltest", "pinfree/packs", "pinfree/compare"}, domain...),
 	"torture":              {"*"}, // drives whole servers and looks into their databases; run by cmd

@@ -37,6 +37,8 @@ const (
 	CaseShow               // cases; what outsiders see of one is less
 	CaseWork               // take up, assign, note, link, check identities, act for the payer
 	CaseDecide             // say who bears what
+	AlarmShow              // what looks wrong
+	AlarmWork              // take alarms up, and say what they turned out to be
 	actionEnd
 )
 
@@ -94,6 +96,8 @@ var rights = [actionEnd]row{
 	CaseShow:        {payer: own, admin: ownShop, support: all, risk: all, operator: all, auditor: all, system: all},
 	CaseWork:        {support: all, risk: all, operator: all},
 	CaseDecide:      {support: all, risk: all, operator: all},
+	AlarmShow:       {admin: ownShop, support: all, risk: all, operator: all, auditor: all, system: all},
+	AlarmWork:       {support: all, risk: all, operator: all, system: all},
 }
 
 // Allow returns nil when the actor may do the action to the target. Without a

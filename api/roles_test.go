@@ -169,6 +169,9 @@ logKeys                   anybody
 
 answerComplaint           merchant_admin support_agent operator +refund
 actForPayer               @own
+acknowledgeAlarm          @own
+alarm                     @readers merchant_admin
+alarms                    @readers merchant_admin
 assignCase                @own
 case                      @readers payer merchant_admin
 cases                     @readers payer merchant_admin
@@ -179,6 +182,7 @@ moveCase                  @own payer merchant_admin
 noteCase                  @own payer merchant_admin
 openCase                  @own payer merchant_admin
 complain                  payer support_agent operator +payers
+resolveAlarm              @own
 complaint                 @readers merchant_admin +read
 complaintPicture          @readers merchant_admin +read
 complaints                @readers merchant_admin +read
@@ -268,7 +272,7 @@ func TestRolesAndRoutes(t *testing.T) {
 				fill := strings.NewReplacer("{payer}", string(p.ID), "{payment}", string(paid.ID), "{merchant}", string(s.merchant.ID),
 					"{store}", string(s.store.ID), "{terminal}", string(s.terminal.ID), "{model}", string(s.model.ID), "{channel}", "wallet",
 					"{order_no}", "A1", "{n}", fmt.Sprint("n", number), "{n4}", fmt.Sprint(number), "{open}", fmt.Sprint(name == "+manage"),
-					"{approval}", "ap0", "{stop}", "es0", "{rollout}", "ro0", "{staff}", "sf0", "{key}", "ak0", "{token}", "t0", "{receipt}", string(paid.ID), "{agreement}", "ag0", "{contract}", "cc0", "{webhook}", "wh0", "{complaint}", "cp0", "{case}", "cs0", "{picture}", "p", "{number}", "1", "{serial}", "00")
+					"{approval}", "ap0", "{stop}", "es0", "{rollout}", "ro0", "{staff}", "sf0", "{key}", "ak0", "{token}", "t0", "{receipt}", string(paid.ID), "{agreement}", "ag0", "{contract}", "cc0", "{webhook}", "wh0", "{complaint}", "cp0", "{case}", "cs0", "{alarm}", "am0", "{picture}", "p", "{number}", "1", "{serial}", "00")
 				status, code := w.try(caller(), strings.ToUpper(method), fill.Replace(path+queries[op.ID]), fill.Replace(bodies[op.ID]))
 				if may := slices.Contains(want, name); may == (code == "not_allowed") {
 					t.Errorf("%s %s (%s) by %s: %d %s; the table says that it may: %v", method, path, op.ID, name, status, code, may)

@@ -36,6 +36,7 @@ import (
 	"github.com/mianmi/mianmi/payment"
 	"github.com/mianmi/mianmi/pinfree"
 	"github.com/mianmi/mianmi/receipt"
+	"github.com/mianmi/mianmi/risk"
 	"github.com/mianmi/mianmi/rules"
 	"github.com/mianmi/mianmi/secret"
 	"github.com/mianmi/mianmi/settings"
@@ -97,6 +98,7 @@ type Deps struct {
 	Contracts  *contract.Service
 	Complaints *support.Service
 	Cases      *desk.Service
+	Risk       *risk.Service
 	Receipts   *receipt.Service
 	Evidence   *evidence.Log
 	AsOf       *asof.Service
@@ -161,7 +163,7 @@ type Server struct {
 // New returns a Server, or an error that names what is missing.
 func New(d Deps, c Config) (*Server, error) {
 	if d.Payers == nil || d.Access == nil || d.Merchants == nil || d.Terminals == nil || d.Enrol == nil || d.Payments == nil || d.Once == nil ||
-		d.Rules == nil || d.Webhooks == nil || d.Wechat == nil || d.Contracts == nil || d.Complaints == nil || d.Cases == nil || d.Receipts == nil || d.Evidence == nil || d.AsOf == nil || d.Keys == nil || d.Clock == nil || d.Random == nil || d.Log == nil {
+		d.Rules == nil || d.Webhooks == nil || d.Wechat == nil || d.Contracts == nil || d.Complaints == nil || d.Cases == nil || d.Risk == nil || d.Receipts == nil || d.Evidence == nil || d.AsOf == nil || d.Keys == nil || d.Clock == nil || d.Random == nil || d.Log == nil {
 		return nil, errors.New("api: a required part is missing")
 	}
 	s := &Server{Deps: d, cfg: c.withDefaults(), mux: http.NewServeMux(),
@@ -214,6 +216,7 @@ func (s *Server) register() {
 	s.registerComplaints()
 	s.registerCases()
 	s.registerPayerComplaints()
+	s.registerAlarms()
 	s.registerAsOf()
 	s.registerReceipts()
 	s.registerHouse()

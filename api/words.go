@@ -64,6 +64,9 @@ var problemTitles = map[string]mianmi.Text{
 	"no_payer":           {ZH: "工单尚未关联付款人", EN: "The case is about no payer yet"},
 	"identity_unchecked": {ZH: "请先核验付款人身份，30 分钟内有效", EN: "Check the payer's identity first; a check is good for 30 minutes"},
 
+	// Alarms.
+	"alarm_resolved": {ZH: "告警已经了结", EN: "The alarm has been resolved"},
+
 	// Complaints.
 	"complaint_over":    {ZH: "投诉已经完结", EN: "The complaint is over"},
 	"complaint_changed": {ZH: "投诉有新进展，请先查看", EN: "There is news of the complaint; read it first"},

@@ -31,6 +31,7 @@ import (
 	"github.com/mianmi/mianmi/pinfree"
 	"github.com/mianmi/mianmi/pinfree/packs"
 	"github.com/mianmi/mianmi/receipt"
+	"github.com/mianmi/mianmi/risk"
 	rulepacks "github.com/mianmi/mianmi/rules"
 	"github.com/mianmi/mianmi/secret"
 	"github.com/mianmi/mianmi/store"
@@ -179,8 +180,10 @@ func newParts(t testing.TB, engine string, cfg api.Config, instead ...api.Paymen
 	must(t, err)
 	cases, err := desk.New(desk.Parts{Store: p.db, Payers: payers, Payments: payments, Staff: p.db, Keys: p.keys, Clock: p.clock, Random: rand.Reader, Log: log})
 	must(t, err)
+	signals, err := risk.New(risk.Parts{Store: p.db, Keys: p.keys, Clock: p.clock, Random: rand.Reader, Log: log})
+	must(t, err)
 	p.server, err = api.New(api.Deps{
-		Webhooks: webhooks, Wechat: front, Complaints: complaints, Cases: cases,
+		Webhooks: webhooks, Wechat: front, Complaints: complaints, Cases: cases, Risk: signals,
 		Contracts: contract.New(contract.Parts{Store: p.db, Payers: payers, Clock: p.clock, Random: rand.Reader, Log: log}, 0),
 		Receipts:  &receipt.Service{Log: p.log, Payments: payments, Merchants: p.merchants, Terminals: terminals, Keys: p.keys}, Evidence: p.log,
 		AsOf:   asof.New(asof.Parts{Log: p.db, Payments: payments, Terminals: terminals, Merchants: p.merchants, Clock: p.clock, Channel: "wallet"}),

@@ -8,6 +8,7 @@ import (
 	"github.com/mianmi/mianmi/contract"
 	"github.com/mianmi/mianmi/evidence"
 	"github.com/mianmi/mianmi/merchant"
+	"github.com/mianmi/mianmi/risk"
 	"github.com/mianmi/mianmi/settings"
 )
 
@@ -35,6 +36,13 @@ func owner(f *Fact, snap *settings.Snapshot) mianmi.MerchantID {
 	}
 	if strings.HasPrefix(e.Type, "contract.") {
 		r, err := contract.ReadRecord(e)
+		if err != nil {
+			return ""
+		}
+		return r.Merchant
+	}
+	if strings.HasPrefix(e.Type, "alarm.") {
+		r, err := risk.ReadRecord(e)
 		if err != nil {
 			return ""
 		}

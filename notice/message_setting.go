@@ -136,6 +136,8 @@ func (e *envelope) recorded(w *Webhook, d *Delivery, r *Record) error {
 		return e.contract(w, entry)
 	case "case":
 		return e.supportCase(entry)
+	case "alarm":
+		return e.alarm(w, entry)
 	}
 	return fmt.Errorf("entries of type %s tell of nothing", entry.Type)
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/mianmi/mianmi"
 	"github.com/mianmi/mianmi/contract"
 	"github.com/mianmi/mianmi/payment"
+	"github.com/mianmi/mianmi/risk"
 	"github.com/mianmi/mianmi/support/desk"
 )
 
@@ -53,6 +54,10 @@ const (
 	CaseChanged
 	CaseDecided
 	CaseEscalated // a deadline comes near, or has passed
+
+	AlarmOpened // something looks wrong
+	AlarmEscalated
+	AlarmResolved
 )
 
 // topicInfo says how a topic is called and who may be told.
@@ -116,6 +121,10 @@ var topics = map[Topic]topicInfo{
 	CaseChanged:   {name: "case.changed", platform: true},
 	CaseDecided:   {name: "case.decided", platform: true},
 	CaseEscalated: {name: "case.escalated", platform: true},
+
+	AlarmOpened:    {name: "alarm.opened"},
+	AlarmEscalated: {name: "alarm.escalated"},
+	AlarmResolved:  {name: "alarm.resolved"},
 }
 
 // entryTopics says what entries of the evidence tell. An entry that is not
@@ -166,6 +175,10 @@ var entryTopics = map[string]Topic{
 	desk.TypeActed:     CaseChanged,
 	desk.TypeDecided:   CaseDecided,
 	desk.TypeEscalated: CaseEscalated,
+
+	risk.TypeOpened:    AlarmOpened,
+	risk.TypeEscalated: AlarmEscalated,
+	risk.TypeResolved:  AlarmResolved,
 
 	"rule.pack.in_force":   RulesInForce,
 	"rule.pack.withdrawn":  RulesWithdrawn,

@@ -58,6 +58,7 @@ type Event struct {
 	Kind  Kind
 	At    time.Time
 	Entry mianmi.EntryID // that tells it
+	Leaf  int64          // its place in the log
 
 	Payment    mianmi.PaymentID
 	Payer      mianmi.PayerID

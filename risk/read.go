@@ -3,6 +3,8 @@ package risk
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/mianmi/mianmi"
@@ -29,58 +31,80 @@ type Paid struct {
 type World interface {
 	// Paid finds payments; those that are not there are left out.
 	Paid(ctx context.Context, ids []mianmi.PaymentID) (map[mianmi.PaymentID]Paid, error)
-	// Where is where a store is; nil: not known.
-	Where(id mianmi.StoreID) *merchant.Coordinates
+	// Where finds where stores are; those of which that is not known are left out.
+	Where(ctx context.Context, ids []mianmi.StoreID) (map[mianmi.StoreID]*merchant.Coordinates, error)
 }
 
 // Read returns the events of a page of the log, in its order. An entry of a type
-// that no signal is made of is no event; one that should be and cannot be read is
-// an error.
-func Read(ctx context.Context, w World, leaves []evidence.Leaf) ([]Event, error) {
-	var out []Event
-	var wanted []mianmi.PaymentID
+// that no signal is made of is no event. One that should be and cannot be read is
+// told of in faults and left out: it must not keep the others from being seen.
+func Read(ctx context.Context, w World, leaves []evidence.Leaf) (out []Event, faults []error, err error) {
 	for i := range leaves {
-		e, err := evidence.Decode(leaves[i].Bytes)
+		events, err := readLeaf(&leaves[i])
 		if err != nil {
-			return nil, fmt.Errorf("entry %s: %w", leaves[i].ID, err)
+			faults = append(faults, fmt.Errorf("leaf %d, entry %s: %w", leaves[i].Index, leaves[i].ID, err))
 		}
-		if e.Type == evidence.BatchType {
-			if out, err = appendDecided(out, e, leaves[i].Records); err != nil {
-				return nil, err
-			}
-			continue
+		for j := range events {
+			events[j].Leaf = leaves[i].Index
 		}
-		read, known := readers[e.Type]
-		if !known {
-			continue
-		}
-		ev := Event{Kind: read.kind, At: e.At, Entry: e.ID, Actor: e.Actor}
-		if err := read.fill(&ev, e); err != nil {
-			return nil, err
-		}
-		if ev.Kind == "" {
-			continue
-		}
-		if ev.Payment != "" {
-			wanted = append(wanted, ev.Payment)
-		}
-		out = append(out, ev)
+		out = append(out, events...)
 	}
-	if len(wanted) > 0 {
-		found, err := w.Paid(ctx, wanted)
+	return out, faults, complete(ctx, w, out)
+}
+
+// readLeaf returns the events of one leaf.
+func readLeaf(l *evidence.Leaf) ([]Event, error) {
+	e, err := evidence.Decode(l.Bytes)
+	if err != nil {
+		return nil, err
+	}
+	if e.Type == evidence.BatchType {
+		return readBatch(e, l.Records)
+	}
+	read, known := readers[e.Type]
+	if !known {
+		return nil, nil
+	}
+	ev := Event{Kind: read.kind, At: e.At, Entry: e.ID, Actor: e.Actor}
+	if err := read.fill(&ev, e); err != nil || ev.Kind == "" {
+		return nil, err
+	}
+	return []Event{ev}, nil
+}
+
+// complete adds to events what their entries do not say.
+func complete(ctx context.Context, w World, events []Event) error {
+	paid, stores := map[mianmi.PaymentID]Paid{}, map[mianmi.StoreID]*merchant.Coordinates{}
+	for i := range events {
+		if e := &events[i]; e.Payment != "" && e.Merchant == "" {
+			paid[e.Payment] = Paid{}
+		}
+	}
+	if len(paid) > 0 {
+		found, err := w.Paid(ctx, slices.Sorted(maps.Keys(paid)))
 		if err != nil {
-			return nil, err
+			return err
 		}
-		for i := range out {
-			out[i].complete(found)
-		}
-	}
-	for i := range out {
-		if out[i].Store != "" {
-			out[i].Where = w.Where(out[i].Store)
+		for i := range events {
+			events[i].complete(found)
 		}
 	}
-	return out, nil
+	for i := range events {
+		if id := events[i].Store; id != "" {
+			stores[id] = nil
+		}
+	}
+	if len(stores) == 0 {
+		return nil
+	}
+	found, err := w.Where(ctx, slices.Sorted(maps.Keys(stores)))
+	if err != nil {
+		return err
+	}
+	for i := range events {
+		events[i].Where = found[events[i].Store]
+	}
+	return nil
 }
 
 // complete adds what a payment's later entry does not say.
@@ -98,22 +122,20 @@ func (ev *Event) complete(found map[mianmi.PaymentID]Paid) {
 // outcomes are the kinds of decisions.
 var outcomes = map[pinfree.Outcome]Kind{pinfree.Refused: Refused, pinfree.StepUp: SteppedUp, pinfree.PinFree: PinFree, pinfree.Authenticated: Authenticated}
 
-// appendDecided adds the decisions of a batch.
-func appendDecided(out []Event, e evidence.Entry, records [][]byte) ([]Event, error) {
+// readBatch returns the decisions of a batch.
+func readBatch(e evidence.Entry, records [][]byte) ([]Event, error) {
 	var b evidence.Batch
-	if err := e.ReadBody(&b); err != nil {
+	if err := e.ReadBody(&b); err != nil || b.Kind != payment.DecidedKind {
 		return nil, err
 	}
-	if b.Kind != payment.DecidedKind {
-		return out, nil
-	}
 	if int64(len(records)) != b.Count {
-		return nil, fmt.Errorf("entry %s has %d records, and %d are there", e.ID, b.Count, len(records))
+		return nil, fmt.Errorf("stands for %d records, and %d are there", b.Count, len(records))
 	}
+	out := make([]Event, 0, len(records))
 	for _, r := range records {
 		d, err := payment.ReadDecided(r)
 		if err != nil {
-			return nil, fmt.Errorf("entry %s: %w", e.ID, err)
+			return out, err
 		}
 		out = append(out, decided(e.ID, &d))
 	}

@@ -32,14 +32,22 @@ var severities = []struct {
 	within time.Duration
 }{{Low, 24 * time.Hour}, {Medium, 4 * time.Hour}, {High, time.Hour}, {Critical, 10 * time.Minute}}
 
-// weight is the place of a severity in that order; -1: it is none.
-func (s Severity) weight() int {
+// Weight is the place of a severity in their order, as it is stored; -1: it is none.
+func (s Severity) Weight() int {
 	for i := range severities {
 		if severities[i].Severity == s {
 			return i
 		}
 	}
 	return -1
+}
+
+// SeverityOf is the severity with a weight, as it is stored; empty: there is none.
+func SeverityOf(weight int) Severity {
+	if weight < 0 || weight >= len(severities) {
+		return ""
+	}
+	return severities[weight].Severity
 }
 
 // Text is a text in both languages, as rules write it.
@@ -135,7 +143,7 @@ func (r *Rule) check() error {
 		return r.fault("title", "want a text in Chinese and one in English, at most 120 bytes each")
 	case !between(r.Says, saysMax):
 		return r.fault("says", "want a text in Chinese and one in English, at most 600 bytes each")
-	case r.Severity.weight() < 0:
+	case r.Severity.Weight() < 0:
 		return r.fault("severity", "want low, medium, high or critical")
 	case len(r.Key) < 1 || len(r.Key) > keyPartsMax:
 		return r.fault("key", "want one to three parts of events")

@@ -258,7 +258,7 @@ func (a *app) benchHandler(ctx context.Context, db *store.DB, p *payment.Service
 		return nil, err
 	}
 	s.withContracts(a, db, &tuning{})
-	if err := errors.Join(s.withComplaints(a, db, &tuning{}), s.withCases(a, db)); err != nil {
+	if err := errors.Join(s.withComplaints(a, db, &tuning{}), s.withCases(a, db), s.withRisk(a, db)); err != nil {
 		return nil, err
 	}
 	if err = s.withWechat(a, db, &tuning{}); err != nil {

@@ -20,7 +20,7 @@ func newHandler(a *app, s *services, db *store.DB, t *tuning) (*api.Server, erro
 		Enrol: s.enrol, CA: s.ca.Fingerprint(),
 		Once:     &idempotency.Service{Store: db, Keys: s.keys, Clock: a.clock, Random: a.random},
 		Receipts: s.receipts, Evidence: s.log, AsOf: a.asOf(db, s.payments, s.terminals, s.merchants),
-		Rules: s.rules, Webhooks: s.webhooks, Wechat: s.wechat, Contracts: s.contracts, Complaints: s.complaints, Cases: s.cases, Keys: s.keys, Clock: a.clock, Random: a.random, Log: a.log,
+		Rules: s.rules, Webhooks: s.webhooks, Wechat: s.wechat, Contracts: s.contracts, Complaints: s.complaints, Cases: s.cases, Risk: s.risk, Keys: s.keys, Clock: a.clock, Random: a.random, Log: a.log,
 	}, api.Config{LoginsMax: t.LoginsMax, TerminalHost: t.terminalHost, TrustedProxies: t.TrustedProxies, Metrics: s.metrics})
 }
 

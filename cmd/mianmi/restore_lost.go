@@ -96,6 +96,8 @@ var effects = map[string]effect{
 	// A case that the copy does not know was somebody's report; what was done in it stands in other entries.
 	"case.opened": byHand, "case.repeated": nothing, "case.moved": nothing, "case.assigned": nothing, "case.noted": nothing, "case.linked": nothing,
 	"case.identity_checked": nothing, "case.acted": nothing, "case.decided": byHand, "case.escalated": nothing,
+	// What was found is found again when the log is followed from where the copy stood; what people made of it is not.
+	"alarm.opened": nothing, "alarm.escalated": nothing, "alarm.acknowledged": nothing, "alarm.resolved": byHand,
 	"complaint.opened": nothing, "complaint.changed": nothing, "complaint.answer.ordered": byHand, "complaint.answer.done": nothing, "complaint.answer.failed": nothing,
 	"wechat.platform_key.added": byHand, "wechat.platform_key.revoked": byHand,
 	"webhook.created": nothing, "webhook.resumed": nothing, "webhook.replayed": nothing, "webhook.changed": byHand, "webhook.paused": byHand,

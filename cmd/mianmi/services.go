@@ -24,6 +24,7 @@ import (
 	"github.com/mianmi/mianmi/payer"
 	"github.com/mianmi/mianmi/payment"
 	"github.com/mianmi/mianmi/receipt"
+	"github.com/mianmi/mianmi/risk"
 	"github.com/mianmi/mianmi/rules"
 	"github.com/mianmi/mianmi/secret"
 	"github.com/mianmi/mianmi/store"
@@ -61,6 +62,7 @@ type services struct {
 	wechatNotices http.Handler // nil: no connection to WeChat Pay
 	complaints    *support.Service
 	cases         *desk.Service
+	risk          *risk.Service
 
 	guard *guard
 	last  func() // the guard's last look
@@ -100,7 +102,7 @@ func newServices(ctx context.Context, a *app, db *store.DB, t *tuning) (*service
 	if err := s.guard.begin(ctx); err != nil {
 		return nil, err
 	}
-	s.last = func() { s.guard.last(ctx) }
+	s.last = func() { s.guard.last(ctx); s.leaveRisk(a) }
 	if err := s.withTerminals(a, db); err != nil {
 		return nil, err
 	}
@@ -123,7 +125,7 @@ func newServices(ctx context.Context, a *app, db *store.DB, t *tuning) (*service
 	for _, w := range connections {
 		w.round(ctx, a.log) // before the first payment, if it can be
 	}
-	s.workers = startWorkers(ctx, a.log, tick, slices.Concat(sweeps(a.clock, s, db), complaintWorkers(a.clock, s, t), []worker{caseDeadlines(s), sequencer(s.log, figures), s.guard.worker(), sweepWebhooks(s.sender)}, witnesses(s.log), connections)...)
+	s.workers = startWorkers(ctx, a.log, tick, slices.Concat(sweeps(a.clock, s, db), complaintWorkers(a.clock, s, t), riskWorkers(s), []worker{caseDeadlines(s), sequencer(s.log, figures), s.guard.worker(), sweepWebhooks(s.sender)}, witnesses(s.log), connections)...)
 	return s, nil
 }
 
@@ -136,6 +138,10 @@ func (s *services) surfaces(ctx context.Context, a *app, db *store.DB, t *tuning
 	if err = s.withCases(a, db); err != nil {
 		return err
 	}
+	if err = s.withRisk(a, db); err != nil {
+		return err
+	}
+	s.metrics.MustRegister(riskMetrics(s.risk)...)
 	if err = s.withWeChatPay(a, t); err != nil {
 		return err
 	}

@@ -481,6 +481,49 @@ CREATE TABLE complaint_sweep (
   PRIMARY KEY (channel, account)
 );
 
+-- Where the one node that looks for signals stands in the log (docs/adr/0022).
+CREATE TABLE risk_follow (
+  id          smallint NOT NULL PRIMARY KEY,
+  position    bigint NOT NULL,
+  holder      text COLLATE "C" NOT NULL,
+  lease_until bigint NOT NULL
+);
+
+-- What looks wrong. There is one of a rule and key that is not resolved (state 3);
+-- due_at is when it is escalated, none: never. words is of who resolved it.
+CREATE TABLE risk_alarm (
+  id           text COLLATE "C" NOT NULL PRIMARY KEY,
+  rule         text COLLATE "C" NOT NULL,
+  key          text COLLATE "C" NOT NULL,
+  severity     smallint NOT NULL,
+  state        smallint NOT NULL,
+  says_zh      text NOT NULL,
+  says_en      text NOT NULL,
+  payer        text COLLATE "C" NOT NULL,
+  terminal     text COLLATE "C" NOT NULL,
+  payment      text COLLATE "C" NOT NULL,
+  merchant     text COLLATE "C" NOT NULL,
+  store        text COLLATE "C" NOT NULL,
+  found        bigint NOT NULL,
+  first_entry  text COLLATE "C" NOT NULL,
+  last_entry   text COLLATE "C" NOT NULL,
+  first_at     bigint NOT NULL,
+  last_at      bigint NOT NULL,
+  due_at       bigint,
+  escalated_at bigint,
+  taken_by     text COLLATE "C" NOT NULL,
+  taken_at     bigint,
+  resolved_by  text COLLATE "C" NOT NULL,
+  resolved_at  bigint,
+  verdict      text COLLATE "C" NOT NULL,
+  words        text NOT NULL,
+  version      bigint NOT NULL
+);
+CREATE UNIQUE INDEX risk_alarm_open ON risk_alarm (rule, key) WHERE state <> 3;
+CREATE INDEX risk_alarm_due ON risk_alarm (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX risk_alarm_payer ON risk_alarm (payer, id) WHERE payer <> '';
+CREATE INDEX risk_alarm_merchant ON risk_alarm (merchant, id) WHERE merchant <> '';
+
 -- Cases of the support desk (docs/adr/0021). number is for people; due_at is when
 -- somebody has to be told of a deadline, none: of none; escalated are the
 -- deadlines that were told of, as bits.
@@ -1237,6 +1280,8 @@ DROP TABLE outbox;
 DROP TABLE support_check;
 DROP TABLE support_link;
 DROP TABLE support_note;
+DROP TABLE risk_alarm;
+DROP TABLE risk_follow;
 DROP TABLE support_case;
 DROP TABLE wechat_contract;
 DROP TABLE wechat_refund;

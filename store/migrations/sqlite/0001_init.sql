@@ -477,6 +477,49 @@ CREATE TABLE complaint_sweep (
   PRIMARY KEY (channel, account)
 );
 
+-- Where the one node that looks for signals stands in the log (docs/adr/0022).
+CREATE TABLE risk_follow (
+  id          integer NOT NULL PRIMARY KEY,
+  position    integer NOT NULL,
+  holder      text NOT NULL,
+  lease_until integer NOT NULL
+);
+
+-- What looks wrong. There is one of a rule and key that is not resolved (state 3);
+-- due_at is when it is escalated, none: never. words is of who resolved it.
+CREATE TABLE risk_alarm (
+  id           text NOT NULL PRIMARY KEY,
+  rule         text NOT NULL,
+  key          text NOT NULL,
+  severity     integer NOT NULL,
+  state        integer NOT NULL,
+  says_zh      text NOT NULL,
+  says_en      text NOT NULL,
+  payer        text NOT NULL,
+  terminal     text NOT NULL,
+  payment      text NOT NULL,
+  merchant     text NOT NULL,
+  store        text NOT NULL,
+  found        integer NOT NULL,
+  first_entry  text NOT NULL,
+  last_entry   text NOT NULL,
+  first_at     integer NOT NULL,
+  last_at      integer NOT NULL,
+  due_at       integer,
+  escalated_at integer,
+  taken_by     text NOT NULL,
+  taken_at     integer,
+  resolved_by  text NOT NULL,
+  resolved_at  integer,
+  verdict      text NOT NULL,
+  words        text NOT NULL,
+  version      integer NOT NULL
+);
+CREATE UNIQUE INDEX risk_alarm_open ON risk_alarm (rule, key) WHERE state <> 3;
+CREATE INDEX risk_alarm_due ON risk_alarm (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX risk_alarm_payer ON risk_alarm (payer, id) WHERE payer <> '';
+CREATE INDEX risk_alarm_merchant ON risk_alarm (merchant, id) WHERE merchant <> '';
+
 -- Cases of the support desk (docs/adr/0021). number is for people; due_at is when
 -- somebody has to be told of a deadline, none: of none; escalated are the
 -- deadlines that were told of, as bits.
@@ -1226,6 +1269,8 @@ DROP TABLE outbox;
 DROP TABLE support_check;
 DROP TABLE support_link;
 DROP TABLE support_note;
+DROP TABLE risk_alarm;
+DROP TABLE risk_follow;
 DROP TABLE support_case;
 DROP TABLE wechat_contract;
 DROP TABLE wechat_refund;
