@@ -50,44 +50,51 @@ type Variable struct {
 func text(s string) ref.Val  { return types.String(s) }
 func number(n int64) ref.Val { return types.Int(n) }
 
-// variables are what conditions may ask about an event.
-var variables = []Variable{
-	{Name: "e.kind", kind: cel.StringType, of: func(e *Event) ref.Val { return text(string(e.Kind)) },
+// variables are what conditions may ask about an event, as e.NAME.
+var variables = named([]Variable{
+	{Name: "kind", kind: cel.StringType, of: func(e *Event) ref.Val { return text(string(e.Kind)) },
 		About: mianmi.Text{ZH: "事件种类", EN: "kind of the event"}},
-	{Name: "e.hour", kind: cel.IntType, of: func(e *Event) ref.Val { return number(int64(e.local().Hour())) },
+	{Name: "hour", kind: cel.IntType, of: func(e *Event) ref.Val { return number(int64(e.local().Hour())) },
 		About: mianmi.Text{ZH: "当地时间的小时，0–23", EN: "hour on the payer's clock, 0 to 23"}},
-	{Name: "e.weekday", kind: cel.IntType, of: func(e *Event) ref.Val { return number(int64(e.local().Weekday())) },
+	{Name: "weekday", kind: cel.IntType, of: func(e *Event) ref.Val { return number(int64(e.local().Weekday())) },
 		About: mianmi.Text{ZH: "星期，0 为星期日", EN: "day of the week, 0 is Sunday"}},
-	{Name: "e.minor", kind: cel.IntType, of: func(e *Event) ref.Val { return number(e.Amount.Minor()) },
+	{Name: "minor", kind: cel.IntType, of: func(e *Event) ref.Val { return number(e.Amount.Minor()) },
 		About: mianmi.Text{ZH: "金额，最小货币单位", EN: "amount in minor units"}},
-	{Name: "e.currency", kind: cel.StringType, of: func(e *Event) ref.Val { return text(string(e.Amount.Currency())) },
+	{Name: "currency", kind: cel.StringType, of: func(e *Event) ref.Val { return text(string(e.Amount.Currency())) },
 		About: mianmi.Text{ZH: "币种", EN: "currency"}},
-	{Name: "e.method", kind: cel.StringType, of: func(e *Event) ref.Val { return text(e.Method) },
+	{Name: "method", kind: cel.StringType, of: func(e *Event) ref.Val { return text(e.Method) },
 		About: mianmi.Text{ZH: "支付方式", EN: "method of payment"}},
-	{Name: "e.entry", kind: cel.StringType, of: func(e *Event) ref.Val { return text(e.Typed) },
+	{Name: "entry", kind: cel.StringType, of: func(e *Event) ref.Val { return text(e.Typed) },
 		About: mianmi.Text{ZH: "付款码是扫码还是手输", EN: "how a code was read: scanned, typed"}},
-	{Name: "e.state", kind: cel.StringType, of: func(e *Event) ref.Val { return text(e.State) },
+	{Name: "state", kind: cel.StringType, of: func(e *Event) ref.Val { return text(e.State) },
 		About: mianmi.Text{ZH: "付款状态", EN: "state of the payment then"}},
-	{Name: "e.payer", kind: cel.StringType, of: func(e *Event) ref.Val { return text(string(e.Payer)) },
+	{Name: "payer", kind: cel.StringType, of: func(e *Event) ref.Val { return text(string(e.Payer)) },
 		About: mianmi.Text{ZH: "付款人编号", EN: "identifier of the payer"}},
-	{Name: "e.merchant", kind: cel.StringType, of: func(e *Event) ref.Val { return text(string(e.Merchant)) },
+	{Name: "merchant", kind: cel.StringType, of: func(e *Event) ref.Val { return text(string(e.Merchant)) },
 		About: mianmi.Text{ZH: "商户编号", EN: "identifier of the merchant"}},
-	{Name: "e.store", kind: cel.StringType, of: func(e *Event) ref.Val { return text(string(e.Store)) },
+	{Name: "store", kind: cel.StringType, of: func(e *Event) ref.Val { return text(string(e.Store)) },
 		About: mianmi.Text{ZH: "门店编号", EN: "identifier of the store"}},
-	{Name: "e.terminal", kind: cel.StringType, of: func(e *Event) ref.Val { return text(string(e.Terminal)) },
+	{Name: "terminal", kind: cel.StringType, of: func(e *Event) ref.Val { return text(string(e.Terminal)) },
 		About: mianmi.Text{ZH: "终端编号", EN: "identifier of the terminal"}},
-	{Name: "e.actor", kind: cel.StringType, of: func(e *Event) ref.Val { return text(e.Actor) },
+	{Name: "actor", kind: cel.StringType, of: func(e *Event) ref.Val { return text(e.Actor) },
 		About: mianmi.Text{ZH: "操作者，如 cashier:sf…", EN: "who did it, as cashier:sf…"}},
-	{Name: "e.reasons", kind: cel.ListType(cel.StringType), of: func(e *Event) ref.Val { return types.NewStringList(types.DefaultTypeAdapter, e.Reasons) },
+	{Name: "reasons", kind: cel.ListType(cel.StringType), of: func(e *Event) ref.Val { return types.NewStringList(types.DefaultTypeAdapter, e.Reasons) },
 		About: mianmi.Text{ZH: "判定原因；终端状况变化时为未通过的检查", EN: "reasons of the decision; of a terminal's posture, the checks that it fails"}},
-	{Name: "e.limit", kind: cel.IntType, of: func(e *Event) ref.Val { return number(e.Limit) },
+	{Name: "limit", kind: cel.IntType, of: func(e *Event) ref.Val { return number(e.Limit) },
 		About: mianmi.Text{ZH: "免密付款所受最严限额；0 表示没有", EN: "the tightest limit that a PIN-free payment stayed within; 0: none"}},
-	{Name: "e.left", kind: cel.IntType, of: func(e *Event) ref.Val { return number(e.Left) },
+	{Name: "left", kind: cel.IntType, of: func(e *Event) ref.Val { return number(e.Left) },
 		About: mianmi.Text{ZH: "距该限额还差多少", EN: "how far below that limit"}},
-	{Name: "e.version", kind: cel.IntType, of: func(e *Event) ref.Val { return number(e.Version) },
+	{Name: "version", kind: cel.IntType, of: func(e *Event) ref.Val { return number(e.Version) },
 		About: mianmi.Text{ZH: "判定所依据（或变更后）的付款人设置版本", EN: "version of the payer's settings that a decision read, or a change left"}},
-	{Name: "e.tries", kind: cel.IntType, of: func(e *Event) ref.Val { return number(e.Tries) },
+	{Name: "tries", kind: cel.IntType, of: func(e *Event) ref.Val { return number(e.Tries) },
 		About: mianmi.Text{ZH: "连续输错次数", EN: "wrong tries in a row"}},
+})
+
+func named(list []Variable) []Variable {
+	for i := range list {
+		list[i].Name = "e." + list[i].Name
+	}
+	return list
 }
 
 var variableByName = func() map[string]*Variable {
