@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -67,13 +68,21 @@ func sweeps(clock mianmi.Clock, s *services, db *store.DB) []worker {
 	}...)
 }
 
-// asksChannels are one worker a channel over a network.
+// channelTurns is how many turns of one channel may be under way: a call that
+// hangs holds its own turn for as long as an answer may take (WeChat Pay: 10 s,
+// twice where an undoing follows), and what falls due meanwhile is asked in
+// another. A claim keeps each call to one of them. Four looks a second cost a
+// database little, and what a connection makes at once it bounds itself.
+const channelTurns = 4
+
+// asksChannels are the workers of channels over a network, several for each.
 func asksChannels(s *services) (list []worker) {
 	for _, r := range s.payments.Remotes {
-		list = append(list, worker{"ask " + r.Name(), time.Second, func(ctx context.Context) (bool, error) {
+		w := worker{"ask " + r.Name(), time.Second, func(ctx context.Context) (bool, error) {
 			n, err := s.payments.AskChannel(ctx, r.Name())
 			return n > 0, err
-		}})
+		}}
+		list = append(list, slices.Repeat([]worker{w}, channelTurns)...)
 	}
 	return list
 }

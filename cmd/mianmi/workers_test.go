@@ -6,8 +6,13 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/mianmi/mianmi/channel"
+	"github.com/mianmi/mianmi/channel/channeltest"
+	"github.com/mianmi/mianmi/payment"
 )
 
 // A worker that fails or panics says so and takes its next turn all the same;
@@ -49,6 +54,40 @@ func TestWorkersGoOn(t *testing.T) {
 			t.Errorf("the log has no %q: %s", want, logged.String())
 		}
 	}
+}
+
+// hangsOnce are books whose first claim of calls never ends.
+type hangsOnce struct {
+	payment.Books
+	hung   chan struct{}
+	well   chan struct{}
+	before atomic.Bool
+}
+
+func (b *hangsOnce) ClaimCalls(ctx context.Context, _ payment.Claim) ([]payment.Call, error) {
+	if b.before.CompareAndSwap(false, true) {
+		close(b.hung)
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	b.well <- struct{}{}
+	return nil, nil
+}
+
+// A turn of a channel that hangs holds up no other turn of it.
+func TestChannelsTurnSideBySide(t *testing.T) {
+	t.Parallel()
+	b := &hangsOnce{hung: make(chan struct{}), well: make(chan struct{})}
+	s := &services{payments: &payment.Service{Deps: payment.Deps{Books: b, Clock: systemClock{}, Remotes: []channel.Remote{&channeltest.Channel{}}}}}
+	ticks := make(chan time.Time)
+	ws := startWorkers(t.Context(), slog.New(slog.DiscardHandler), func(time.Duration) (<-chan time.Time, func()) { return ticks, func() {} }, asksChannels(s)...)
+	ticks <- time.Time{}
+	<-b.hung
+	for range 3 {
+		ticks <- time.Time{}
+		<-b.well
+	}
+	ws.stop()
 }
 
 // Work without end does not keep a worker from its next tick or its stop.

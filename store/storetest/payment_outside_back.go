@@ -59,7 +59,8 @@ func outsideKeeps(t *testing.T, d *desk) {
 	c.wantTaken(t, p.ID, 0)
 }
 
-// While one channel does not answer, another is asked and heard.
+// While one channel does not answer, another is asked and heard, and so is the
+// same channel about other payments.
 func outsideHangs(t *testing.T, d *desk) {
 	c := newCounter(t, d)
 	hung := &channeltest.Channel{Called: "hung", Only: d.Merchant}
@@ -68,9 +69,11 @@ func outsideHangs(t *testing.T, d *desk) {
 	c.clock.Add(5 * time.Second)
 	in, out := make(chan struct{}), make(chan struct{})
 	var once sync.Once
-	hung.Reached = func(string, mianmi.PaymentID) {
-		once.Do(func() { close(in) })
-		<-out
+	hung.Reached = func(_ string, p mianmi.PaymentID) {
+		if p == stuck.ID {
+			once.Do(func() { close(in) })
+			<-out
+		}
 	}
 	ended := make(chan error, 1)
 	go func() {
@@ -82,6 +85,12 @@ func outsideHangs(t *testing.T, d *desk) {
 		t.Errorf("%d were due at the channel that answers", got)
 	}
 	c.is(t, well.ID, payment.Approved)
+	beside := c.paid(t, n, hung, 3_00)
+	c.clock.Add(5 * time.Second)
+	if got := must(n.Payments.AskChannel(t.Context(), hung.Name()))(t); got != 1 {
+		t.Errorf("%d were due beside the one that hangs", got)
+	}
+	c.is(t, beside.ID, payment.Approved)
 	c.is(t, stuck.ID, payment.StepUpRequired)
 	close(out)
 	if err := <-ended; err != nil {
