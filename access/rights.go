@@ -38,6 +38,7 @@ const (
 	CaseWork               // take up, assign, note, link, check identities, act for the payer
 	CaseDecide             // say who bears what
 	AlarmShow              // what looks wrong
+	RiskRuleManage         // add, promote and withdraw the rules that look for signals
 	AlarmWork              // take alarms up, and say what they turned out to be
 	actionEnd
 )
@@ -97,6 +98,7 @@ var rights = [actionEnd]row{
 	CaseWork:        {support: all, risk: all, operator: all},
 	CaseDecide:      {support: all, risk: all, operator: all},
 	AlarmShow:       {admin: ownShop, support: all, risk: all, operator: all, auditor: all, system: all},
+	RiskRuleManage:  {risk: all, operator: all, system: all},
 	AlarmWork:       {support: all, risk: all, operator: all, system: all},
 }
 

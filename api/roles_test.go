@@ -169,6 +169,11 @@ logKeys                   anybody
 
 answerComplaint           merchant_admin support_agent operator +refund
 actForPayer               @own
+addRiskRule               risk_analyst operator
+keepRiskRule              risk_analyst operator
+promoteRiskRule           risk_analyst operator
+riskRules                 @readers
+withdrawRiskRule          risk_analyst operator
 acknowledgeAlarm          @own
 alarm                     @readers merchant_admin
 alarms                    @readers merchant_admin
@@ -272,7 +277,7 @@ func TestRolesAndRoutes(t *testing.T) {
 				fill := strings.NewReplacer("{payer}", string(p.ID), "{payment}", string(paid.ID), "{merchant}", string(s.merchant.ID),
 					"{store}", string(s.store.ID), "{terminal}", string(s.terminal.ID), "{model}", string(s.model.ID), "{channel}", "wallet",
 					"{order_no}", "A1", "{n}", fmt.Sprint("n", number), "{n4}", fmt.Sprint(number), "{open}", fmt.Sprint(name == "+manage"),
-					"{approval}", "ap0", "{stop}", "es0", "{rollout}", "ro0", "{staff}", "sf0", "{key}", "ak0", "{token}", "t0", "{receipt}", string(paid.ID), "{agreement}", "ag0", "{contract}", "cc0", "{webhook}", "wh0", "{complaint}", "cp0", "{case}", "cs0", "{alarm}", "am0", "{picture}", "p", "{number}", "1", "{serial}", "00")
+					"{approval}", "ap0", "{stop}", "es0", "{rollout}", "ro0", "{staff}", "sf0", "{key}", "ak0", "{token}", "t0", "{receipt}", string(paid.ID), "{agreement}", "ag0", "{contract}", "cc0", "{webhook}", "wh0", "{complaint}", "cp0", "{case}", "cs0", "{alarm}", "am0", "{rule}", "r0", "{picture}", "p", "{number}", "1", "{serial}", "00")
 				status, code := w.try(caller(), strings.ToUpper(method), fill.Replace(path+queries[op.ID]), fill.Replace(bodies[op.ID]))
 				if may := slices.Contains(want, name); may == (code == "not_allowed") {
 					t.Errorf("%s %s (%s) by %s: %d %s; the table says that it may: %v", method, path, op.ID, name, status, code, may)

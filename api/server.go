@@ -217,6 +217,7 @@ func (s *Server) register() {
 	s.registerCases()
 	s.registerPayerComplaints()
 	s.registerAlarms()
+	s.registerRiskRules()
 	s.registerAsOf()
 	s.registerReceipts()
 	s.registerHouse()

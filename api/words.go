@@ -65,7 +65,11 @@ var problemTitles = map[string]mianmi.Text{
 	"identity_unchecked": {ZH: "请先核验付款人身份，30 分钟内有效", EN: "Check the payer's identity first; a check is good for 30 minutes"},
 
 	// Alarms.
-	"alarm_resolved": {ZH: "告警已经了结", EN: "The alarm has been resolved"},
+	"risk_rule_exists":    {ZH: "已有同名风险规则", EN: "There is a risk rule of that identifier"},
+	"risk_rule_withdrawn": {ZH: "这条风险规则已撤下，请重新增加", EN: "This risk rule was withdrawn; add it again"},
+	"too_many_risk_rules": {ZH: "自有风险规则已达上限", EN: "There are as many risk rules of your own as there may be"},
+	"second_person":       {ZH: "须由第二人确认", EN: "A second person must do this"},
+	"alarm_resolved":      {ZH: "告警已经了结", EN: "The alarm has been resolved"},
 
 	// Complaints.
 	"complaint_over":    {ZH: "投诉已经完结", EN: "The complaint is over"},

@@ -35,6 +35,8 @@ type Options struct {
 	Single bool
 	// NoSequencer leaves the log's entries waiting, to see what the log costs.
 	NoSequencer bool
+	// NoFollower leaves the log unread for signals, to see what that costs.
+	NoFollower bool
 	// CodesPerSecond bounds the payment codes that are made ready before the
 	// run; when they are used up the run ends early.
 	CodesPerSecond int

@@ -11,6 +11,7 @@ import (
 
 	"github.com/mianmi/mianmi"
 	"github.com/mianmi/mianmi/evidence"
+	"github.com/mianmi/mianmi/risk"
 )
 
 // sequenceEvery is how often a server puts what waits into the log.
@@ -18,10 +19,11 @@ const sequenceEvery = 200 * time.Millisecond
 
 // sequencer appends to the log while payments run, as every server does.
 type sequencer struct {
-	log    *evidence.Log
-	clock  mianmi.Clock
-	cancel context.CancelFunc
-	done   sync.WaitGroup
+	log     *evidence.Log
+	signals *risk.Service // nil: nobody looks for signals
+	clock   mianmi.Clock
+	cancel  context.CancelFunc
+	done    sync.WaitGroup
 
 	mu      sync.Mutex
 	entries int
@@ -41,8 +43,16 @@ func (d *parts) startSequencer(ctx context.Context, o Options) error {
 		return err
 	}
 	s := &sequencer{log: evidence.NewLog(d.db, key, o.Clock), clock: o.Clock}
+	if !o.NoFollower {
+		if s.signals, err = risk.New(risk.Parts{Store: d.db, Keys: d.keys, Clock: o.Clock, Random: o.Random, Log: o.Log}); err != nil {
+			return err
+		}
+	}
 	ctx, s.cancel = context.WithCancel(ctx)
 	s.done.Go(func() { s.run(ctx) })
+	if s.signals != nil {
+		s.done.Go(func() { s.follow(ctx) })
+	}
 	d.sequencer = s
 	return nil
 }
@@ -56,6 +66,24 @@ func (s *sequencer) run(ctx context.Context) {
 			return
 		case <-t.C:
 			for s.round(ctx) {
+			}
+		}
+	}
+}
+
+// follow reads the log for signals, as one server does.
+func (s *sequencer) follow(ctx context.Context) {
+	t := time.NewTicker(sequenceEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+			if _, err := s.signals.Follow(ctx); err != nil && ctx.Err() == nil {
+				s.mu.Lock()
+				s.err = errors.Join(s.err, err)
+				s.mu.Unlock()
 			}
 		}
 	}

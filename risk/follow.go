@@ -2,6 +2,7 @@ package risk
 
 import (
 	"context"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -15,14 +16,19 @@ const (
 	leaseFor = 15 * time.Second
 	// leavesMax bounds a turn; the store bounds it by its bytes, too.
 	leavesMax = 200
+	// restMax bounds the rest after a turn: a third of the lease.
+	restMax = 5 * time.Second
 )
 
 // follower is what the node that reads the log keeps in memory. All of it can be
 // read again from the log.
 type follower struct {
-	name   string
-	engine *Engine // nil: nothing is known
-	next   int64   // the leaf that the engine has to see next
+	name     string
+	engine   *Engine         // nil: nothing is known
+	next     int64           // the leaf that the engine has to see next
+	shadow   map[string]bool // rules whose findings are counted alone
+	revision int64           // of the rules
+	rest     time.Time       // until when it does nothing, so that payments have the machine
 
 	events, findings, faults, evicted, failed atomic.Int64
 	position                                  atomic.Int64 // as far as this node knows
@@ -50,9 +56,12 @@ func (s *Service) Figures() Figures {
 // Follow reads the next page of the log, and reports whether there may be more.
 // One node follows at a time; the others wait for its lease to end. Who takes over
 // reads silently as far back as the rules remember, so that windows are as they
-// were, and goes on where the other stood.
+// were, and goes on where the other stood. After its work it rests, by Share.
 func (s *Service) Follow(ctx context.Context) (more bool, err error) {
-	f := &s.follower
+	f, began := &s.follower, s.Clock.Now()
+	if began.Before(f.rest) && f.rest.Sub(began) <= restMax { // else the clock was set back
+		return false, nil
+	}
 	position, held, err := s.Store.Follow(ctx, f.name, leaseFor)
 	f.following.Store(held && err == nil)
 	if err != nil || !held {
@@ -60,7 +69,25 @@ func (s *Service) Follow(ctx context.Context) (more bool, err error) {
 		return false, err
 	}
 	f.position.Store(position)
-	if f.engine == nil || f.next > position {
+	if more, err = s.turn(ctx, position); err != nil {
+		f.engine = nil // it has seen what was not written
+		return false, err
+	}
+	if more {
+		ended := s.Clock.Now()
+		f.rest = ended.Add(min(ended.Sub(began)*time.Duration(100-s.Share)/time.Duration(s.Share), restMax))
+	}
+	return more, nil
+}
+
+// turn reads a page of the log for signals.
+func (s *Service) turn(ctx context.Context, position int64) (more bool, err error) {
+	f := &s.follower
+	revision, err := s.Store.RulesRevision(ctx)
+	if err != nil {
+		return false, err
+	}
+	if f.engine == nil || f.next > position || f.revision != revision {
 		if err := s.begin(ctx, position); err != nil {
 			return false, err
 		}
@@ -69,11 +96,7 @@ func (s *Service) Follow(ctx context.Context) (more bool, err error) {
 	if err != nil || len(leaves) == 0 {
 		return false, err
 	}
-	if err := s.read(ctx, leaves, position); err != nil {
-		f.engine = nil // it has seen what was not written
-		return false, err
-	}
-	return true, nil
+	return true, s.read(ctx, leaves, position)
 }
 
 // Leave lets another node follow at once. It is called when Follow is called no more.
@@ -86,7 +109,7 @@ func (s *Service) Leave(ctx context.Context) error {
 // begin makes an engine that has to see the log from as far back as the rules
 // remember.
 func (s *Service) begin(ctx context.Context, position int64) error {
-	rules, err := Shipped()
+	rules, shadow, revision, err := s.asked(ctx)
 	if err != nil {
 		return err
 	}
@@ -101,7 +124,8 @@ func (s *Service) begin(ctx context.Context, position int64) error {
 			return err
 		}
 	}
-	s.follower.engine, s.follower.next = engine, next
+	f := &s.follower
+	f.engine, f.next, f.shadow, f.revision = engine, next, shadow, revision
 	return nil
 }
 
@@ -165,10 +189,15 @@ func (s *Service) read(ctx context.Context, leaves []evidence.Leaf, position int
 	return nil
 }
 
-// fill adds what findings become.
+// fill adds what findings become: alarms, or a count of what a rule in shadow saw.
 func (s *Service) fill(step *Step, found []Finding) error {
 	for i := range found {
-		a, err := s.alarm(&found[i])
+		f := &found[i]
+		if s.follower.shadow[f.Rule.ID] {
+			step.see(f)
+			continue
+		}
+		a, err := s.alarm(f)
 		if err != nil {
 			return err
 		}
@@ -179,6 +208,18 @@ func (s *Service) fill(step *Step, found []Finding) error {
 		step.Alarms, step.Entries = append(step.Alarms, a), append(step.Entries, e)
 	}
 	return nil
+}
+
+// see counts a finding of a rule in shadow.
+func (step *Step) see(f *Finding) {
+	i := slices.IndexFunc(step.Shadows, func(o Seen) bool { return o.Rule == f.Rule.ID })
+	if i < 0 {
+		i = len(step.Shadows)
+		step.Shadows = append(step.Shadows, Seen{Rule: f.Rule.ID})
+	}
+	seen := &step.Shadows[i]
+	seen.Count++
+	seen.LastAt, seen.Last = f.Event.At, f.Event.Entry
 }
 
 // Lag is how many leaves of the log nobody has looked at yet.

@@ -2,7 +2,6 @@ package risk
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -123,17 +122,6 @@ func Parse(text []byte) (Rule, error) {
 
 func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
 
-// decodeRule reads a rule as it is stored and recorded.
-func decodeRule(b []byte) (Rule, error) {
-	var r Rule
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&r); err != nil {
-		return Rule{}, fmt.Errorf("read a rule of signals: %w", err)
-	}
-	return r, nil
-}
-
 // check says what is wrong, apart from the expressions.
 func (r *Rule) check() error {
 	switch {
@@ -168,7 +156,7 @@ func (r *Rule) check() error {
 			return err
 		}
 	}
-	return nil
+	return r.checkSays()
 }
 
 func (r *Rule) checkWindow(name string, w *Window) error {
@@ -192,6 +180,18 @@ func (r *Rule) checkWindow(name string, w *Window) error {
 		return r.fault(at+".measure", "want count, sum, distinct or last")
 	}
 	return r.kinds(at+".on", w.On)
+}
+
+// checkSays makes sure that each figure in the sentences is one of a window.
+func (r *Rule) checkSays() error {
+	for _, name := range slices.Concat(placeholders(r.Says.ZH), placeholders(r.Says.EN)) {
+		window, figure, _ := strings.Cut(name, ".")
+		w, ok := r.Windows[window]
+		if isLast := figure == "km" || figure == "minutes"; !ok || isLast != (w.Measure == last) || !isLast && figure != "" {
+			return r.fault("says", "names {"+name+"}; write a window that counts, or .km or .minutes of one that remembers the last")
+		}
+	}
+	return nil
 }
 
 func (r *Rule) kinds(field string, list []Kind) error {
@@ -232,4 +232,19 @@ func (r *Rule) fault(field, msg string) error {
 
 func between(t Text, most int) bool {
 	return t.ZH != "" && t.EN != "" && len(t.ZH) <= most && len(t.EN) <= most
+}
+
+// placeholders are the figures that a sentence asks for.
+func placeholders(text string) (out []string) {
+	for {
+		_, rest, ok := strings.Cut(text, "{")
+		if !ok {
+			return out
+		}
+		name, after, ok := strings.Cut(rest, "}")
+		if !ok {
+			return append(out, rest)
+		}
+		out, text = append(out, name), after
+	}
 }

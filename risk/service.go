@@ -18,6 +18,7 @@ import (
 // Store is what this package keeps and reads. Missing things are NotFound.
 type Store interface {
 	World
+	RuleStore
 	// Leaves reads the log from a leaf on; a page is bounded by its bytes, too.
 	Leaves(ctx context.Context, from int64, limit int) ([]evidence.Leaf, error)
 	// LeafTime is when the fact of a leaf was; NotFound: there is no such leaf yet.
@@ -54,6 +55,15 @@ type Step struct {
 	From, Next int64
 	Alarms     []Alarm          // each as it would be if there were none yet
 	Entries    []evidence.Entry // of Alarms, in their order
+	Shadows    []Seen           // of rules in shadow
+}
+
+// Seen is what a rule in shadow has found on the way.
+type Seen struct {
+	Rule   string
+	Count  int64
+	LastAt time.Time
+	Last   mianmi.EntryID
 }
 
 // Query asks for alarms; what is zero does not narrow it.
@@ -71,14 +81,22 @@ type Query struct {
 
 const pageMax = 200
 
-// Parts are what a Service works with; all are required.
+// Parts are what a Service works with; all but Share are required.
 type Parts struct {
 	Store  Store
 	Keys   *secret.Keys
 	Clock  mianmi.Clock
 	Random io.Reader // safe for concurrent use
 	Log    *slog.Logger
+
+	// Share is how much of one processor's time looking for signals may take, in
+	// percent; 0: ShareDefault. What it cannot do at a peak it does afterwards.
+	Share int
 }
+
+// ShareDefault is a tenth of one processor: on a machine of two that payments fill,
+// they lose less than a twentieth by it.
+const ShareDefault = 10
 
 // Service finds signals and keeps alarms. Follow is for one goroutine; all else
 // may be used by many.
@@ -92,6 +110,12 @@ type Service struct {
 func New(p Parts) (*Service, error) {
 	if p.Store == nil || p.Keys == nil || p.Clock == nil || p.Random == nil || p.Log == nil {
 		return nil, errors.New("risk: a required part is missing")
+	}
+	if p.Share == 0 {
+		p.Share = ShareDefault
+	}
+	if p.Share < 1 || p.Share > 100 {
+		return nil, errors.New("risk: want a share of 1 to 100")
 	}
 	if _, err := Shipped(); err != nil {
 		return nil, err

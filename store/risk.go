@@ -161,7 +161,7 @@ func (db *DB) Found(ctx context.Context, s risk.Step) error {
 				return err
 			}
 		}
-		return nil
+		return countShadows(ctx, tx, s.Shadows)
 	})
 }
 

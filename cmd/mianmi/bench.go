@@ -39,17 +39,18 @@ type benchCmd struct {
 
 // benchFlags are those of both runs.
 type benchFlags struct {
-	Payers  int     `placeholder:"N" default:"10000" help:"Payers to choose from." zh:"付款人数量。"`
-	Callers int     `placeholder:"N" default:"512" help:"Callers that each wait for their answer." zh:"并发调用者数量。"`
-	Seconds float64 `placeholder:"S" default:"8" help:"Length of a run." zh:"每次运行的秒数。"`
-	Warmup  float64 `placeholder:"S" default:"2" help:"Length of the warm-up." zh:"预热秒数。"`
-	Zipf    float64 `placeholder:"S" default:"0" help:"Exponent of Zipf's law above 1, by which payers are chosen; 0: each alike." zh:"按齐夫定律选择付款人的指数（大于 1）；0 表示均匀。"`
-	Compare bool    `help:"Run one transaction for each payment as well and print the ratio." zh:"同时测量每笔支付单独一个事务的方式，并给出比值。"`
-	Ready   int     `placeholder:"N" default:"60000" help:"Payment codes to make ready for each second of a run." zh:"每秒预备的付款码数量。"`
-	BLanes  int     `name:"bench-lanes" placeholder:"N" default:"2" help:"Batches under way at once (SQLite: always 1)." zh:"同时进行的批次数（SQLite 固定为 1）。"`
-	TempPG  bool    `name:"temporary-postgres" help:"Start a PostgreSQL for this run, with durable commits, and remove it afterwards (needs PostgreSQL's programs, not a server)." zh:"为本次运行启动一个临时 PostgreSQL（提交仍落盘），结束后删除；只需安装 PostgreSQL 程序。"`
-	NoSeq   bool    `name:"no-sequencer" help:"Leave the transparency log's sequencer off, to see what it costs." zh:"不做透明日志的排序入列，以便对比其开销。"`
-	Profile string  `placeholder:"FILE" help:"Write a CPU profile of the batched run." zh:"写入批量运行的 CPU 剖析文件。"`
+	Payers   int     `placeholder:"N" default:"10000" help:"Payers to choose from." zh:"付款人数量。"`
+	Callers  int     `placeholder:"N" default:"512" help:"Callers that each wait for their answer." zh:"并发调用者数量。"`
+	Seconds  float64 `placeholder:"S" default:"8" help:"Length of a run." zh:"每次运行的秒数。"`
+	Warmup   float64 `placeholder:"S" default:"2" help:"Length of the warm-up." zh:"预热秒数。"`
+	Zipf     float64 `placeholder:"S" default:"0" help:"Exponent of Zipf's law above 1, by which payers are chosen; 0: each alike." zh:"按齐夫定律选择付款人的指数（大于 1）；0 表示均匀。"`
+	Compare  bool    `help:"Run one transaction for each payment as well and print the ratio." zh:"同时测量每笔支付单独一个事务的方式，并给出比值。"`
+	Ready    int     `placeholder:"N" default:"60000" help:"Payment codes to make ready for each second of a run." zh:"每秒预备的付款码数量。"`
+	BLanes   int     `name:"bench-lanes" placeholder:"N" default:"2" help:"Batches under way at once (SQLite: always 1)." zh:"同时进行的批次数（SQLite 固定为 1）。"`
+	TempPG   bool    `name:"temporary-postgres" help:"Start a PostgreSQL for this run, with durable commits, and remove it afterwards (needs PostgreSQL's programs, not a server)." zh:"为本次运行启动一个临时 PostgreSQL（提交仍落盘），结束后删除；只需安装 PostgreSQL 程序。"`
+	NoFollow bool    `name:"no-follower" help:"Do not read the log for signals, to see what that costs." zh:"不读日志查找风险信号，以便对比其开销。"`
+	NoSeq    bool    `name:"no-sequencer" help:"Leave the transparency log's sequencer off, to see what it costs." zh:"不做透明日志的排序入列，以便对比其开销。"`
+	Profile  string  `placeholder:"FILE" help:"Write a CPU profile of the batched run." zh:"写入批量运行的 CPU 剖析文件。"`
 }
 
 func (f *benchFlags) check() error {
@@ -89,7 +90,7 @@ func (f *benchFlags) database(ctx context.Context, a *app) (dsn string, stop fun
 }
 
 func (f *benchFlags) options(a *app, dsn string) bench.Options {
-	return bench.Options{DSN: dsn, Payers: f.Payers, Callers: f.Callers, Zipf: f.Zipf, Lanes: f.BLanes, CodesPerSecond: f.Ready, NoSequencer: f.NoSeq,
+	return bench.Options{DSN: dsn, Payers: f.Payers, Callers: f.Callers, Zipf: f.Zipf, Lanes: f.BLanes, CodesPerSecond: f.Ready, NoSequencer: f.NoSeq, NoFollower: f.NoFollow,
 		Length: seconds(f.Seconds), Warmup: seconds(f.Warmup), Clock: a.clock, Random: a.random, Log: a.log}
 }
 
@@ -258,7 +259,7 @@ func (a *app) benchHandler(ctx context.Context, db *store.DB, p *payment.Service
 		return nil, err
 	}
 	s.withContracts(a, db, &tuning{})
-	if err := errors.Join(s.withComplaints(a, db, &tuning{}), s.withCases(a, db), s.withRisk(a, db)); err != nil {
+	if err := errors.Join(s.withComplaints(a, db, &tuning{}), s.withCases(a, db), s.withRisk(a, db, &tuning{})); err != nil {
 		return nil, err
 	}
 	if err = s.withWechat(a, db, &tuning{}); err != nil {

@@ -97,6 +97,7 @@ var effects = map[string]effect{
 	"case.opened": byHand, "case.repeated": nothing, "case.moved": nothing, "case.assigned": nothing, "case.noted": nothing, "case.linked": nothing,
 	"case.identity_checked": nothing, "case.acted": nothing, "case.decided": byHand, "case.escalated": nothing,
 	// What was found is found again when the log is followed from where the copy stood; what people made of it is not.
+	"risk.rule.added": byHand, "risk.rule.promoted": byHand, "risk.rule.withdrawal_proposed": nothing, "risk.rule.kept": nothing, "risk.rule.withdrawn": byHand,
 	"alarm.opened": nothing, "alarm.escalated": nothing, "alarm.acknowledged": nothing, "alarm.resolved": byHand,
 	"complaint.opened": nothing, "complaint.changed": nothing, "complaint.answer.ordered": byHand, "complaint.answer.done": nothing, "complaint.answer.failed": nothing,
 	"wechat.platform_key.added": byHand, "wechat.platform_key.revoked": byHand,

@@ -11,8 +11,8 @@ import (
 )
 
 // withRisk makes what looks for signals.
-func (s *services) withRisk(a *app, db *store.DB) (err error) {
-	s.risk, err = risk.New(risk.Parts{Store: db, Keys: s.keys, Clock: a.clock, Random: a.random, Log: a.log})
+func (s *services) withRisk(a *app, db *store.DB, t *tuning) (err error) {
+	s.risk, err = risk.New(risk.Parts{Store: db, Keys: s.keys, Clock: a.clock, Random: a.random, Log: a.log, Share: t.RiskShare})
 	return err
 }
 

@@ -138,7 +138,7 @@ func (s *services) surfaces(ctx context.Context, a *app, db *store.DB, t *tuning
 	if err = s.withCases(a, db); err != nil {
 		return err
 	}
-	if err = s.withRisk(a, db); err != nil {
+	if err = s.withRisk(a, db, t); err != nil {
 		return err
 	}
 	s.metrics.MustRegister(riskMetrics(s.risk)...)

@@ -27,6 +27,8 @@ type tuning struct {
 	wechatPay     *wechatpay.Channel // nil: no connection to WeChat Pay
 	contractEvery time.Duration      // how often signed contracts are asked for; zero: the default
 
+	RiskShare int `placeholder:"PERCENT" default:"10" help:"How much of one processor's time looking for signals may take, 1 to 100; what it cannot do at a peak it does afterwards." zh:"查找风险信号最多占用一个处理器时间的百分比，1 至 100；高峰时来不及的随后补上。"`
+
 	TrustedProxies []netip.Prefix `placeholder:"CIDR,…" help:"Addresses of proxies whose X-Forwarded-For is believed; none by default." zh:"可信代理的地址段，采信其 X-Forwarded-For；默认没有。"`
 }
 
@@ -40,6 +42,8 @@ func (t *tuning) check() error {
 		return errors.New("--lanes: want 0 to 64")
 	case t.PublicURL != "" && !webAddress(t.PublicURL):
 		return errors.New("--public-url: want https:// or http:// and a host")
+	case t.RiskShare < 1 || t.RiskShare > 100:
+		return errors.New("--risk-share: want 1 to 100")
 	case t.LoginsMax < 1 || t.LoginsMax > 100_000:
 		return errors.New("--logins-max: want 1 to 100000")
 	}

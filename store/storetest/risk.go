@@ -30,6 +30,9 @@ func Risk(t *testing.T, open func(*testing.T) Engine) {
 		"an alarm is taken up, resolved and found anew":        riskLife,
 		"an alarm that nobody takes is escalated once":         riskEscalate,
 		"who sees which alarm":                                 riskRights,
+		"own rules go through the shadow":                      riskOwnRules,
+		"a live rule goes by a second person":                  riskWithdraw,
+		"rules are tried on the past":                          riskBacktest,
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -489,6 +489,22 @@ CREATE TABLE risk_follow (
   lease_until bigint NOT NULL
 );
 
+-- Rules that look for signals: an operator's own, and what was changed of shipped ones,
+-- whose body is empty. stage: 1 shadow, 2 live, 3 withdrawn; found is what one in shadow has.
+CREATE TABLE risk_rule (
+  id          text COLLATE "C" NOT NULL PRIMARY KEY,
+  version     bigint NOT NULL,
+  stage       smallint NOT NULL,
+  body        text NOT NULL,
+  since       bigint NOT NULL,
+  actor       text COLLATE "C" NOT NULL,
+  proposed_by text COLLATE "C" NOT NULL,
+  proposed_at bigint,
+  found       bigint NOT NULL,
+  last_at     bigint,
+  last_entry  text COLLATE "C" NOT NULL
+);
+
 -- What looks wrong. There is one of a rule and key that is not resolved (state 3);
 -- due_at is when it is escalated, none: never. words is of who resolved it.
 CREATE TABLE risk_alarm (
@@ -1282,6 +1298,7 @@ DROP TABLE support_link;
 DROP TABLE support_note;
 DROP TABLE risk_alarm;
 DROP TABLE risk_follow;
+DROP TABLE risk_rule;
 DROP TABLE support_case;
 DROP TABLE wechat_contract;
 DROP TABLE wechat_refund;

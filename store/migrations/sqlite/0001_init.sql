@@ -485,6 +485,22 @@ CREATE TABLE risk_follow (
   lease_until integer NOT NULL
 );
 
+-- Rules that look for signals: an operator's own, and what was changed of shipped ones,
+-- whose body is empty. stage: 1 shadow, 2 live, 3 withdrawn; found is what one in shadow has.
+CREATE TABLE risk_rule (
+  id          text NOT NULL PRIMARY KEY,
+  version     integer NOT NULL,
+  stage       integer NOT NULL,
+  body        text NOT NULL,
+  since       integer NOT NULL,
+  actor       text NOT NULL,
+  proposed_by text NOT NULL,
+  proposed_at integer,
+  found       integer NOT NULL,
+  last_at     integer,
+  last_entry  text NOT NULL
+);
+
 -- What looks wrong. There is one of a rule and key that is not resolved (state 3);
 -- due_at is when it is escalated, none: never. words is of who resolved it.
 CREATE TABLE risk_alarm (
@@ -1271,6 +1287,7 @@ DROP TABLE support_link;
 DROP TABLE support_note;
 DROP TABLE risk_alarm;
 DROP TABLE risk_follow;
+DROP TABLE risk_rule;
 DROP TABLE support_case;
 DROP TABLE wechat_contract;
 DROP TABLE wechat_refund;
