@@ -26,6 +26,7 @@ authorizeBatch            @shop +pay
 cancelPayment             @shop payer terminal support_agent operator +pay +refund
 confirmPIN                terminal +pay
 confirmPayment            payer
+findPayments              @staff +read
 dryRun                    @readers payer +payers
 hostKey                   terminal +pay
 payment                   @staff payer terminal +pay +read +refund

@@ -107,6 +107,8 @@ type Books interface {
 	OrderClaim(ctx context.Context, key Hash16) (OrderClaim, error)
 	EndOrder(ctx context.Context, key, digest Hash16) (OrderClaim, error)
 	Payments(ctx context.Context, p mianmi.PayerID, before mianmi.PaymentID, limit int) ([]Payment, error)
+	// FindPayments searches, newest first.
+	FindPayments(ctx context.Context, f Find) ([]Payment, error)
 	// OpenStepUps lists the payer's payments that wait for a step-up, newest first.
 	OpenStepUps(ctx context.Context, p mianmi.PayerID, now time.Time, limit int) ([]Payment, error)
 	// Overdue lists payments whose step-up ended before now.

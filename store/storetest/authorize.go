@@ -83,6 +83,7 @@ func runAlone(t *testing.T, open func(*testing.T) Engine) {
 		"bad input names its field and writes nothing":              badPaymentInput,
 		"a commit that fails writes nothing":                        failedCommit,
 		"past payments are read newest first":                       pastPayments,
+		"payments are found by what a person can say of them":       findsPayments,
 		"stored payments are replayed through other rules":          replays,
 		"a replay ends in time":                                     replaysEnd,
 		"rules ask for issuer, merchant's risk and consent":         rulesAskFacts,

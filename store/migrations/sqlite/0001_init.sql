@@ -179,6 +179,7 @@ CREATE TABLE payment (
   PRIMARY KEY (id)
 ) WITHOUT ROWID;
 CREATE INDEX payment_payer ON payment (payer, id);
+CREATE INDEX payment_terminal ON payment (terminal, id);
 -- The few that are under way: those that wait for a step-up.
 CREATE INDEX payment_open ON payment (expires_at) WHERE expires_at IS NOT NULL;
 
