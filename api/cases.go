@@ -31,6 +31,7 @@ func (s *Server) registerCases() {
 		"close_pin_free, report_loss and close_agreement protect and need no check; lift_loss, unlock_password and reset_password need one.", only(ownPeople...))
 	once.repeat = firstAnswer
 	add(s, once, s.actForPayer)
+	add(s, at("GET", "/{case}/liability", "liability", "Who is to bear what of a case", "What happened, oldest first, and a proposal for each payment with its reason; a person decides.", only(ownPeople...)), s.liability)
 	add(s, at("POST", "/{case}/decision", "decideCase", "Decide a case", "With the reason that the payer reads.", only(ownPeople...)), s.decideCase)
 }
 

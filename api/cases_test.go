@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/mianmi/mianmi"
 	"github.com/mianmi/mianmi/api/client"
@@ -17,6 +18,7 @@ func TestCaseOfAStolenPhone(t *testing.T) {
 	ctx, s, p := t.Context(), w.shop("晨光超市"), w.person("+8613800000001")
 	agent := w.login(get[client.Enrolment](t)(w.operator.CreateStaff(ctx, client.NewStaff{Login: "agent.one", Name: "客服", Role: mianmi.RoleSupport.String()})))
 	paid := get[client.Payment](t)(s.pos.Authorize(ctx, w.scan(s, p, "A1", 18_00)))
+	w.clock.step(10 * time.Minute)
 
 	opened := get[client.Case](t)(agent.OpenCase(ctx, client.NewCase{Kind: "loss", Payer: p.ID, Text: "来电：手机被偷"}))
 	did := get[client.CaseActed](t)(agent.ActForPayer(ctx, opened.ID, client.CaseAct{Act: "report_loss"}))
@@ -34,6 +36,21 @@ func TestCaseOfAStolenPhone(t *testing.T) {
 	c = get[client.Case](t)(agent.MoveCase(ctx, c.ID, client.CaseMove{To: "waiting_merchant", Version: c.Version, Why: "请商户提供小票"}))
 	c = get[client.Case](t)(agent.NoteCase(ctx, c.ID, client.NewCaseNote{Key: "n1", Audience: "payer", Text: "免密已冻结，正在核查"}))
 	c = get[client.Case](t)(agent.AssignCase(ctx, c.ID, client.CaseAssignment{Queue: "support", Version: c.Version}))
+	w.sequence()
+	l := get[client.Liability](t)(agent.Liability(ctx, c.ID, false))
+	if len(l.Findings) != 1 || l.Findings[0].Missing != paid.Amount || len(l.Findings[0].Shares) != 1 || l.ProtectedAt == nil || l.Promise == nil {
+		t.Fatalf("liability: %+v", l)
+	}
+	if share := l.Findings[0].Shares[0]; share.Reason != "promised" || share.Bearer != "cover" || share.Amount != paid.Amount || share.Words.ZH == "" {
+		t.Errorf("an hour before the report, inside the promised cover: %+v", share)
+	}
+	var what []string
+	for _, e := range l.Events {
+		what = append(what, e.What)
+	}
+	if got := strings.Join(what, " "); !strings.Contains(got, "payment reported payer.loss.reported") {
+		t.Errorf("the timeline: %s", got)
+	}
 	c = get[client.Case](t)(agent.DecideCase(ctx, c.ID, client.CaseDecision{Verdict: "upheld", Award: &paid.Amount, Text: "全额退还", Version: c.Version}))
 	c = get[client.Case](t)(agent.MoveCase(ctx, c.ID, client.CaseMove{To: "closed", Version: c.Version}))
 	if c.State != "closed" || c.Verdict != "upheld" || c.Award == nil || *c.Award != paid.Amount || len(c.Checks) != 1 || len(c.Notes) != 4 || c.Late {

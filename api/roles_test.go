@@ -183,6 +183,7 @@ case                      @readers payer merchant_admin
 cases                     @readers payer merchant_admin
 checkIdentity             @own
 decideCase                @own
+liability                 @own
 linkCase                  @own
 moveCase                  @own payer merchant_admin
 noteCase                  @own payer merchant_admin

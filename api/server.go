@@ -42,6 +42,7 @@ import (
 	"github.com/mianmi/mianmi/settings"
 	"github.com/mianmi/mianmi/support"
 	"github.com/mianmi/mianmi/support/desk"
+	"github.com/mianmi/mianmi/support/liability"
 	"github.com/mianmi/mianmi/terminal"
 	"github.com/mianmi/mianmi/terminal/protocol"
 	"github.com/mianmi/mianmi/wechat"
@@ -100,6 +101,7 @@ type Deps struct {
 	Complaints *support.Service
 	Cases      *desk.Service
 	Risk       *risk.Service
+	Liability  *liability.Service
 	Receipts   *receipt.Service
 	Evidence   *evidence.Log
 	AsOf       *asof.Service
@@ -164,7 +166,7 @@ type Server struct {
 // New returns a Server, or an error that names what is missing.
 func New(d Deps, c Config) (*Server, error) {
 	if d.Payers == nil || d.Access == nil || d.Merchants == nil || d.Terminals == nil || d.Enrol == nil || d.Payments == nil || d.Once == nil ||
-		d.Rules == nil || d.Webhooks == nil || d.Wechat == nil || d.Contracts == nil || d.Complaints == nil || d.Cases == nil || d.Risk == nil || d.Receipts == nil || d.Evidence == nil || d.AsOf == nil || d.Keys == nil || d.Clock == nil || d.Random == nil || d.Log == nil {
+		d.Rules == nil || d.Webhooks == nil || d.Wechat == nil || d.Contracts == nil || d.Complaints == nil || d.Cases == nil || d.Risk == nil || d.Liability == nil || d.Receipts == nil || d.Evidence == nil || d.AsOf == nil || d.Keys == nil || d.Clock == nil || d.Random == nil || d.Log == nil {
 		return nil, errors.New("api: a required part is missing")
 	}
 	s := &Server{Deps: d, cfg: c.withDefaults(), mux: http.NewServeMux(),

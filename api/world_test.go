@@ -38,6 +38,7 @@ import (
 	"github.com/mianmi/mianmi/store/pgtest"
 	"github.com/mianmi/mianmi/support"
 	"github.com/mianmi/mianmi/support/desk"
+	"github.com/mianmi/mianmi/support/liability"
 	"github.com/mianmi/mianmi/terminal"
 	"github.com/mianmi/mianmi/terminal/protocol"
 	"github.com/mianmi/mianmi/wechat"
@@ -182,11 +183,13 @@ func newParts(t testing.TB, engine string, cfg api.Config, instead ...api.Paymen
 	must(t, err)
 	signals, err := risk.New(risk.Parts{Store: p.db, Keys: p.keys, Clock: p.clock, Random: rand.Reader, Log: log})
 	must(t, err)
+	past := asof.New(asof.Parts{Log: p.db, Payments: payments, Terminals: terminals, Merchants: p.merchants, Clock: p.clock, Channel: "wallet"})
 	p.server, err = api.New(api.Deps{
 		Webhooks: webhooks, Wechat: front, Complaints: complaints, Cases: cases, Risk: signals,
+		Liability: &liability.Service{Cases: cases, Payments: payments, Payers: payers, AsOf: past, Terminals: terminals},
 		Contracts: contract.New(contract.Parts{Store: p.db, Payers: payers, Clock: p.clock, Random: rand.Reader, Log: log}, 0),
 		Receipts:  &receipt.Service{Log: p.log, Payments: payments, Merchants: p.merchants, Terminals: terminals, Keys: p.keys}, Evidence: p.log,
-		AsOf:   asof.New(asof.Parts{Log: p.db, Payments: payments, Terminals: terminals, Merchants: p.merchants, Clock: p.clock, Channel: "wallet"}),
+		AsOf:   past,
 		Payers: payers, Access: p.access, Merchants: p.merchants, Terminals: terminals,
 		Enrol: &terminal.Enrol{Records: p.db, Keys: p.keys, Clock: p.clock, Random: rand.Reader}, CA: protocol.FingerprintOf([]byte("authority")),
 		Payments: p.payments, Once: &idempotency.Service{Store: p.db, Keys: p.keys, Clock: p.clock, Random: rand.Reader},

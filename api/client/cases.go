@@ -213,3 +213,50 @@ type CaseDecision struct {
 func (c *Client) DecideCase(ctx context.Context, id mianmi.CaseID, d CaseDecision) (Case, error) {
 	return c.caseStep(ctx, http.MethodPost, id, "decision", d)
 }
+
+// Liability is what happened in a case, and who is to bear what.
+type Liability struct {
+	ReportedAt  time.Time  `json:"reported_at"`
+	ProtectedAt *time.Time `json:"protected_at"` // since when nothing of the payer's passes PIN-free
+	Promise     *struct {
+		Pack    string      `json:"pack"`
+		Version int64       `json:"version"`
+		ID      string      `json:"id"`
+		Title   mianmi.Text `json:"title"`
+	} `json:"promise"` // nil: nothing is promised
+	PaidYear int64              `json:"paid_this_year"` // minor units
+	Findings []LiabilityFinding `json:"findings"`
+	Totals   []struct {
+		Bearer string       `json:"bearer"`
+		Amount money.Amount `json:"amount"`
+	} `json:"totals"`
+	Events []struct {
+		At   time.Time `json:"at"`
+		What string    `json:"what"`
+		Ref  string    `json:"ref"`
+	} `json:"events"` // oldest first
+}
+
+// LiabilityFinding is a payment with who is to bear what is missing of it.
+type LiabilityFinding struct {
+	Payment mianmi.PaymentID `json:"payment"`
+	At      time.Time        `json:"at"`
+	Missing money.Amount     `json:"missing"`
+	Shares  []struct {
+		Bearer string       `json:"bearer"` // unclear, nobody, payer, cover, merchant, platform
+		Amount money.Amount `json:"amount"`
+		Reason string       `json:"reason"`
+		Words  mianmi.Text  `json:"words"`
+		Off    *struct {
+			Layer string    `json:"layer"`
+			ID    string    `json:"id"`
+			Since time.Time `json:"since"`
+			Entry string    `json:"entry"`
+		} `json:"off"` // of passed_while_off
+	} `json:"shares"` // they sum up to Missing
+}
+
+// Liability says who is to bear what of a case; confirmed: the fraud has been confirmed.
+func (c *Client) Liability(ctx context.Context, id mianmi.CaseID, confirmed bool) (Liability, error) {
+	return call[Liability](ctx, c, http.MethodGet, "/v1/cases/"+seg(id)+"/liability?confirmed="+strconv.FormatBool(confirmed), nil)
+}
