@@ -13,7 +13,7 @@ const module = "github.com/mianmi/mianmi"
 
 // domain is who holds the business: transports and the store speak to these.
 var domain = []string{"mianmi", "money", "pinfree", "pinfree/emv", "evidence", "secret", "access", "idempotency", "rollout", "payer", "merchant",
-	"terminal", "terminal/protocol", "terminal/posture", "rules", "settings", "payment", "asof", "receipt", "support", "support/desk", "support/liability", "risk", "notice", "wechat", "contract"}
+	"terminal", "terminal/protocol", "terminal/posture", "rules", "settings", "payment", "asof", "receipt", "support", "support/desk", "support/help", "support/liability", "risk", "notice", "wechat", "contract"}
 
 // mayImport says which packages of this module a package may import, tests
 // apart. "mianmi" is the root, "*" everything. A package that is not here may
@@ -51,6 +51,7 @@ var mayImport = map[string][]string{
 	"support":              {"mianmi", "money", "evidence", "secret", "access", "payment", "payer", "merchant", "terminal"},                                                                       // rights, digests of words
 	"support/desk":         {"mianmi", "money", "evidence", "secret", "access", "payment", "payer"},                                                                                               // cases; support acts through the payers' own service
 	"support/liability":    {"mianmi", "money", "pinfree", "evidence", "access", "asof", "payment", "payer", "terminal", "support/desk"},                                                          // who bears what, from what was recorded
+	"support/help":         {"mianmi", "payer"},                                                                                                                                                   // the payer's day, by which notices hold
 	"risk":                 {"mianmi", "money", "pinfree", "evidence", "secret", "access", "payment", "payer", "merchant", "terminal"},                                                            // names of outcomes and reasons; rights, digests of words
 	"notice":               {"mianmi", "money", "rollout", "evidence", "payment", "payer", "merchant", "terminal", "access", "secret", "settings", "pinfree", "contract", "support/desk", "risk"}, // rights, sealed secrets, who listens; names of methods
 	"wechat":               {"mianmi", "money", "pinfree", "channel", "evidence", "secret", "access", "settings", "payer", "payment", "notice", "support"},                                        // payments, agreements, keys and queues in WeChat Pay's form
