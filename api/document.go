@@ -90,6 +90,7 @@ var tags = []*huma.Tag{
 	{Name: "wechat", Description: "Credentials in WeChat Pay's form · 微信支付兼容凭据"},
 	{Name: "webhooks", Description: "Being told of what happens · 事件通知"},
 	{Name: "evidence", Description: "Receipts and the transparency log · 凭证与透明日志"},
+	{Name: "help", Description: "Help articles and notices · 帮助与公告"},
 	{Name: "rules", Description: "Rule packs in force, keys, health · 规则与运行状态"},
 }
 

@@ -76,6 +76,8 @@ setLimits                 payer
 setPassword               payer +payers
 stepUps                   payer
 texts                     anybody
+helpArticles              anybody
+helpArticle               anybody
 topUp                     operator +payers
 unlockPassword            support_agent operator
 

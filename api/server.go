@@ -42,6 +42,7 @@ import (
 	"github.com/mianmi/mianmi/settings"
 	"github.com/mianmi/mianmi/support"
 	"github.com/mianmi/mianmi/support/desk"
+	"github.com/mianmi/mianmi/support/help"
 	"github.com/mianmi/mianmi/support/liability"
 	"github.com/mianmi/mianmi/terminal"
 	"github.com/mianmi/mianmi/terminal/protocol"
@@ -94,6 +95,7 @@ type Deps struct {
 	CA         protocol.Fingerprint // of the authority of terminals
 	Payments   Payments
 	Once       *idempotency.Service
+	Help       *help.Library
 	Rules      *rules.Service
 	Webhooks   *notice.Service
 	Wechat     *wechat.Service
@@ -165,7 +167,7 @@ type Server struct {
 
 // New returns a Server, or an error that names what is missing.
 func New(d Deps, c Config) (*Server, error) {
-	if d.Payers == nil || d.Access == nil || d.Merchants == nil || d.Terminals == nil || d.Enrol == nil || d.Payments == nil || d.Once == nil ||
+	if d.Help == nil || d.Payers == nil || d.Access == nil || d.Merchants == nil || d.Terminals == nil || d.Enrol == nil || d.Payments == nil || d.Once == nil ||
 		d.Rules == nil || d.Webhooks == nil || d.Wechat == nil || d.Contracts == nil || d.Complaints == nil || d.Cases == nil || d.Risk == nil || d.Liability == nil || d.Receipts == nil || d.Evidence == nil || d.AsOf == nil || d.Keys == nil || d.Clock == nil || d.Random == nil || d.Log == nil {
 		return nil, errors.New("api: a required part is missing")
 	}
@@ -198,6 +200,7 @@ func (s *Server) register() {
 	s.registerPayments()
 	s.registerFinding()
 	s.registerQROrders()
+	s.registerHelp()
 	s.registerLogins()
 	s.registerPayers()
 	s.registerPayerSettings()

@@ -38,6 +38,7 @@ import (
 	"github.com/mianmi/mianmi/store/pgtest"
 	"github.com/mianmi/mianmi/support"
 	"github.com/mianmi/mianmi/support/desk"
+	"github.com/mianmi/mianmi/support/help"
 	"github.com/mianmi/mianmi/support/liability"
 	"github.com/mianmi/mianmi/terminal"
 	"github.com/mianmi/mianmi/terminal/protocol"
@@ -173,6 +174,8 @@ func newParts(t testing.TB, engine string, cfg api.Config, instead ...api.Paymen
 	must(t, err)
 	p.log = evidence.NewLog(p.db, key, p.clock)
 	terminals := terminal.New(p.db, p.clock, rand.Reader)
+	articles, err := help.New(nil)
+	must(t, err)
 	webhooks, err := notice.New(notice.Parts{Records: p.db, Keys: p.keys, Clock: p.clock, Random: rand.Reader, Log: log, Guard: notice.NewGuard(nil)})
 	must(t, err)
 	front, err := wechat.New(wechat.Parts{Store: p.db, Access: p.access, Payments: payments, Keys: p.keys, Guard: notice.NewGuard(nil), Clock: p.clock, Random: rand.Reader}, wechat.Config{})
@@ -192,7 +195,7 @@ func newParts(t testing.TB, engine string, cfg api.Config, instead ...api.Paymen
 		AsOf:   past,
 		Payers: payers, Access: p.access, Merchants: p.merchants, Terminals: terminals,
 		Enrol: &terminal.Enrol{Records: p.db, Keys: p.keys, Clock: p.clock, Random: rand.Reader}, CA: protocol.FingerprintOf([]byte("authority")),
-		Payments: p.payments, Once: &idempotency.Service{Store: p.db, Keys: p.keys, Clock: p.clock, Random: rand.Reader},
+		Payments: p.payments, Help: articles, Once: &idempotency.Service{Store: p.db, Keys: p.keys, Clock: p.clock, Random: rand.Reader},
 		Rules: rulepacks.New(rulepacks.Parts{Records: p.db, Clock: p.clock, Random: rand.Reader}), Keys: p.keys, Clock: p.clock, Random: rand.Reader, Log: log,
 	}, cfg)
 	must(t, err)

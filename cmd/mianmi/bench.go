@@ -265,6 +265,9 @@ func (a *app) benchHandler(ctx context.Context, db *store.DB, p *payment.Service
 	if err = s.withWechat(a, db, &tuning{}); err != nil {
 		return nil, err
 	}
+	if err = s.withHelp(&tuning{}); err != nil {
+		return nil, err
+	}
 	s.receipts = &receipt.Service{Log: s.log, Payments: s.payments, Merchants: s.merchants, Terminals: s.terminals, Keys: s.keys}
 	return newHandler(a, s, db, &tuning{LoginsMax: 20})
 }

@@ -19,7 +19,7 @@ func newHandler(a *app, s *services, db *store.DB, t *tuning) (*api.Server, erro
 	past := a.asOf(db, s.payments, s.terminals, s.merchants)
 	return api.New(api.Deps{
 		Payers: s.payers, Access: s.access, Merchants: s.merchants, Terminals: s.terminals, Payments: s.payments,
-		Enrol: s.enrol, CA: s.ca.Fingerprint(),
+		Enrol: s.enrol, CA: s.ca.Fingerprint(), Help: s.help,
 		Once:     &idempotency.Service{Store: db, Keys: s.keys, Clock: a.clock, Random: a.random},
 		Receipts: s.receipts, Evidence: s.log, AsOf: past,
 		Rules: s.rules, Webhooks: s.webhooks, Wechat: s.wechat, Contracts: s.contracts, Complaints: s.complaints, Cases: s.cases, Risk: s.risk,

@@ -30,6 +30,7 @@ import (
 	"github.com/mianmi/mianmi/store"
 	"github.com/mianmi/mianmi/support"
 	"github.com/mianmi/mianmi/support/desk"
+	"github.com/mianmi/mianmi/support/help"
 	"github.com/mianmi/mianmi/terminal"
 	"github.com/mianmi/mianmi/wechat"
 )
@@ -44,6 +45,7 @@ type services struct {
 	payments  *payment.Service
 	enrol     *terminal.Enrol
 	ca        *fleet.CA
+	help      *help.Library
 
 	keys      *secret.Keys
 	log       *evidence.Log
@@ -131,6 +133,9 @@ func newServices(ctx context.Context, a *app, db *store.DB, t *tuning) (*service
 
 // surfaces makes what answers requests, and starts who sends messages.
 func (s *services) surfaces(ctx context.Context, a *app, db *store.DB, t *tuning) (err error) {
+	if err = s.withHelp(t); err != nil {
+		return err
+	}
 	s.withContracts(a, db, t)
 	if err = s.withComplaints(a, db, t); err != nil {
 		return err

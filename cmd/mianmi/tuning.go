@@ -20,6 +20,8 @@ type tuning struct {
 
 	PublicURL string `name:"public-url" placeholder:"URL" help:"Address at which people reach this server, as in https://pay.example.com: QR codes on receipts lead there. By default it is where the request for the receipt came in." zh:"供人访问本服务的地址，如 https://pay.example.com：凭证上的二维码指向这里。默认取索取凭证的请求所到达的地址。"`
 
+	HelpArticles string `placeholder:"DIR" help:"Folder of your own help articles (name.zh.md and name.en.md). One with the name of a shipped article takes its place." zh:"自备帮助文章（name.zh.md 与 name.en.md）所在目录；与随附文章同名的，取代随附文章。"`
+
 	webhookTuning
 	wechatTuning
 
