@@ -170,9 +170,7 @@ func newParts(t testing.TB, engine string, cfg api.Config, instead ...api.Paymen
 	if cfg.LoginsMax == 0 {
 		cfg.LoginsMax = 1000
 	}
-	key, err := evidence.NewKey("log.example", p.keys.LogSeeds()...)
-	must(t, err)
-	p.log = evidence.NewLog(p.db, key, p.clock)
+	p.openLog(t)
 	terminals := terminal.New(p.db, p.clock, rand.Reader)
 	articles, err := help.New(nil)
 	must(t, err)
@@ -200,6 +198,13 @@ func newParts(t testing.TB, engine string, cfg api.Config, instead ...api.Paymen
 	}, cfg)
 	must(t, err)
 	return p
+}
+
+func (p *parts) openLog(t testing.TB) {
+	t.Helper()
+	key, err := evidence.NewKey("log.example", p.keys.LogSeeds()...)
+	must(t, err)
+	p.log = evidence.NewLog(p.db, key, p.clock)
 }
 
 func must(t testing.TB, err error) {
