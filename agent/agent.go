@@ -71,7 +71,9 @@ type Terminal struct {
 	online    bool
 	begun     bool // it has reported
 	finding   link.Finding
-	decided   time.Time // the host's last answer to a payment
+	outside   []protocol.ChannelState // what the host said last of channels
+	outsideUp time.Duration           // by Up
+	decided   time.Time               // the host's last answer to a payment
 	lastUsed  time.Time
 
 	updating updating

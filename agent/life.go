@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -227,7 +228,42 @@ func (t *Terminal) CheckNetwork(ctx context.Context) link.Finding {
 			t.Log.ErrorContext(ctx, "a report could not be kept", "error", err)
 		}
 	}
+	if f.TLS { // last: no report waits for it
+		t.askChannels(ctx)
+	}
 	return f
+}
+
+// askChannels asks the host whether the payment systems outside answer. What it
+// does not say stays as it was, until that is too old.
+func (t *Terminal) askChannels(ctx context.Context) {
+	list, err := t.current().Channels(ctx)
+	if err != nil {
+		t.Log.DebugContext(ctx, "the host did not say whether channels answer", "error", err)
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.outside, t.outsideUp = list, t.Up()
+	t.tellLocked()
+}
+
+// channelFresh is how long what was said of a channel says something of now.
+const channelFresh = 5 * time.Minute
+
+// Channels are the payment systems outside that can pay here, and whether they
+// answer the host. It is for people: nothing is decided by it.
+func (t *Terminal) Channels() []protocol.ChannelState {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	list, passed := slices.Clone(t.outside), t.Up()-t.outsideUp
+	for i, c := range list {
+		age := time.Duration(min(c.AgeSeconds, int64(2*channelFresh/time.Second)))*time.Second + passed
+		if list[i].AgeSeconds = int64(age / time.Second); c.State == protocol.ChannelUnknown || age > channelFresh {
+			list[i] = protocol.ChannelState{Channel: c.Channel, State: protocol.ChannelUnknown}
+		}
+	}
+	return list
 }
 
 // Network returns the last finding; its time is zero before the first check.

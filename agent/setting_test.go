@@ -139,6 +139,29 @@ func TestNetworkComesBack(t *testing.T) {
 	m.waitHolds("PIN-free on again, proved")
 }
 
+// What the host says of the payment systems outside is shown as it grows older, and
+// after five minutes it is not known any more. Neither silence nor that changes
+// whether a payment may pass without a PIN, or the network's verdict.
+func TestChannelsAreOnlyShown(t *testing.T) {
+	t.Parallel()
+	host := agenttest.New(t, agenttest.Options{})
+	host.TellChannels(protocol.ChannelState{Channel: "wechatpay", State: protocol.ChannelSilent, AgeSeconds: 30, Since: time.Now().Add(-time.Hour)})
+	m := on(t, host, "android_smart")
+	m.waitHolds("PIN-free on, proved")
+	m.wait("the channel is silent", func() bool {
+		list := m.Channels()
+		return len(list) == 1 && list[0].State == protocol.ChannelSilent && list[0].AgeSeconds >= 30
+	})
+	if set := m.Setting(); !set.PinFree || !m.Network().Verdict.Safe() {
+		t.Errorf("PIN-free %v, the network %+v", set.PinFree, m.Network())
+	}
+	host.Cut(true)
+	m.clock.Move(4*time.Minute + 40*time.Second)
+	if list := m.Channels(); len(list) != 1 || list[0] != (protocol.ChannelState{Channel: "wechatpay", State: protocol.ChannelUnknown}) {
+		t.Errorf("ten seconds after the five minutes: %+v", list)
+	}
+}
+
 // A receipt of an old setting gives no lease; a config that is not understood,
 // another terminal's or older than what runs closes PIN-free and is reported.
 func TestRefusedConfig(t *testing.T) {

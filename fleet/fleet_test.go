@@ -130,14 +130,18 @@ type world struct {
 	*Service
 }
 
-func newWorld(t *testing.T, change func(*Config)) *world {
+func newWorld(t *testing.T, change func(*Config), channels ...func(context.Context, Peer) []protocol.ChannelState) *world {
 	t.Helper()
+	var outside func(context.Context, Peer) []protocol.ChannelState
+	if len(channels) > 0 {
+		outside = channels[0]
+	}
 	h := &shop{epoch: 1, keys: map[string]bool{}, reports: map[mianmi.TerminalID]int{}}
 	cfg := Config{Listen: "127.0.0.1:0", MQTTListen: "127.0.0.1:0", Names: []string{"127.0.0.1", "localhost"}, Folder: t.TempDir(), Node: "n1"}
 	if change != nil {
 		change(&cfg)
 	}
-	s, err := New(context.WithoutCancel(t.Context()), Deps{Terminals: h, Versions: h.versions, Enroller: h, CA: newCA(t, 7),
+	s, err := New(context.WithoutCancel(t.Context()), Deps{Terminals: h, Versions: h.versions, Enroller: h, Channels: outside, CA: newCA(t, 7),
 		Clock: mianmi.ClockFunc(time.Now), Random: rand.Reader, Log: slog.New(slog.DiscardHandler),
 		Payments: func(_ context.Context, p Peer) (http.Handler, error) {
 			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -29,7 +29,7 @@ func (s *Service) server(ctx context.Context) *http.Server {
 	mux.HandleFunc("POST "+protocol.PathEnrol, s.enrol)
 	for pattern, serve := range map[string]func(http.ResponseWriter, *http.Request, Peer){
 		"POST " + protocol.PathRenew: s.renew, "GET " + protocol.PathConfig: s.config,
-		"POST " + protocol.PathReport: s.report, "GET " + protocol.PathEcho: echo,
+		"POST " + protocol.PathReport: s.report, "GET " + protocol.PathEcho: s.echo,
 	} {
 		mux.Handle(pattern, s.terminal(serve))
 	}
@@ -238,11 +238,20 @@ func (s *Service) report(w http.ResponseWriter, r *http.Request, p Peer) {
 const nonceMax = 64
 
 // echo proves to a terminal that it speaks with its host, and how long that takes.
-func echo(w http.ResponseWriter, r *http.Request, p Peer) {
-	nonce := r.URL.Query().Get("nonce")
-	body, err := json.Marshal(map[string]string{"terminal": string(p.ID), "nonce": nonce[:min(len(nonce), nonceMax)]})
+// Only one that asks is told of channels: that may take a moment, and a terminal
+// that does not know them reads no more than a short answer.
+func (s *Service) echo(w http.ResponseWriter, r *http.Request, p Peer) {
+	q := r.URL.Query()
+	nonce := q.Get("nonce")
+	said := protocol.Echo{Terminal: p.ID, Nonce: nonce[:min(len(nonce), nonceMax)]}
+	if s.Channels != nil && q.Get("channels") == "1" {
+		ctx, cancel := context.WithTimeout(r.Context(), answerMax)
+		said.Channels = s.Channels(ctx, p)
+		cancel()
+	}
+	body, err := json.Marshal(said)
 	if err != nil {
-		panic(err) // two texts
+		panic(err) // texts and numbers
 	}
 	write(w, protocol.Answer{Status: http.StatusOK, Body: body})
 }

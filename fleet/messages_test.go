@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
@@ -280,6 +281,31 @@ func TestEnrolment(t *testing.T) {
 	}
 	if status, _ := nobody.do(http.MethodGet, protocol.PathEcho, nil); status != http.StatusUnauthorized {
 		t.Errorf("without a certificate: %d", status)
+	}
+}
+
+// Only a terminal that asks is told of channels, and of those of its own merchant; an
+// answer to one that does not know them stays short.
+func TestEchoTellsOfChannels(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	d := w.enrol("tm1")
+	path := protocol.PathEcho + "?nonce=n1"
+	if status, body := d.do(http.MethodGet, path+"&channels=1", nil); status != http.StatusOK || string(body) != `{"terminal":"tm1","nonce":"n1"}` {
+		t.Errorf("a host without channels: %d %s", status, body)
+	}
+	w = newWorld(t, nil, func(_ context.Context, p Peer) []protocol.ChannelState {
+		return []protocol.ChannelState{{Channel: "of-" + string(p.ID), State: protocol.ChannelSilent, AgeSeconds: 12, Since: noon}}
+	})
+	d = w.enrol("tm1")
+	if status, body := d.do(http.MethodGet, path, nil); status != http.StatusOK || string(body) != `{"terminal":"tm1","nonce":"n1"}` {
+		t.Errorf("unasked: %d %s", status, body)
+	}
+	status, body := d.do(http.MethodGet, path+"&channels=1", nil)
+	said, err := protocol.ParseEcho(body)
+	if err != nil || status != http.StatusOK || said.Nonce != "n1" || len(said.Channels) != 1 || said.Channels[0].Channel != "of-tm1" ||
+		said.Channels[0].State != protocol.ChannelSilent || !said.Channels[0].Since.Equal(noon) {
+		t.Errorf("%d %s: %+v, %v", status, body, said, err)
 	}
 }
 

@@ -56,10 +56,13 @@ type Deps struct {
 	Payments func(context.Context, Peer) (http.Handler, error)
 	// Updates serves PathUpdate for a terminal; nil: there are none.
 	Updates func(Peer) http.Handler
-	CA      *CA
-	Clock   mianmi.Clock
-	Random  io.Reader
-	Log     *slog.Logger
+	// Channels says whether the payment systems outside answer that the terminal's
+	// merchant can be paid through, as far as that is known; nil: none is told.
+	Channels func(context.Context, Peer) []protocol.ChannelState
+	CA       *CA
+	Clock    mianmi.Clock
+	Random   io.Reader
+	Log      *slog.Logger
 }
 
 // Config is how terminals find the host.

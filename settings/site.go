@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"slices"
 	"time"
 
 	"github.com/mianmi/mianmi"
@@ -59,6 +60,10 @@ func (s *Snapshot) Site(id mianmi.TerminalID) (Site, bool) {
 	}
 	return site, true
 }
+
+// Channels are the channels over a network that the merchant can be paid
+// through, sorted.
+func (s *Site) Channels() []string { return slices.Clone(s.channels) }
 
 // Asked is what a payment asks of a site.
 type Asked struct {

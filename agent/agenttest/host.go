@@ -45,6 +45,7 @@ type Host struct {
 	shop      shop
 	lease     time.Duration
 	deaf      string // reports of this program are not taken
+	channels  []protocol.ChannelState
 }
 
 // Options of a host.
@@ -75,9 +76,7 @@ func New(t testing.TB, o Options) *Host {
 	mux.HandleFunc("POST "+protocol.PathRenew, h.known(h.renew))
 	mux.HandleFunc("GET "+protocol.PathConfig, h.known(h.getConfig))
 	mux.HandleFunc("POST "+protocol.PathReport, h.known(h.report))
-	mux.HandleFunc("GET "+protocol.PathEcho, h.known(func(w http.ResponseWriter, r *http.Request) {
-		write(w, map[string]string{"terminal": string(Terminal), "nonce": r.FormValue("nonce")})
-	}))
+	mux.HandleFunc("GET "+protocol.PathEcho, h.known(h.echo))
 	if o.Updates != nil {
 		mux.HandleFunc(protocol.PathUpdate+"/", h.known(http.StripPrefix(protocol.PathUpdate, o.Updates).ServeHTTP))
 	}

@@ -4,7 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/hex"
-	"encoding/json"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -44,9 +44,9 @@ const (
 	probes    = 5
 	probeMax  = 3 * time.Second
 	resolve   = 3 * time.Second
-	slowAbove = 800 // ms: a payment then takes seconds
-	lossAbove = 20  // percent: one of five probes
-	echoMax   = 1024
+	slowAbove = 800             // ms: a payment then takes seconds
+	lossAbove = 20              // percent: one of five probes
+	outside   = 4 * time.Second // for channels: the host waits two for what it asks
 )
 
 // Check looks at the network between here and the host.
@@ -133,7 +133,7 @@ func (l *Link) probe(ctx context.Context, f *Finding) {
 		if err != nil {
 			continue
 		}
-		if got != nonce {
+		if got.Nonce != nonce {
 			f.Portal = true
 			continue
 		}
@@ -152,29 +152,49 @@ func (l *Link) Echo(ctx context.Context) error {
 	return err
 }
 
-func (l *Link) echo(ctx context.Context, nonce string) (string, error) {
+// Channels asks the host whether the payment systems outside answer that can
+// pay here. An older host does not say; then there are none.
+func (l *Link) Channels(ctx context.Context) ([]protocol.ChannelState, error) {
+	ctx, cancel := context.WithTimeout(ctx, outside)
+	defer cancel()
+	nonce := l.nonce()
+	said, err := l.askEcho(ctx, "?channels=1&nonce="+nonce)
+	if err == nil && said.Nonce != nonce {
+		err = errNotHost
+	}
+	if err != nil {
+		return nil, err
+	}
+	return said.Channels, nil
+}
+
+var errNotHost = errors.New("what answers is not the host")
+
+func (l *Link) echo(ctx context.Context, nonce string) (protocol.Echo, error) {
 	ctx, cancel := context.WithTimeout(ctx, probeMax)
 	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, l.host.String()+protocol.PathEcho+"?nonce="+nonce, nil)
+	return l.askEcho(ctx, "?nonce="+nonce)
+}
+
+func (l *Link) askEcho(ctx context.Context, query string) (said protocol.Echo, err error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, l.host.String()+protocol.PathEcho+query, nil)
 	if err != nil {
-		return "", err
+		return said, err
 	}
 	res, err := l.http.Do(r)
 	if err != nil {
-		return "", err
+		return said, err
 	}
 	defer res.Body.Close() //nolint:errcheck // read to its end
-	b, err := io.ReadAll(io.LimitReader(res.Body, echoMax))
+	b, err := io.ReadAll(io.LimitReader(res.Body, protocol.EchoMax))
 	if err == nil && res.StatusCode != http.StatusOK {
 		err = parseProblem(res.StatusCode, b)
 	}
-	var said struct {
-		Nonce string `json:"nonce"`
+	if err != nil {
+		return said, err
 	}
-	if err == nil && json.Unmarshal(b, &said) != nil {
-		said.Nonce = "" // somebody answers, and it is not the host
-	}
-	return said.Nonce, err
+	said, _ = protocol.ParseEcho(b) // what cannot be read has no nonce: somebody answers, and it is not the host
+	return said, nil
 }
 
 func (l *Link) nonce() string {

@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -117,6 +118,31 @@ func TestCheck(t *testing.T) {
 		if f := dial(t, other, "").Check(t.Context()); f.Verdict != tt.want || f.TLS || f.Verdict.Safe() {
 			t.Errorf("%s: %+v", name, f)
 		}
+	}
+}
+
+// The host says whether the payment systems outside answer; an older one says
+// nothing, and what is no host is not believed.
+func TestChannels(t *testing.T) {
+	t.Parallel()
+	h := agenttest.New(t, agenttest.Options{})
+	id := enrolled(t, h)
+	l := dial(t, id, "")
+	if list, err := l.Channels(t.Context()); err != nil || len(list) != 0 {
+		t.Errorf("an older host: %+v, %v", list, err)
+	}
+	h.TellChannels(protocol.ChannelState{Channel: "wechatpay", State: "answers", AgeSeconds: 7, TookMS: 120},
+		protocol.ChannelState{Channel: "other", State: "of a later form", AgeSeconds: 3})
+	want := []protocol.ChannelState{{Channel: "wechatpay", State: protocol.ChannelAnswers, AgeSeconds: 7, TookMS: 120}, {Channel: "other", State: protocol.ChannelUnknown}}
+	if list, err := l.Channels(t.Context()); err != nil || !slices.Equal(list, want) {
+		t.Errorf("%+v, %v, want %+v", list, err, want)
+	}
+	if f := l.Check(t.Context()); f.Verdict != link.Good || f.LossPC != 0 {
+		t.Errorf("the check of the network beside it: %+v", f)
+	}
+	h.Cut(true)
+	if list, err := l.Channels(t.Context()); err == nil {
+		t.Errorf("nobody answers, and yet %+v", list)
 	}
 }
 

@@ -113,7 +113,16 @@ func scenes() []scene {
 		{"menu", "/menu", nil},
 		{"menu-security", "/menu?at=2", nil},
 		{"methods", "/menu/methods", nil},
-		{"network", "/menu/network", func(c *counter) { c.CheckNetwork(c.t.Context()) }},
+		{"network", "/menu/network", func(c *counter) {
+			c.host.TellChannels(protocol.ChannelState{Channel: "wechatpay", State: protocol.ChannelAnswers, AgeSeconds: 12, TookMS: 120},
+				protocol.ChannelState{Channel: "cityqr", State: protocol.ChannelUnknown})
+			c.CheckNetwork(c.t.Context())
+		}},
+		{"network-silent", "/menu/network", func(c *counter) {
+			c.host.TellChannels(protocol.ChannelState{Channel: "wechatpay", State: protocol.ChannelSilent, AgeSeconds: 40, Since: time.Now().Add(-20 * time.Minute)})
+			c.CheckNetwork(c.t.Context())
+		}},
+		{"menu-silent", "/menu", nil},
 		{"update", "/menu/update", nil},
 		{"password", "/menu/password", nil},
 		{"switch-on", "/menu/pin_free", nil},

@@ -106,6 +106,48 @@ func TestWithoutScripts(t *testing.T) {
 	}
 }
 
+// The check of the network says whether payment systems outside answer, and in one
+// sentence what that means for the cashier; the menu says that one is silent. An
+// older host says nothing of them.
+func TestChannelsOnThePage(t *testing.T) {
+	t.Parallel()
+	c := open(t, "android_smart")
+	c.must(c.SetPassword("", password))
+	c.wait("settings", func() bool { return c.Setting().Running != nil })
+	p := newPlain(c)
+	p.get("/signin")
+	p.post("/signin", "number", "7", "password", password)
+	if page := p.post("/menu/network"); strings.Contains(page, "微信支付") {
+		t.Error("a payment system is named that the host says nothing of")
+	}
+	at := time.Now().UTC().Add(-time.Minute)
+	for _, tt := range []struct {
+		is         protocol.ChannelState
+		zh, en     []string
+		menuSilent bool
+	}{
+		{protocol.ChannelState{State: protocol.ChannelAnswers, AgeSeconds: 2, TookMS: 130}, []string{"130 ms（", "微信支付有应答，照常收款"}, []string{"130 ms (", "WeChat Pay answers; take payments as usual"}, false},
+		{protocol.ChannelState{State: protocol.ChannelSilent, AgeSeconds: 2, Since: at}, []string{at.Format("15:04") + " 起无应答（", "微信支付现在可能付不成，请顾客换一种付款方式"}, []string{"silent since ", at.Format("15:04") + " (", "Payments by WeChat Pay may fail now; take another method"}, true},
+		{protocol.ChannelState{State: protocol.ChannelUnknown}, []string{"暂不清楚微信支付是否有应答"}, []string{"It is not known whether WeChat Pay answers"}, false},
+	} {
+		tt.is.Channel = "wechatpay"
+		c.host.TellChannels(tt.is)
+		for lang, want := range map[string][]string{"zh": tt.zh, "en": tt.en} {
+			p.post("/lang", "to", lang, "back", "/menu/network")
+			page := p.post("/menu/network")
+			for _, text := range want {
+				if !strings.Contains(page, text) {
+					t.Errorf("%s, %s: no %q on the page:\n%s", tt.is.State, lang, text, page)
+				}
+			}
+		}
+		page := p.get("/menu")
+		if said := strings.Contains(page, "channel silent") || strings.Contains(page, "渠道无应答"); said != tt.menuSilent {
+			t.Errorf("%s: the menu:\n%s", tt.is.State, page)
+		}
+	}
+}
+
 // Who closed it in the terminal's menu reads so, also once the host has made
 // that the terminal's policy, with a later time; what the host closes by itself
 // is the host's.

@@ -61,6 +61,10 @@ func (s *Server) menu(q *request) {
 			if q.set.Running != nil && q.ticked() {
 				m.State, m.Tone = q.T("已启用", "on"), "plain"
 			}
+		case model.Network:
+			if q.silent() {
+				m.State, m.Tone = q.T("渠道无应答", "channel silent"), "wait"
+			}
 		case model.Restarts:
 			if q.set.RestartNeeded() {
 				m.State, m.Tone = q.T("等待重启", "waiting"), "wait"
@@ -281,13 +285,14 @@ type NetworkPage struct {
 	Frame
 	Head, Todo, Tone string
 	Facts            []fact
+	Channels         []channelView
 	At               string
 }
 
 func (s *Server) network(q *request) {
 	f := s.Terminal.Network()
 	v := verdicts[f.Verdict]
-	p := NetworkPage{Frame: q.frame(q.T("网络检测", "Network check")), Head: v.head.In(q.lang), Todo: v.todo.In(q.lang), Tone: "safe"}
+	p := NetworkPage{Frame: q.frame(q.T("网络检测", "Network check")), Head: v.head.In(q.lang), Todo: v.todo.In(q.lang), Tone: "safe", Channels: q.channels()}
 	yes := func(name string, ok bool, good, bad string) {
 		x := fact{Name: name, Value: good, Tone: "safe"}
 		if !ok {
@@ -311,6 +316,9 @@ func (s *Server) network(q *request) {
 		yes(q.T("网络类型", "Kind of network"), f.Kind != "" && f.Kind != "wifi_open", kinds[f.Kind].In(q.lang), kinds[f.Kind].In(q.lang))
 		p.Facts = append(p.Facts, fact{Name: q.T("往返时间", "There and back"), Value: unit(f.RTTms, " ms", q.T("未测得", "not measured"))},
 			fact{Name: q.T("丢失", "Lost"), Value: unit(f.LossPC, " %", q.T("未测得", "not measured"))})
+	}
+	for _, c := range p.Channels {
+		p.Facts = append(p.Facts, c.Fact)
 	}
 	q.draw(http.StatusOK, networkPage(p))
 }

@@ -219,7 +219,7 @@ func (s *Server) viewKey() string {
 		undone = v.Slip.State
 	}
 	return fmt.Sprint(v.Stage, v.Order.No, state, v.Note.EN, v.QR != "", undone, v.Calling, len(v.Open), set.Holds, set.Online, set.Waiting > 0,
-		set.RestartNeeded(), set.Consent(), set.Receipt.InForce, f.Verdict, set.Effective.Version, len(set.Checks), s.Terminal.TroublesWaiting())
+		set.RestartNeeded(), set.Consent(), set.Receipt.InForce, f.Verdict, s.channelsKey(), set.Effective.Version, len(set.Checks), s.Terminal.TroublesWaiting())
 }
 
 // live tells the browser when there is something else to see (Server-Sent

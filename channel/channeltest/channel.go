@@ -34,7 +34,8 @@ const (
 // "fake".
 type Channel struct {
 	// Trouble says what goes wrong with a call, by its name (charge, prepay, query,
-	// undo, refund, query_refund, payer_of); nil: nothing. It is called under a lock.
+	// undo, refund, query_refund, payer_of, ask); nil: nothing. It is called under a
+	// lock.
 	Trouble func(call string, p mianmi.PaymentID) Fault
 	// Reached is called when a call has arrived, before it is done, without locks;
 	// nil: nothing is.
@@ -62,8 +63,9 @@ type Channel struct {
 }
 
 var (
-	_ channel.Remote = (*Channel)(nil)
-	_ channel.Namer  = (*Channel)(nil)
+	_ channel.Remote  = (*Channel)(nil)
+	_ channel.Namer   = (*Channel)(nil)
+	_ channel.Checker = (*Channel)(nil)
 )
 
 type order struct {
@@ -111,6 +113,22 @@ func (c *Channel) Pace() channel.Pace {
 // Terms implements channel.Remote.
 func (c *Channel) Terms(m mianmi.MerchantID) (channel.Terms, bool) {
 	return channel.Terms{OwnRules: c.OwnRules, Names: c.Who != nil}, c.Only == "" || c.Only == m
+}
+
+// Connection implements channel.Checker: all merchants have the same.
+func (c *Channel) Connection(m mianmi.MerchantID) (string, bool) {
+	return "connection", c.Only == "" || c.Only == m
+}
+
+// Ask implements channel.Checker.
+func (c *Channel) Ask(ctx context.Context, connection string) channel.Sign {
+	switch {
+	case connection != "connection":
+		return channel.NotKnown
+	case act(ctx, c, "ask", "", func() bool { return true }):
+		return channel.Answers
+	}
+	return channel.Silent
 }
 
 // act does one call under its fault. do runs under the lock.

@@ -44,6 +44,7 @@ func Run(t *testing.T, open func(t *testing.T) World) {
 		"refunds never exceed the payment":                      tooMuch,
 		"a context that has ended leaves all unclear":           cancelled,
 		"the pace can be kept":                                  pace,
+		"who can be asked says that it answers":                 checked,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -311,5 +312,28 @@ func pace(t *testing.T, w World) {
 	}
 	if w.Remote.Name() == "" || w.Remote.Takes("") {
 		t.Error("it has no name, or takes a code that is none")
+	}
+}
+
+// checked holds for those that can be asked; a Remote need not be one.
+func checked(t *testing.T, w World) {
+	c, can := w.Remote.(channel.Checker)
+	if !can {
+		return
+	}
+	name, connected := c.Connection(w.Merchant)
+	if !connected {
+		t.Fatal("the merchant is not connected")
+	}
+	if s := c.Ask(t.Context(), name); s != channel.Answers {
+		t.Errorf("asked, it says %v", s)
+	}
+	if s := c.Ask(t.Context(), name+" of nobody"); s != channel.NotKnown {
+		t.Errorf("what is no connection: %v", s)
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if s := c.Ask(ended, name); s == channel.Answers {
+		t.Error("it answers nobody who is gone")
 	}
 }

@@ -9,6 +9,9 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/mianmi/mianmi"
+	"github.com/mianmi/mianmi/channel"
 )
 
 // Probe is what a check of one connection found, from the ground up: what lies
@@ -66,11 +69,7 @@ func (ch *Channel) Probe(ctx context.Context, name string) Probe {
 		return p
 	}
 	before := c.clock.Now()
-	said := "mianmi " + strconv.FormatInt(before.UnixMicro(), 10)
-	var heard struct {
-		Message string `json:"echo_message"`
-	}
-	r := c.call(ctx, "/v3/security/echo", map[string]string{"echo_message": said, "notify_url": c.notifyURL(echoKind)}).decode(&heard)
+	r, echoed := c.echo(ctx, c.notifyURL(echoKind))
 	p.Fault, p.Status = r.line("echo"), r.status
 	if at, err := http.ParseTime(r.date); err == nil {
 		middle := before.Add(c.clock.Now().Sub(before) / 2)
@@ -80,8 +79,48 @@ func (ch *Channel) Probe(ctx context.Context, name string) Probe {
 	// not have been.
 	p.Accepted = r.status/100 == 2
 	p.Genuine = r.fault == noFault
-	p.Echoed = p.Genuine && heard.Message == said
+	p.Echoed = echoed
 	return p
+}
+
+// Connection names the connection of a merchant; false: it has none.
+func (ch *Channel) Connection(m mianmi.MerchantID) (string, bool) {
+	c := ch.merchants[m]
+	if c == nil {
+		return "", false
+	}
+	return c.Name, true
+}
+
+// Ask finds out whether WeChat Pay says back, signed, what it was told. It asks for
+// no notification, as Probe does: this is asked all day.
+func (ch *Channel) Ask(ctx context.Context, name string) channel.Sign {
+	c := ch.connections[name]
+	if c == nil {
+		return channel.NotKnown
+	}
+	r, echoed := c.echo(ctx, "")
+	switch {
+	case echoed:
+		return channel.Answers
+	case r.status/100 == 4: // too often, not allowed: payments may well pass
+		return channel.NotKnown
+	}
+	return channel.Silent
+}
+
+// echo has WeChat Pay say back what it is told, and reports whether it did.
+func (c *connection) echo(ctx context.Context, notifyURL string) (r reply, echoed bool) {
+	said := "mianmi " + strconv.FormatInt(c.clock.Now().UnixMicro(), 10)
+	asked := map[string]string{"echo_message": said}
+	if notifyURL != "" {
+		asked["notify_url"] = notifyURL
+	}
+	var heard struct {
+		Message string `json:"echo_message"`
+	}
+	r = c.call(ctx, "/v3/security/echo", asked).decode(&heard)
+	return r, r.fault == noFault && heard.Message == said
 }
 
 // reach connects without asking anything.

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mianmi/mianmi/channel"
 	"github.com/mianmi/mianmi/channel/wechatpay"
 	"github.com/mianmi/mianmi/channel/wechatpay/wechatpaytest"
 )
@@ -22,19 +23,20 @@ func TestProbe(t *testing.T) {
 		spoil func(*wechatpay.Connection, *wechatpaytest.Server)
 		want  seen
 		apart time.Duration
+		sign  channel.Sign
 	}{
-		{name: "as it should be", want: seen{true, true, true, true, true, true}},
-		{name: "certificates", spoil: func(c *wechatpay.Connection, _ *wechatpaytest.Server) { forms[1].set(c) }, want: seen{true, true, true, true, true, true}},
+		{name: "as it should be", want: seen{true, true, true, true, true, true}, sign: channel.Answers},
+		{name: "certificates", spoil: func(c *wechatpay.Connection, _ *wechatpaytest.Server) { forms[1].set(c) }, want: seen{true, true, true, true, true, true}, sign: channel.Answers},
 		{name: "a name that leads nowhere", spoil: func(c *wechatpay.Connection, _ *wechatpaytest.Server) {
 			c.Base, _ = url.Parse("https://wechat.invalid")
-		}},
-		{name: "nobody there", spoil: func(c *wechatpay.Connection, _ *wechatpaytest.Server) { c.Base, _ = url.Parse("http://127.0.0.1:1") }, want: seen{resolved: true}},
+		}, sign: channel.Silent},
+		{name: "nobody there", spoil: func(c *wechatpay.Connection, _ *wechatpaytest.Server) { c.Base, _ = url.Parse("http://127.0.0.1:1") }, want: seen{resolved: true}, sign: channel.Silent},
 		{name: "a certificate of somebody else", spoil: func(c *wechatpay.Connection, s *wechatpaytest.Server) {
 			c.Base = secure(t, s)
-		}, want: seen{resolved: true, connected: true}},
+		}, want: seen{resolved: true, connected: true}, sign: channel.Silent},
 		{name: "our serial number is wrong", spoil: func(c *wechatpay.Connection, _ *wechatpaytest.Server) { c.Serial = "5E00" }, want: seen{resolved: true, connected: true, secure: true}},
 		{name: "a public key of another account", spoil: func(c *wechatpay.Connection, _ *wechatpaytest.Server) { c.PublicKey = &c.PrivateKey.PublicKey },
-			want: seen{resolved: true, connected: true, secure: true, accepted: true}},
+			want: seen{resolved: true, connected: true, secure: true, accepted: true}, sign: channel.Silent},
 		{name: "clocks apart", spoil: func(_ *wechatpay.Connection, s *wechatpaytest.Server) { s.Shift(time.Hour) }, want: seen{resolved: true, connected: true, secure: true}, apart: time.Hour},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -44,7 +46,11 @@ func TestProbe(t *testing.T) {
 			if tt.spoil != nil {
 				tt.spoil(c, s)
 			}
-			p := open(t, c).Probe(t.Context(), "shop")
+			ch := open(t, c)
+			p := ch.Probe(t.Context(), "shop")
+			if name, connected := ch.Connection(c.Merchants[0]); !connected || ch.Ask(t.Context(), name) != tt.sign {
+				t.Errorf("connection %q, %v, does not say %v", name, connected, tt.sign)
+			}
 			got := seen{p.Resolved, p.Connected, p.Secure, p.Accepted, p.Genuine, p.Echoed}
 			if got != tt.want || (p.Fault == "") != p.Echoed {
 				t.Errorf("%+v (%s), want %+v", got, p.Fault, tt.want)
@@ -55,6 +61,16 @@ func TestProbe(t *testing.T) {
 			}
 			noSecret(t, p.Fault)
 		})
+	}
+}
+
+// Who has no connection is asked nothing in the name of.
+func TestAnswersOfNobody(t *testing.T) {
+	t.Parallel()
+	s := wechatpaytest.Start(t, nil)
+	ch := open(t, connection(t, s.URL))
+	if name, connected := ch.Connection("mc-of-another-server"); connected || name != "" || ch.Ask(t.Context(), name) != channel.NotKnown || s.Calls("POST echo") != 0 {
+		t.Errorf("connection %q, %v, asked %d times", name, connected, s.Calls("POST echo"))
 	}
 }
 

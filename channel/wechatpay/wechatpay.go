@@ -38,7 +38,10 @@ type Channel struct {
 	codes       *seenCodes
 }
 
-var _ channel.Remote = (*Channel)(nil)
+var (
+	_ channel.Remote  = (*Channel)(nil)
+	_ channel.Checker = (*Channel)(nil)
+)
 
 // New makes the channel. It asks nothing yet.
 func New(ctx context.Context, list []*Connection, clock mianmi.Clock) (*Channel, error) {

@@ -15,6 +15,7 @@ import (
 	"github.com/mianmi/mianmi/access"
 	"github.com/mianmi/mianmi/api"
 	"github.com/mianmi/mianmi/api/wechatv3"
+	"github.com/mianmi/mianmi/channel"
 	"github.com/mianmi/mianmi/channel/wallet"
 	"github.com/mianmi/mianmi/contract"
 	"github.com/mianmi/mianmi/evidence"
@@ -62,6 +63,7 @@ type services struct {
 	workers   *workers
 
 	wechatNotices http.Handler // nil: no connection to WeChat Pay
+	watch         *channel.Watch
 	complaints    *support.Service
 	cases         *desk.Service
 	risk          *risk.Service

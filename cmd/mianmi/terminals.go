@@ -118,7 +118,7 @@ func (f *terminalFlags) fleet(ctx context.Context, a *app, db *store.DB, s *serv
 				return s.terminals.MayTake(ctx, p.ID, family, version)
 			})
 		},
-		CA: s.ca, Clock: a.clock, Random: a.random, Log: a.log}, cfg)
+		Channels: channelsOf(db, s.watch), CA: s.ca, Clock: a.clock, Random: a.random, Log: a.log}, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("terminals: %w", err)
 	}

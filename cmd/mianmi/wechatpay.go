@@ -79,9 +79,10 @@ func (s *services) withConnections(db *store.DB, t *tuning) []worker {
 // then its terminals step up there if the channel has been made stricter before.
 const connectionsEvery = 5 * time.Second
 
-// withWeChatPay makes what receives WeChat Pay's notifications, if there is a
-// connection to it.
+// withWeChatPay makes who watches whether it answers and what receives its
+// notifications, if there is a connection to it.
 func (s *services) withWeChatPay(a *app, t *tuning) (err error) {
+	s.watch = channel.NewWatch(a.clock, t.remotes()...)
 	if t.wechatPay != nil {
 		s.wechatNotices, err = t.wechatPay.Notifications(wechatHints{s}, a.log)
 	}

@@ -16,7 +16,7 @@ const (
 	PathRenew  = "/terminal/v1/renew"   // POST Renewal: Enrolled
 	PathConfig = "/terminal/v1/config"  // GET ?have=VERSION&wait=SECONDS: a Config's bytes, or 204: nothing newer
 	PathReport = "/terminal/v1/reports" // POST a signed report: Receipt
-	PathEcho   = "/terminal/v1/echo"    // GET ?nonce=N: 200 and the nonce, for link checks
+	PathEcho   = "/terminal/v1/echo"    // GET ?nonce=N, &channels=1: Echo, for link checks
 	PathUpdate = "/terminal/v1/updates" // GET below it: the TUF repository of the terminal's model
 )
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -33,7 +34,7 @@ func TestSchemas(t *testing.T) {
 	for name, form := range map[string]any{
 		"config": protocol.Config{}, "report": protocol.Report{}, "signed-report": protocol.Signed{}, "hint": protocol.Hint{},
 		"config-ask": protocol.ConfigAsk{}, "answer": protocol.Answer{}, "receipt": protocol.Receipt{},
-		"enrolment": protocol.Enrolment{}, "renewal": protocol.Renewal{}, "enrolled": protocol.Enrolled{},
+		"enrolment": protocol.Enrolment{}, "renewal": protocol.Renewal{}, "enrolled": protocol.Enrolled{}, "echo": protocol.Echo{},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -81,6 +82,14 @@ type vectors struct {
 	KeyID   string         `json:"key_id"`
 	Reports []reportVector `json:"reports"`
 	Codes   []codeVector   `json:"codes"`
+	Echoes  []echoVector   `json:"echoes"`
+}
+
+type echoVector struct {
+	Name   string   `json:"name"`
+	Bytes  []byte   `json:"bytes"`
+	Valid  bool     `json:"valid"`
+	States []string `json:"states"` // of the channels, as a terminal shows them
 }
 
 type configVector struct {
@@ -115,8 +124,8 @@ func TestVectors(t *testing.T) {
 	if err := json.Unmarshal(text, &v); err != nil {
 		t.Fatal(err)
 	}
-	if len(v.Configs) < 5 || len(v.Reports) < 5 || len(v.Codes) < 3 {
-		t.Fatalf("%d configs, %d reports, %d codes: too few to try oneself on", len(v.Configs), len(v.Reports), len(v.Codes))
+	if len(v.Configs) < 5 || len(v.Reports) < 5 || len(v.Codes) < 3 || len(v.Echoes) < 4 {
+		t.Fatalf("%d configs, %d reports, %d codes, %d echoes: too few to try oneself on", len(v.Configs), len(v.Reports), len(v.Codes), len(v.Echoes))
 	}
 	for _, c := range v.Configs {
 		got, err := protocol.DecodeConfig(c.Bytes)
@@ -141,6 +150,16 @@ func TestVectors(t *testing.T) {
 			t.Errorf("report %q: %v", r.Name, err)
 		}
 	}
+	for _, e := range v.Echoes {
+		got, err := protocol.ParseEcho(e.Bytes)
+		states := []string{}
+		for _, c := range got.Channels {
+			states = append(states, c.State)
+		}
+		if (err == nil) != e.Valid || !slices.Equal(states, e.States) || e.Valid && got.Nonce != "n1" {
+			t.Errorf("echo %q: %v, %v", e.Name, states, err)
+		}
+	}
 	for _, c := range v.Codes {
 		got, err := protocol.ParseEnrolCode(c.Code)
 		if (err == nil) != c.Valid || got.Secret != c.Secret || c.Valid && !bytes.Equal(got.CA[:], c.Fingerprint) {
@@ -163,7 +182,11 @@ func TestSchemasTakeTheVectors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, doc := range map[string][]byte{"config": config, "report": text, "hint": []byte(`{"version":3}`)} {
+	echo, err := json.Marshal(told)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, doc := range map[string][]byte{"config": config, "report": text, "hint": []byte(`{"version":3}`), "echo": echo} {
 		schema, err := jsonschema.NewCompiler().Compile(filepath.Join("..", "..", "docs", "terminal", "schema", name+".json"))
 		if err != nil {
 			t.Fatal(err)

@@ -29,9 +29,9 @@ func TestUpdateVectors(t *testing.T) {
 		t.Fatal(err)
 	}
 	v := vectors{About: mianmi.Text{
-		ZH: "终端厂商的测试向量：配置、签名报告、登记码，各注明是否有效。字节以 base64 表示。",
-		EN: "Test vectors for makers of terminals: configs, signed reports, enrolment codes, each with whether it is valid. Bytes are in base64.",
-	}, Configs: configVectors(t), Key: der, KeyID: id, Reports: reportVectors(t, key), Codes: codeVectors()}
+		ZH: "终端厂商的测试向量：配置、签名报告、登记码、链路检查的应答，各注明是否有效。字节以 base64 表示。",
+		EN: "Test vectors for makers of terminals: configs, signed reports, enrolment codes, answers to checks of the link, each with whether it is valid. Bytes are in base64.",
+	}, Configs: configVectors(t), Key: der, KeyID: id, Reports: reportVectors(t, key), Codes: codeVectors(), Echoes: echoVectors(t)}
 	text, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {
 		t.Fatal(err)
@@ -102,5 +102,28 @@ func codeVectors() []codeVector {
 		{c.String(), c.Secret, ca[:], true},
 		{" " + c.String() + " ", c.Secret, ca[:], true},
 		{Code: c.String()[1:]}, {Code: c.String()[:40]}, {Code: ""},
+	}
+}
+
+// told is an echo with all that it can say.
+var told = protocol.Echo{Terminal: "tm01jqz3n8v5w2x4y6k7m9p0rstv", Nonce: "n1", Channels: []protocol.ChannelState{
+	{Channel: "wechatpay", State: protocol.ChannelAnswers, AgeSeconds: 12, TookMS: 130},
+	{Channel: "second", State: protocol.ChannelSilent, AgeSeconds: 40, Since: noon},
+	{Channel: "third", State: protocol.ChannelUnknown},
+}}
+
+func echoVectors(t *testing.T) []echoVector {
+	t.Helper()
+	all, err := json.Marshal(told)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []echoVector{
+		{"of a host that says nothing of channels", []byte(`{"terminal":"tm1","nonce":"n1"}`), true, []string{}},
+		{"channels", all, true, []string{"answers", "silent", "unknown"}},
+		{"members and states of a later form", []byte(`{"terminal":"tm1","nonce":"n1","later":1,"channels":[{"channel":"wechatpay","state":"slow","age_seconds":1,"why":"x"}]}`), true, []string{"unknown"}},
+		{"an age that cannot be", []byte(`{"terminal":"tm1","nonce":"n1","channels":[{"channel":"wechatpay","state":"answers","age_seconds":-1}]}`), true, []string{"unknown"}},
+		{"silence without a beginning", []byte(`{"terminal":"tm1","nonce":"n1","channels":[{"channel":"wechatpay","state":"silent","age_seconds":1}]}`), true, []string{"unknown"}},
+		{"a login page", []byte(`<html>`), false, []string{}},
 	}
 }
