@@ -7,10 +7,14 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
+	"github.com/mianmi/mianmi"
 	"github.com/mianmi/mianmi/agent/agenttest"
 	"github.com/mianmi/mianmi/api/client"
+	"github.com/mianmi/mianmi/channel/wechatpay"
 	"github.com/mianmi/mianmi/channel/wechatpay/wechatpaytest"
+	"github.com/mianmi/mianmi/money"
 )
 
 // The real terminal program at a real server: its check of the network shows that
@@ -53,6 +57,9 @@ func TestTerminalShowsWhetherWeChatPayAnswers(t *testing.T) {
 		})
 	}
 	shows("WeChat Pay answers; take payments as usual")
+	shown := must(srv.As(s.pos).Authorize(t.Context(), client.Authorization{Terminal: s.terminal, OrderNo: "left-open", Amount: money.Of(2_00, "CNY"),
+		Method: "dynamic_qr", Channel: wechatpay.Name}))(t)
+	eventually(t, "WeChat Pay has the order", func() bool { return wechat.Order(string(shown.ID)).State == "NOTPAY" })
 
 	srv.stop()
 	down.Store(true)
@@ -63,4 +70,10 @@ func TestTerminalShowsWhetherWeChatPayAnswers(t *testing.T) {
 	srv.stop()
 	serve()
 	shows("It is not known whether WeChat Pay answers")
+
+	// What was left open there is asked by nobody now, and the doctor says so in time.
+	s.clock = mianmi.ClockFunc(func() time.Time { return time.Now().Add(24 * time.Hour) })
+	if found, _ := s.doctor(t); found["channels.asked.wechatpay"] != "warn" {
+		t.Errorf("a day later: %v", found)
+	}
 }

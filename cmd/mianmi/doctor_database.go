@@ -59,7 +59,7 @@ func (a *app) examineDatabase(ctx context.Context) []finding {
 	}
 	if f.Have == f.Want {
 		findings = append(append(findings, a.checkRules(ctx, db)), a.examineLog(ctx, db)...)
-		findings = append(findings, examineOutbox(ctx, db)...)
+		findings = append(append(findings, examineOutbox(ctx, db)...), a.examineChannels(ctx, db)...)
 	}
 	if f.Engine == "postgres" {
 		return append(findings, checkPostgres(f, a.shared.DBConns)...)

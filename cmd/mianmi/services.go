@@ -139,6 +139,7 @@ func (s *services) surfaces(ctx context.Context, a *app, db *store.DB, t *tuning
 		return err
 	}
 	s.withContracts(a, db, t)
+	s.gaugeOverdue(a, db)
 	if err = s.withComplaints(a, db, t); err != nil {
 		return err
 	}

@@ -117,6 +117,24 @@ func (f *wechatPayFlag) check() error {
 // unconfirmedMax bounds what a scrape counts.
 const unconfirmedMax = 100_000
 
+// gaugeOverdue is what no running server asks the channels, though it is long due.
+func (s *services) gaugeOverdue(a *app, db *store.DB) {
+	s.metrics.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "mianmi_channel_calls_overdue",
+		Help: "Questions to payment systems outside that are ten minutes overdue: no running server is connected there; at most 100000 of each counted; -1: the database did not say."}, func() float64 {
+		ctx, cancel := context.WithTimeout(context.Background(), scrapeMax)
+		defer cancel()
+		overdue, err := db.OverdueCalls(ctx, a.clock.Now().Add(-overdueAfter), overdueMax)
+		if err != nil {
+			return -1
+		}
+		var sum int64
+		for _, n := range overdue {
+			sum += n
+		}
+		return float64(sum)
+	}))
+}
+
 // withContracts makes who keeps contracts at channels, with its figures.
 func (s *services) withContracts(a *app, db *store.DB, t *tuning) {
 	unannounced := prometheus.NewCounter(prometheus.CounterOpts{Name: "mianmi_contracts_ended_unannounced_total",

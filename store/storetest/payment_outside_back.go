@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"maps"
 	"sync"
 	"testing"
 	"time"
@@ -97,4 +98,30 @@ func outsideHangs(t *testing.T, d *desk) {
 		t.Error(err)
 	}
 	c.is(t, stuck.ID, payment.Approved)
+}
+
+// What is due at a channel and nobody asks is counted, for each channel, up to a
+// limit; what was asked and what is due later is not.
+func outsideOverdue(t *testing.T, d *desk) {
+	c := newCounter(t, d)
+	other := &channeltest.Channel{Called: "other", Only: d.Merchant}
+	n := c.serve(t, other, c.fake)
+	db := c.engine.Open(t)
+	want := func(when string, limit int, want map[string]int64) {
+		t.Helper()
+		if got := must(db.OverdueCalls(t.Context(), c.clock.Now(), limit))(t); !maps.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", when, got, want)
+		}
+	}
+	want("nothing was asked for", 10, nil)
+	p := c.paid(t, n, c.fake, 1_00)
+	c.paid(t, n, c.fake, 2_00)
+	c.paid(t, n, other, 3_00)
+	want("due later", 10, nil)
+	c.clock.Add(5 * time.Second)
+	want("due", 10, map[string]int64{"fake": 2, "other": 1})
+	want("up to a limit", 1, map[string]int64{"fake": 1, "other": 1})
+	c.ask(t, n)
+	c.is(t, p.ID, payment.Approved)
+	want("one channel was asked", 10, map[string]int64{"other": 1})
 }
