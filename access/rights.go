@@ -13,10 +13,11 @@ const (
 	PayerCreate            // a payer, an instrument: what a wallet's back end does
 	PayerShow              // settings, status, agreements, record
 	PayerFind              // by phone number
-	PayerTighten           // close, report a loss, close an agreement, take an allowance back: one step
+	PayerTighten           // close, hold, report a loss, close an agreement, take an allowance back: one step
 	PayerLoosen            // reopen, raise limits, open an agreement, allow one payment: with the password
 	PayerPassword          // set the first password, change it
 	PayerIdentify          // after a check of identity: unlock, reset the password, lift a loss report
+	PayerLiftHold          // end a hold before its time
 	PayerCode              // issue a payment code
 	StaffShow              // members of staff
 	StaffManage            // create, deactivate, reset; who may make whom is in Makes
@@ -77,6 +78,7 @@ var rights = [actionEnd]row{
 	PayerLoosen:     {payer: own},
 	PayerPassword:   {payer: own, scope: mianmi.ScopePayers},
 	PayerIdentify:   {support: all, operator: all},
+	PayerLiftHold:   {payer: own, support: all, risk: all, operator: all},
 	PayerCode:       {payer: own, scope: mianmi.ScopePayers},
 	StaffShow:       {manager: ownStore, admin: ownShop, operator: all, auditor: all},
 	StaffManage:     {manager: ownStore, admin: ownShop, operator: all, system: all},

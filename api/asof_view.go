@@ -49,7 +49,7 @@ type AsOfLayer struct {
 	Methods    *[]string   `json:"methods,omitzero" doc:"That it takes; left out: all"`
 	Rollout    string      `json:"rollout,omitzero" doc:"The staged rollout by which the policy came to terminals then"`
 	Former     bool        `json:"former,omitzero" doc:"It had not come to this terminal: the former policy held"`
-	Until      *time.Time  `json:"until,omitzero" doc:"End of an emergency stop, or of the payer's cooling-off"`
+	Until      *time.Time  `json:"until,omitzero" doc:"End of an emergency stop, of a hold, or of the payer's cooling-off"`
 	Since      *time.Time  `json:"since,omitzero"`
 	By         string      `json:"by,omitzero"`
 	Entry      *AsOfEntry  `json:"entry,omitzero" doc:"Left out when nobody had set anything: the default held"`
@@ -92,6 +92,7 @@ type AsOfPayer struct {
 	ID             string           `json:"id"`
 	Version        int64            `json:"version"`
 	FrozenAt       *time.Time       `json:"frozen_at,omitzero" doc:"Loss report"`
+	Hold           *Hold            `json:"hold,omitzero" doc:"It may have been over"`
 	PendingAt      *time.Time       `json:"pending_at,omitzero" doc:"End of the cooling-off of a loosening"`
 	Allowance      *AsOfAllowance   `json:"allowance,omitzero" doc:"As it was granted; a payment may have used it up since"`
 	VerifiableFrom *time.Time       `json:"verifiable_from,omitzero" doc:"Of the payment password; left out: there was none"`
@@ -231,7 +232,7 @@ func showToldMerchant(m *asof.Told[merchant.Merchant]) *AsOfMerchant {
 
 func showAsOfPayer(p *asof.Payer) *AsOfPayer {
 	v := &p.Value
-	out := &AsOfPayer{ID: string(v.ID), Version: v.Version, FrozenAt: timeOrNone(v.Frozen), VerifiableFrom: v.VerifiableFrom, Entry: *showSource(p.Source)}
+	out := &AsOfPayer{ID: string(v.ID), Version: v.Version, FrozenAt: timeOrNone(v.Frozen), Hold: showHold(v.Hold), VerifiableFrom: v.VerifiableFrom, Entry: *showSource(p.Source)}
 	if v.Pending != nil {
 		out.PendingAt = timeOrNone(v.Pending.At)
 	}

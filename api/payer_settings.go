@@ -54,12 +54,13 @@ func (s *Server) registerPayerSettings() {
 
 // Status is what the phone shows.
 type Status struct {
-	State       string     `json:"state" enum:"closed,cooling_off,open,frozen"`
+	State       string     `json:"state" enum:"closed,cooling_off,open,held,frozen" doc:"held: open, but for a hold"`
 	Sentence    Text       `json:"sentence"`
 	Since       time.Time  `json:"since"`
-	PinFree     bool       `json:"pin_free" doc:"In force now; false as well while frozen"`
+	PinFree     bool       `json:"pin_free" doc:"In force now; false as well while held or frozen"`
 	Limits      Limits     `json:"limits" doc:"In force now"`
 	Pending     *Pending   `json:"pending,omitzero" doc:"What waits for its cooling-off"`
+	Hold        *Hold      `json:"hold,omitzero" doc:"In force, beside any state"`
 	Allowance   *Allowance `json:"allowance,omitzero"`
 	HasPassword bool       `json:"has_password"`
 	LockedUntil *time.Time `json:"password_locked_until,omitzero"`
@@ -108,7 +109,7 @@ func showLimits(n payer.Settings) Limits {
 
 func showStatus(n payer.Status) Status {
 	out := Status{State: string(n.State), Sentence: textOf(n.Sentence), Since: n.Since.UTC(), PinFree: n.State == payer.Open,
-		Limits: showLimits(n.Settings), HasPassword: n.HasPassword, LockedUntil: timeOrNone(n.LockedUntil), Version: n.Version}
+		Limits: showLimits(n.Settings), Hold: showHold(n.Hold), HasPassword: n.HasPassword, LockedUntil: timeOrNone(n.LockedUntil), Version: n.Version}
 	if p := n.Pending; p != nil {
 		out.Pending = &Pending{PinFree: p.Settings.PinFree, Limits: showLimits(p.Settings), At: p.At.UTC()}
 	}
@@ -142,10 +143,17 @@ type BasisInput struct {
 }
 
 func (in *BasisInput) basis() payer.Basis {
-	if in.Body == nil || in.Body.Basis == nil {
+	if in.Body == nil {
 		return payer.Basis{}
 	}
-	return payer.Basis{Method: payer.BasisMethod(in.Body.Basis.Method), Ref: in.Body.Basis.Ref}
+	return in.Body.Basis.basis()
+}
+
+func (b *StaffBasis) basis() payer.Basis {
+	if b == nil {
+		return payer.Basis{}
+	}
+	return payer.Basis{Method: payer.BasisMethod(b.Method), Ref: b.Ref}
 }
 
 // withBasis calls one of the methods that take a basis.

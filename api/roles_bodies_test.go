@@ -21,6 +21,8 @@ var bodies = map[string]string{
 	"grantAllowance":          `{"max":{"minor":100,"currency":"CNY"},"password":"` + pin + `"}`,
 	"openAgreement":           `{"merchant":"{merchant}","consent_version":"consent-2026-01","password":"` + pin + `"}`,
 	"openContract":            `{"channel":"wechatpay","kind":"password_exempt"}`,
+	"holdPayer":               `{"until":"2030-01-01T00:00:00Z","because":"case"}`,
+	"liftHold":                `{"basis":{"method":"video_call","ref":"N-1"}}`,
 	"liftLoss":                `{"basis":{"method":"video_call","ref":"N-1"}}`,
 	"unlockPassword":          `{"basis":{"method":"video_call","ref":"N-1"}}`,
 	"resetPassword":           `{"basis":{"method":"video_call","ref":"N-1"}}`,

@@ -60,8 +60,10 @@ endContract               @own payer merchant_admin +payers +tighten
 events                    payer
 findPayer                 @own +payers
 grantAllowance            payer
+holdPayer                 @own payer +payers
 instruments               @readers payer +payers
 issueCode                 payer +payers
+liftHold                  support_agent risk_analyst operator payer
 liftLoss                  support_agent operator
 openAgreement             payer
 openContract              payer

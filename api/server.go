@@ -204,6 +204,7 @@ func (s *Server) register() {
 	s.registerLogins()
 	s.registerPayers()
 	s.registerPayerSettings()
+	s.registerPayerHolds()
 	s.registerContracts()
 	s.registerPayerPayments()
 	s.registerMerchants()

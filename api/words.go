@@ -94,6 +94,7 @@ var problemTitles = map[string]mianmi.Text{
 	"contract_signed":   {ZH: "已在支付渠道签约", EN: "A contract is signed at the payment system already"},
 	"contract_unsigned": {ZH: "该合约尚未签署", EN: "Nobody has signed this contract"},
 	"contract_session":  {ZH: "支付渠道暂时无法发起签约，请稍后再试", EN: "The payment system gave no session to sign in; try again"},
+	"held":              {ZH: "免密支付暂停中，暂停结束前每笔付款都须验证密码", EN: "PIN-free payment is on hold; every payment asks for the password until it ends"},
 	"frozen":            {ZH: "已挂失，须由客服解除", EN: "A loss report stands; support must lift it first"},
 	"text_changed":      {ZH: "条款已更新，请阅读最新版本", EN: "The text has changed; read the current one"},
 	"too_many_codes":    {ZH: "付款码申请过多，请稍后再试", EN: "Too many payment codes are live; wait a little"},

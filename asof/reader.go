@@ -143,6 +143,8 @@ var facets = map[string]facet{
 	"payer.settings.in_force":            thing,
 	"payer.loss.reported":                thing,
 	"payer.loss.lifted":                  thing,
+	"payer.hold.placed":                  thing,
+	"payer.hold.lifted":                  thing,
 	"payer.allowance.granted":            thing,
 	"payer.allowance.revoked":            thing,
 	"payer.password.set":                 thing,

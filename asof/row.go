@@ -66,11 +66,13 @@ func rowsOf(layers []pinfree.Layer, s *Site, p *Payer, now time.Time) []Row {
 		r := rowOf(&layers[i])
 		switch {
 		case layers[i].Because == pinfree.ChannelKeepsOwn, layers[i].Because == pinfree.PayerUnclear, layers[i].Because == pinfree.PayerDiffers: // nobody here has set it
-		case p == nil && (r.Kind == pinfree.LayerPayer || r.Kind == pinfree.LayerAgreement): // nobody knew who paid
+		case p == nil && (r.Kind == pinfree.LayerPayer || r.Kind == pinfree.LayerAgreement || r.Kind == pinfree.LayerRisk): // nobody knew who paid
 		case r.Kind == pinfree.LayerPayer:
 			r.ofPayer(p, now)
 		case r.Kind == pinfree.LayerAgreement:
 			r.ofAgreement(p)
+		case r.Kind == pinfree.LayerRisk:
+			r.ofHold(p)
 		case r.Kind == pinfree.LayerStop:
 			r.ofStop(s.Stops)
 		default:
@@ -129,6 +131,13 @@ func (r *Row) ofAgreement(p *Payer) {
 	}
 }
 
+// ofHold takes what the payer's settings tell of the hold. Their entry may be a
+// later one than that which placed it; the role of who did is the row's own.
+func (r *Row) ofHold(p *Payer) {
+	h := p.Value.Hold
+	r.Source, r.Since, r.Until, r.By = p.Source, h.Since, h.Until, h.By
+}
+
 func (r *Row) ofStop(stops []Told[merchant.Stop]) {
 	for i := range stops {
 		if string(stops[i].Value.ID) == r.ID {
@@ -170,6 +179,11 @@ func (p *Payer) rows(now time.Time) []Row {
 	own := rowOf(ptr(payment.PayerLayer(p.Value, now)))
 	own.ofPayer(p, now)
 	out := []Row{own}
+	if l, ok := payment.HoldLayer(p.Value, now); ok {
+		r := rowOf(&l)
+		r.ofHold(p)
+		out = append(out, r)
+	}
 	for i := range p.Agreements {
 		g := &p.Agreements[i].Value
 		r := Row{Kind: pinfree.LayerAgreement, ID: string(g.Merchant), Version: g.Version, State: pinfree.On}

@@ -266,7 +266,7 @@ func (w *world) person() error {
 	who, shop := p.Actor(), w.rnd.IntN(len(w.shops))
 	grant := fmt.Sprint(i, " ", shop)
 	var err error
-	switch w.rnd.IntN(12) {
+	switch w.rnd.IntN(14) {
 	case 0:
 		_, err = n.Payers.Close(ctx, who, p.ID, payer.Basis{})
 	case 1, 2:
@@ -295,6 +295,11 @@ func (w *world) person() error {
 			_, err = n.Payers.CloseAgreement(ctx, who, p.ID, w.grants[grant])
 		}
 	case 10:
+		until := w.clock.Now().Add([]time.Duration{time.Minute, 2 * time.Hour, 50 * time.Hour}[w.rnd.IntN(3)])
+		_, err = n.Payers.Hold(ctx, storetest.Operator, p.ID, payer.HoldOrder{Until: until, Because: payer.HoldUnusual})
+	case 11:
+		_, err = n.Payers.LiftHold(ctx, storetest.Operator, p.ID, payer.HoldLifting{Basis: payer.Basis{Method: payer.OnRiskCase, Ref: "R-1"}})
+	case 12:
 		if err = n.Payers.Verify(ctx, p.ID, "111222"); mianmi.KindOf(err) == mianmi.Unauthenticated {
 			err = nil
 		}

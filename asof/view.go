@@ -22,7 +22,7 @@ func (a *Answer) seenBy(actor mianmi.Actor) *Answer {
 	out.Rows = slices.Clone(a.Rows)
 	for i := range out.Rows {
 		r := &out.Rows[i]
-		switch own := r.Kind == pinfree.LayerPayer; {
+		switch own := r.Kind == pinfree.LayerPayer || r.Kind == pinfree.LayerRisk; { // a hold is on the payer
 		case own && !payers:
 			*r = Row{Kind: r.Kind, Version: r.Version, State: r.State, Because: r.Because, Hidden: true}
 		case payers && (own || r.Kind == pinfree.LayerAgreement), !payers && ofShop(r.Kind):

@@ -208,6 +208,7 @@ var stateWords = map[string]mianmi.Text{
 
 	"open":        t("免密已开启", "PIN-free is open"),
 	"closed":      t("免密已关闭", "PIN-free is closed"),
+	"held":        t("暂停中", "on hold"),
 	"frozen":      t("已挂失冻结", "frozen by a loss report"),
 	"cooling_off": t("冷静期内，暂未生效", "in its cooling-off, not yet in force"),
 }

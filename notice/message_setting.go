@@ -25,6 +25,7 @@ type payerData struct {
 	Limits    payer.Settings `json:"settings"`
 	Pending   *payer.Pending `json:"pending,omitempty"` // in its cooling-off
 	FrozenAt  *time.Time     `json:"frozen_at,omitempty"`
+	Hold      *payer.Hold    `json:"hold,omitempty"`
 	Allowance *allowanceData `json:"allowance,omitempty"`
 }
 
@@ -164,7 +165,7 @@ func (e *envelope) payer(w *Webhook, entry evidence.Entry) error {
 		return nil
 	}
 	n := rec.After
-	v := payerData{Payer: entry.Subject, PinFree: n.Settings.PinFree, Since: n.Since, Limits: n.Settings, Pending: n.Pending, FrozenAt: n.FrozenAt}
+	v := payerData{Payer: entry.Subject, PinFree: n.Settings.PinFree, Since: n.Since, Limits: n.Settings, Pending: n.Pending, FrozenAt: n.FrozenAt, Hold: n.Hold}
 	if l := n.Allowance; l != nil {
 		v.Allowance = &allowanceData{string(l.ID), l.Max, string(l.Merchant), l.ExpiresAt}
 	}

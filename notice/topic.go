@@ -58,6 +58,9 @@ const (
 	AlarmOpened // something looks wrong
 	AlarmEscalated
 	AlarmResolved
+
+	HoldPlaced // on a payer: every payment asks for authentication until its end
+	HoldLifted // before its end
 )
 
 // topicInfo says how a topic is called and who may be told.
@@ -125,6 +128,9 @@ var topics = map[Topic]topicInfo{
 	AlarmOpened:    {name: "alarm.opened"},
 	AlarmEscalated: {name: "alarm.escalated"},
 	AlarmResolved:  {name: "alarm.resolved"},
+
+	HoldPlaced: {name: "payer.hold.placed", platform: true},
+	HoldLifted: {name: "payer.hold.lifted", platform: true},
 }
 
 // entryTopics says what entries of the evidence tell. An entry that is not
@@ -138,6 +144,8 @@ var entryTopics = map[string]Topic{
 	"payer.allowance.revoked": AllowanceRevoked,
 	"payer.loss.reported":     LossReported,
 	"payer.loss.lifted":       LossLifted,
+	"payer.hold.placed":       HoldPlaced,
+	"payer.hold.lifted":       HoldLifted,
 	"payer.agreement.opened":  AgreementOpened,
 	"payer.agreement.closed":  AgreementClosed,
 

@@ -37,7 +37,8 @@ func (s *Service) checkAllowance(in AllowanceInput) error {
 }
 
 // GrantAllowance allows one PIN-free payment in advance, without reopening.
-// It needs the password. A new one takes the place of an older one.
+// It needs the password. A new one takes the place of an older one. During a
+// hold, which it does not override, it is a Conflict with the code "held".
 func (s *Service) GrantAllowance(ctx context.Context, actor mianmi.Actor, id mianmi.PayerID, in AllowanceInput) (Status, error) {
 	if err := access.Allow(actor, access.PayerLoosen, target(id)); err != nil {
 		return Status{}, err
@@ -59,6 +60,9 @@ func (s *Service) GrantAllowance(ctx context.Context, actor mianmi.Actor, id mia
 		p := &c.Payer
 		if !p.Frozen.IsZero() {
 			return errFrozen()
+		}
+		if p.Held(now) != nil {
+			return errHeld()
 		}
 		if in.Max.Currency() != p.Settings.Currency {
 			return mianmi.InvalidField("max.currency", "want the payer's currency")

@@ -28,6 +28,7 @@ type Payer struct {
 	Pending  *Pending  // a loosening that waits for its cooling-off
 
 	Frozen    time.Time // loss report; zero: none
+	Hold      *Hold     // may be over by now: see Held
 	Allowance *Allowance
 
 	// VerifiableFrom is when the payment password may be used: nil when none

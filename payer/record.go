@@ -31,12 +31,13 @@ type Snapshot struct {
 	Since          time.Time  `json:"since"`
 	Pending        *Pending   `json:"pending,omitempty"`
 	FrozenAt       *time.Time `json:"frozen_at,omitempty"`
+	Hold           *Hold      `json:"hold,omitempty"`
 	Allowance      *Allowance `json:"allowance,omitempty"`
 	VerifiableFrom *time.Time `json:"verifiable_from,omitempty"` // of the payment password; none: there is no password
 }
 
 func (p *Payer) snapshot() Snapshot {
-	n := Snapshot{Settings: p.Settings, Since: p.Since, Pending: p.Pending, Allowance: p.Allowance, VerifiableFrom: p.VerifiableFrom}
+	n := Snapshot{Settings: p.Settings, Since: p.Since, Pending: p.Pending, Hold: p.Hold, Allowance: p.Allowance, VerifiableFrom: p.VerifiableFrom}
 	if !p.Frozen.IsZero() {
 		at := p.Frozen
 		n.FrozenAt = &at
@@ -107,7 +108,7 @@ func ReadRecord(e evidence.Entry) (Record, error) {
 // the time of creation are not in it.
 func (r Record) Payer(id mianmi.PayerID) Payer {
 	n := r.After
-	p := Payer{ID: id, Version: r.Version, Settings: n.Settings, Since: n.Since, Pending: n.Pending, Allowance: n.Allowance,
+	p := Payer{ID: id, Version: r.Version, Settings: n.Settings, Since: n.Since, Pending: n.Pending, Hold: n.Hold, Allowance: n.Allowance,
 		VerifiableFrom: n.VerifiableFrom}
 	if n.FrozenAt != nil {
 		p.Frozen = *n.FrozenAt

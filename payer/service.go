@@ -217,6 +217,7 @@ func (s *Service) change(ctx context.Context, id mianmi.PayerID, fn func(c *Chan
 // so in the record.
 func (s *Service) settle(c *Change, now time.Time) error {
 	p := &c.Payer
+	p.Hold = p.Held(now) // one that is over goes with the next change
 	if p.Pending == nil || now.Before(p.Pending.At) {
 		return nil
 	}

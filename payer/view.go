@@ -20,6 +20,7 @@ const (
 	Closed     State = "closed"
 	CoolingOff State = "cooling_off" // closed, and will open when the cooling-off is over
 	Open       State = "open"
+	Held       State = "held"   // open, but for a hold that has an end
 	Frozen     State = "frozen" // loss report
 )
 
@@ -31,6 +32,7 @@ type Status struct {
 	Since     time.Time // of State
 	Settings  Settings  // in force
 	Pending   *Pending  // nil: nothing waits
+	Hold      *Hold     // in force, beside any State; nil: none
 	Allowance *Allowance
 	Version   int64
 	Sentence  mianmi.Text
@@ -41,7 +43,7 @@ type Status struct {
 
 // Status returns the payer's state at now.
 func (p *Payer) Status(now time.Time) Status {
-	st := Status{Payer: p.ID, State: Closed, Since: p.Since, Settings: p.At(now), Pending: p.Pending, Version: p.Version}
+	st := Status{Payer: p.ID, State: Closed, Since: p.Since, Settings: p.At(now), Pending: p.Pending, Hold: p.Held(now), Version: p.Version}
 	if p.Pending != nil && !now.Before(p.Pending.At) {
 		st.Since, st.Pending = p.Pending.At, nil
 	}
@@ -57,18 +59,32 @@ func (p *Payer) Status(now time.Time) Status {
 	switch {
 	case !p.Frozen.IsZero():
 		st.State, st.Since = Frozen, p.Frozen
+	case st.Settings.PinFree && st.Hold != nil:
+		st.State = Held
+		if st.Hold.Since.After(st.Since) {
+			st.Since = st.Hold.Since
+		}
 	case st.Settings.PinFree:
 		st.State = Open
 	case st.Pending != nil && st.Pending.Settings.PinFree:
 		st.State = CoolingOff
 	}
 	st.Sentence = st.sentence(now)
+	if st.Hold != nil && (st.State == Closed || st.State == CoolingOff) {
+		until := when(st.Hold.Until, now)
+		st.Sentence.ZH += "；另有保护性暂停，至 " + until.ZH + " 止"
+		st.Sentence.EN += "; a hold stands besides, until " + until.EN
+	}
 	return st
 }
 
 func (st Status) sentence(now time.Time) mianmi.Text {
 	since := when(st.Since, now)
 	switch st.State {
+	case Held:
+		until, why := when(st.Hold.Until, now), st.Hold.Because.Words()
+		return mianmi.Text{ZH: "小额免密已暂停（" + why.ZH + "），至 " + until.ZH + " 止每笔付款都须验证；您的设置不变",
+			EN: "PIN-free payment is on hold (" + why.EN + "): every payment asks for authentication until " + until.EN + "; your settings stay as they are"}
 	case Frozen:
 		return text("已挂失，全部小额免密已冻结，%s 起", since.ZH, "Reported lost: all PIN-free payment has been frozen since %s", since.EN)
 	case Open:

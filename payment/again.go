@@ -47,6 +47,9 @@ func (g Again) Layers() []pinfree.Layer {
 	if l, ok := agreementLayer(g.facts(account), &g.Site); ok {
 		out = append(out, l)
 	}
+	if l, ok := holdLayer(g.Decided.At, account); ok {
+		out = append(out, l)
+	}
 	out = g.Site.AppendLayers(out, settings.Asked{Channel: g.Decided.Channel, Method: g.Decided.Method, Now: g.Decided.At, Recorded: g.proved()})
 	if o != nil {
 		out = o.append(out, unknown)
@@ -97,6 +100,11 @@ func (g Again) proved() []pinfree.Layer {
 		return doubts
 	}
 	return []pinfree.Layer{{Kind: pinfree.LayerPosture, ID: string(g.Decided.Terminal), State: pinfree.On, Limits: pinfree.NoLimits()}}
+}
+
+// HoldLayer is the hold on a payer at an instant, if there was one.
+func HoldLayer(p payer.Payer, at time.Time) (pinfree.Layer, bool) {
+	return holdLayer(at, Again{Payer: p}.account())
 }
 
 // PayerLayer is what a payer's settings say at an instant.

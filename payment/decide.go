@@ -33,6 +33,9 @@ func (j *judge) decide(now time.Time, req *Request, f *Facts, site *settings.Sit
 	if l, ok := agreementLayer(f, site); ok {
 		j.layers = append(j.layers, l)
 	}
+	if l, ok := holdLayer(now, a); ok {
+		j.layers = append(j.layers, l)
+	}
 	j.layers = site.AppendLayers(j.layers, settings.Asked{Channel: through, Method: req.Method, Now: now, Proven: f.Proven, Recorded: f.recorded})
 	in.Facts = j.gather(now, req, f, site)
 	if o != nil {
@@ -69,6 +72,16 @@ func payerLayer(now time.Time, a *Account) pinfree.Layer {
 		l.State, l.Limits = pinfree.On, ownLimits(s)
 	}
 	return l
+}
+
+// holdLayer is the hold on the payer, if there is one: beside the payer's own
+// word, so that an allowance does not speak for it.
+func holdLayer(now time.Time, a *Account) (pinfree.Layer, bool) {
+	h := a.Held(now)
+	if h == nil {
+		return pinfree.Layer{}, false
+	}
+	return pinfree.Layer{Kind: pinfree.LayerRisk, ID: h.By, Version: a.Version, State: pinfree.Off, Because: pinfree.RiskStepUp, At: h.Until.Unix()}, true
 }
 
 func ownLimits(s payer.Settings) pinfree.Limits {

@@ -26,7 +26,7 @@ func (w Why) WordsIn(l mianmi.Lang, a Audience, name string) string {
 }
 
 // fill replaces {placeholders}; a [bracketed] part is left out when the reason
-// carries no limit.
+// carries no limit, and names no instant.
 //
 //	{name} {Name}     display name, or a general word; Name begins a sentence
 //	{limit} {actual}  figures with currency or unit
@@ -34,12 +34,13 @@ func (w Why) WordsIn(l mianmi.Lang, a Audience, name string) string {
 //	{ask}             the request for a PIN that suits the audience
 //	{id} {version}    whose setting
 //	{rule} {layer}    pack and limit; who has this say
+//	{who}             who placed a hold
 //	{time}            the instant that the reason speaks of, in the payer's zone
 //	{fault}           what is wrong with the terminal: the name, when a rule gives one
 func (w Why) fill(text string, a Audience, l mianmi.Lang, name string) string {
 	if open, end := strings.IndexByte(text, '['), strings.IndexByte(text, ']'); open >= 0 && end > open {
 		inner := ""
-		if w.hasLimit() {
+		if w.hasLimit() || w.At != 0 {
 			inner = text[open+1 : end]
 		}
 		text = text[:open] + inner + text[end+1:]
@@ -98,6 +99,8 @@ func (w Why) value(key string, a Audience, l mianmi.Lang, name string) string {
 		return strconv.FormatInt(w.Version, 10)
 	case "rule":
 		return w.Rule
+	case "who":
+		return w.holder(a).In(l)
 	case "time":
 		return w.instant(l)
 	case "layer":
@@ -146,6 +149,14 @@ func (w Why) generalName() mianmi.Text {
 	return layerWords[min(int(w.Layer), len(layerWords)-1)]
 }
 
+// holder is who placed a hold: its ID is the name of their role.
+func (w Why) holder(a Audience) mianmi.Text {
+	if t, ok := holders[w.ID]; ok {
+		return t[min(int(a), len(t)-1)]
+	}
+	return layerWords[LayerRisk]
+}
+
 // noFault stands in when nobody says what is wrong with a terminal.
 var noFault = mianmi.Text{ZH: "未通过安全检查", EN: "it fails a check"}
 
@@ -179,6 +190,22 @@ var asks = [...]mianmi.Text{
 	ForCashier: {ZH: "请顾客输入密码", EN: "please ask the customer for the password or PIN"},
 	ForSupport: {ZH: "须验证密码", EN: "the password or PIN is needed"},
 }
+
+// holders names who placed a hold, by role and audience.
+var holders = func() map[string][3]mianmi.Text {
+	all := func(zh, en string) [3]mianmi.Text {
+		t := mianmi.Text{ZH: zh, EN: en}
+		return [3]mianmi.Text{t, t, t}
+	}
+	return map[string][3]mianmi.Text{
+		mianmi.RoleSystem.String():    all("风险控制系统", "an automatic check"),
+		mianmi.RoleRisk.String():      all("风控人员", "the risk team"),
+		mianmi.RoleSupport.String():   all("客服", "customer support"),
+		mianmi.RoleOperator.String():  all("运营人员", "the operator"),
+		mianmi.RoleAPIClient.String(): all("钱包系统", "the wallet's system"),
+		mianmi.RolePayer.String():     {{ZH: "您", EN: "you"}, {ZH: "顾客", EN: "the customer"}, {ZH: "付款人", EN: "the payer"}},
+	}
+}()
 
 // layerWords names who has a say; the last is for kinds that are not known.
 var layerWords = [...]mianmi.Text{

@@ -119,6 +119,14 @@ func TestWords(t *testing.T) {
 		{"what is wrong, for the payer", Why{Reason: PostureUnsafe, Layer: LayerPosture, Rule: "posture/open_wifi"}, ForPayer, "open", mianmi.Text{
 			ZH: "为保障安全，这台终端暂不支持免密支付，请输入支付密码。",
 			EN: "For your safety PIN-free payment is not available on this terminal now; please enter your payment password or PIN."}},
+		{"a hold, for the payer", Why{Reason: RiskStepUp, Layer: LayerRisk, ID: "system", At: 1772338200, Decided: 1772338000}, ForPayer, "", mianmi.Text{
+			ZH: "为保障资金安全，风险控制系统已将您的免密支付暂停至 12:10，这笔付款需要确认，请输入支付密码。",
+			EN: "To keep your money safe, an automatic check put your PIN-free payment on hold until 12:10, so this payment needs your confirmation; please enter your payment password or PIN."}},
+		{"a hold that the payer asked for, for support", Why{Reason: RiskStepUp, Layer: LayerRisk, ID: "payer", Version: 7, At: 1772424600, Decided: 1772338000}, ForSupport, "", mianmi.Text{
+			ZH: "风险控制要求验证：免密支付由付款人暂停至 3 月 2 日 12:10（设置版本 7）。",
+			EN: "Risk control asks for authentication: PIN-free payment was put on hold until 12:10 on 2 March by the payer (setting version 7)."}},
+		{"a hold is nothing for a cashier", Why{Reason: RiskStepUp, Layer: LayerRisk, ID: "risk_analyst", At: 1772338200, Decided: 1772338000}, ForCashier, "", mianmi.Text{
+			ZH: "这笔付款需要顾客确认，请顾客输入密码。", EN: "This payment needs the customer's confirmation; please ask the customer for the password or PIN."}},
 		{"no limit, no brackets", Why{Reason: WithinLimits, Rule: "p"}, ForPayer, "", mianmi.Text{
 			ZH: "这笔付款在免密限额内，无需密码。", EN: "This payment was within the PIN-free limits, so no PIN was asked."}},
 	}

@@ -106,9 +106,9 @@ var wordsOf = map[Reason][3]mianmi.Text{
 		{ZH: "终端 {id} 不满足免密要求：{fault}（规则 {rule}）。", EN: "Terminal {id} fails a requirement: {fault} (rule {rule})."},
 	},
 	RiskStepUp: {
-		{ZH: "为保障资金安全，这笔付款需要确认，{ask}。", EN: "To keep your money safe this payment needs your confirmation; {ask}."},
+		{ZH: "为保障资金安全，[{who}已将您的免密支付暂停至 {time}，]这笔付款需要确认，{ask}。", EN: "To keep your money safe[, {who} put your PIN-free payment on hold until {time}, so] this payment needs your confirmation; {ask}."},
 		{ZH: "这笔付款需要顾客确认，{ask}。", EN: "This payment needs the customer's confirmation; {ask}."},
-		{ZH: "风险控制要求验证（版本 {version}）。", EN: "Risk control asks for authentication (version {version})."},
+		{ZH: "风险控制要求验证[：免密支付由{who}暂停至 {time}]（设置版本 {version}）。", EN: "Risk control asks for authentication[: PIN-free payment was put on hold until {time} by {who}] (setting version {version})."},
 	},
 	CodeTyped: {
 		{ZH: "付款码是手工输入的数字，不能免密，{ask}。", EN: "The digits of your code were typed in, so a PIN is always needed; {ask}."},

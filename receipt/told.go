@@ -211,6 +211,10 @@ func payerFacts(r *payer.Record) []Fact {
 	if r.After.FrozenAt != nil {
 		add("挂失冻结", "Frozen by a loss report", say("是", "yes"))
 	}
+	if h := r.After.Hold; h != nil {
+		add("免密暂停至", "On hold until", When(h.Until))
+		add("暂停原因", "Why on hold", h.Because.Words())
+	}
 	if p := r.After.Pending; p != nil {
 		add("冷静期至", "Cooling-off until", When(p.At))
 	}

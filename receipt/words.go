@@ -16,6 +16,8 @@ var sentences = map[string]mianmi.Text{
 	"payer.limits.changed":        {ZH: "{who}修改了{what}的自设限额", EN: "{who} changed the own limits of {what}"},
 	"payer.loss.reported":         {ZH: "{who}为{what}挂失，全部免密支付立即冻结", EN: "{who} reported a loss for {what}: everything PIN-free was frozen at once"},
 	"payer.loss.lifted":           {ZH: "{who}核实身份后解除了{what}的挂失", EN: "{who} checked the identity and lifted the loss report of {what}"},
+	"payer.hold.placed":           {ZH: "{who}暂停了{what}的免密支付，到期前每笔付款都须验证", EN: "{who} put PIN-free payment of {what} on hold: every payment asks for authentication until it ends"},
+	"payer.hold.lifted":           {ZH: "{who}提前解除了{what}的免密暂停", EN: "{who} lifted the hold on PIN-free payment of {what} before its end"},
 	"payer.allowance.granted":     {ZH: "{who}为{what}给出一次免密放行", EN: "{who} allowed {what} one PIN-free payment"},
 	"payer.allowance.revoked":     {ZH: "{who}收回了{what}的单次免密放行", EN: "{who} took back the one PIN-free payment that {what} was allowed"},
 	"payer.agreement.opened":      {ZH: "{who}为{what}开通了与商户的免密签约", EN: "{who} opened a PIN-free agreement of {what} with a merchant"},

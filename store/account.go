@@ -14,7 +14,7 @@ import (
 // accountColumns are what a payment reads of a payer; accountRow scans them in
 // this order. The table is named p.
 const accountColumns = `p.id, p.version, p.pin_free, p.since, p.currency, p.per_payment, p.day_amount, p.day_count,
-	p.quiet_from, p.quiet_to, p.pending, p.frozen_at, p.allowance, p.verifiable_from, p.balance, p.counters, p.agreements`
+	p.quiet_from, p.quiet_to, p.pending, p.frozen_at, p.hold, p.allowance, p.verifiable_from, p.balance, p.counters, p.agreements`
 
 // accountRow is one scanned row. Pointers are columns that may be NULL.
 type accountRow struct {
@@ -26,7 +26,7 @@ type accountRow struct {
 	quietFrom, quietTo              int16
 	pending                         *string
 	frozenAt                        *int64
-	allowance                       *string
+	hold, allowance                 *string
 	verifiableFrom                  *int64
 	balance                         int64
 	counters                        string
@@ -35,7 +35,7 @@ type accountRow struct {
 
 func (r *accountRow) dest() []any {
 	return []any{&r.id, &r.version, &r.pinFree, &r.since, &r.currency, &r.perPayment, &r.dayAmount, &r.dayCount,
-		&r.quietFrom, &r.quietTo, &r.pending, &r.frozenAt, &r.allowance, &r.verifiableFrom, &r.balance, &r.counters, &r.agreements}
+		&r.quietFrom, &r.quietTo, &r.pending, &r.frozenAt, &r.hold, &r.allowance, &r.verifiableFrom, &r.balance, &r.counters, &r.agreements}
 }
 
 // account reads the row. What cannot be read makes the account Unreadable,
@@ -55,6 +55,10 @@ func (r *accountRow) account() *payment.Account {
 	if r.pending != nil {
 		a.Pending = &payer.Pending{}
 		a.Unreadable = json.Unmarshal([]byte(*r.pending), a.Pending) != nil
+	}
+	if r.hold != nil {
+		a.Hold = &payer.Hold{}
+		a.Unreadable = json.Unmarshal([]byte(*r.hold), a.Hold) != nil || a.Unreadable
 	}
 	if r.allowance != nil {
 		a.Allowance = &payer.Allowance{}

@@ -17,7 +17,7 @@ import (
 var _ payer.Store = (*DB)(nil)
 
 const selectPayer = `SELECT id, created_at, version, pin_free, since, currency, per_payment, day_amount, day_count,
-	quiet_from, quiet_to, pending, frozen_at, allowance, verifiable_from, balance
+	quiet_from, quiet_to, pending, frozen_at, hold, allowance, verifiable_from, balance
 FROM payer WHERE bucket = $1 AND id = $2`
 
 // Payer implements payer.Store.
@@ -31,10 +31,10 @@ func scanPayer(row *sql.Row) (payer.Payer, error) {
 	var created, since, balance int64
 	var currency string
 	var perPayment, dayAmount, dayCount, frozen, verifiable sql.NullInt64
-	var pending, allowance sql.NullString
+	var pending, hold, allowance sql.NullString
 	s := &p.Settings
 	err := row.Scan((*string)(&p.ID), &created, &p.Version, &s.PinFree, &since, &currency, &perPayment, &dayAmount, &dayCount,
-		&s.QuietFrom, &s.QuietTo, &pending, &frozen, &allowance, &verifiable, &balance)
+		&s.QuietFrom, &s.QuietTo, &pending, &frozen, &hold, &allowance, &verifiable, &balance)
 	if errors.Is(err, sql.ErrNoRows) {
 		return payer.Payer{}, mianmi.Missing("payer")
 	}
@@ -48,7 +48,7 @@ func scanPayer(row *sql.Row) (payer.Payer, error) {
 		at := fromMicros(verifiable.Int64)
 		p.VerifiableFrom = &at
 	}
-	if err := errors.Join(fromNullJSON(pending, &p.Pending), fromNullJSON(allowance, &p.Allowance)); err != nil {
+	if err := errors.Join(fromNullJSON(pending, &p.Pending), fromNullJSON(hold, &p.Hold), fromNullJSON(allowance, &p.Allowance)); err != nil {
 		return payer.Payer{}, fmt.Errorf("read payer %s: %w", p.ID, err)
 	}
 	return p, nil

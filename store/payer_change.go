@@ -90,13 +90,14 @@ func writePayerChange(ctx context.Context, tx *sql.Tx, c *payer.Change) error {
 
 // balance and counters belong to payments.
 const updatePayer = `UPDATE payer SET version = $3, pin_free = $4, since = $5, per_payment = $6, day_amount = $7, day_count = $8,
-	quiet_from = $9, quiet_to = $10, pending = $11, pending_at = $12, frozen_at = $13, allowance = $14, verifiable_from = $15
+	quiet_from = $9, quiet_to = $10, pending = $11, pending_at = $12, frozen_at = $13, allowance = $14, verifiable_from = $15, hold = $16
 WHERE bucket = $1 AND id = $2`
 
 func writePayer(ctx context.Context, tx *sql.Tx, p payer.Payer) error {
 	pending, err1 := nullJSON(p.Pending)
 	allowance, err2 := nullJSON(p.Allowance)
-	if err := errors.Join(err1, err2); err != nil {
+	hold, err3 := nullJSON(p.Hold)
+	if err := errors.Join(err1, err2, err3); err != nil {
 		return fmt.Errorf("encode payer %s: %w", p.ID, err)
 	}
 	var pendingAt sql.NullInt64
@@ -106,7 +107,7 @@ func writePayer(ctx context.Context, tx *sql.Tx, p payer.Payer) error {
 	s := p.Settings
 	_, err := tx.ExecContext(ctx, updatePayer, int64(p.ID.Bucket()), string(p.ID), p.Version, truth(s.PinFree), micros(p.Since),
 		nullInt(s.PerPayment), nullInt(s.DayAmount), nullInt(s.DayCount), s.QuietFrom, s.QuietTo, pending, pendingAt,
-		nullMicros(p.Frozen), allowance, verifiableFrom(p))
+		nullMicros(p.Frozen), allowance, verifiableFrom(p), hold)
 	return wrapDriver("write a payer", err)
 }
 

@@ -62,7 +62,7 @@ func plan(r *rand.Rand, seq int) []step {
 		case k < 12:
 			s.kind = []string{"confirm", "wrong password", "cancel", "reverse", "refund", "refund", "top-up"}[r.IntN(7)]
 		case k < 16:
-			s.kind = []string{"close", "reopen", "reopen", "limits", "limits", "allowance", "allowance", "agree", "agree", "disagree", "lose"}[r.IntN(11)]
+			s.kind = []string{"close", "reopen", "reopen", "limits", "limits", "allowance", "allowance", "agree", "agree", "disagree", "lose", "hold", "lift hold"}[r.IntN(13)]
 		case k < 18:
 			s.kind = []string{"policy", "policy", "policy", "stop", "lift"}[r.IntN(5)]
 		case k < 19:

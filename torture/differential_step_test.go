@@ -26,7 +26,7 @@ func (w *world) take(s step) []string {
 	case "expire":
 		n, err := w.node.Payments.ExpireOverdue(w.t.Context())
 		return []string{fmt.Sprint("expired ", n, err)}
-	case "close", "reopen", "limits", "allowance", "agree", "disagree", "lose":
+	case "close", "reopen", "limits", "allowance", "agree", "disagree", "lose", "hold", "lift hold":
 		return []string{s.kind + " " + w.person(s)}
 	case "policy", "stop", "lift":
 		return []string{s.kind + " " + w.setting(s)}
@@ -107,6 +107,10 @@ func (w *world) person(s step) string {
 		st, err = w.node.Payers.Reopen(ctx, p.Actor(), p.ID, payer.ReopenInput{Password: storetest.PaymentPassword, RiskVersion: payer.RiskText.Version})
 	case "lose":
 		st, err = w.node.Payers.ReportLoss(ctx, p.Actor(), p.ID, payer.Basis{})
+	case "hold":
+		st, err = w.node.Payers.Hold(ctx, storetest.Operator, p.ID, payer.HoldOrder{Until: w.clock.Now().Add(time.Hour), Because: payer.HoldUnusual})
+	case "lift hold":
+		st, err = w.node.Payers.LiftHold(ctx, storetest.Operator, p.ID, payer.HoldLifting{Basis: payer.Basis{Method: payer.OnRiskCase, Ref: "R-1"}})
 	case "allowance":
 		in := payer.AllowanceInput{Max: amount(s.n*5, "CNY"), Password: storetest.PaymentPassword}
 		if s.flag {

@@ -27,6 +27,8 @@ const (
 	StopLifted   Kind = "stop lifted"
 	LossReported Kind = "loss reported" // freezes, and switches the payer off
 	LossLifted   Kind = "loss lifted"
+	HoldPlaced   Kind = "hold placed"
+	HoldLifted   Kind = "hold lifted"
 )
 
 // Act is one step of a history. Its times, and whether a payment passed
@@ -56,14 +58,14 @@ const (
 // switches is every switch that a payment may depend on. The zero value has
 // all of them on.
 type switches struct {
-	payerOff, frozen, agreementOff [peopleMax]bool
-	policyOff                      [scopesMax]bool
-	stops                          [scopesMax]int
+	payerOff, frozen, held, agreementOff [peopleMax]bool
+	policyOff                            [scopesMax]bool
+	stops                                [scopesMax]int
 }
 
 // allows says whether a payment may pass PIN-free: all that concern it are on.
 func (s *switches) allows(a Act) bool {
-	if s.payerOff[a.Person] || s.frozen[a.Person] || s.agreementOff[a.Person] {
+	if s.payerOff[a.Person] || s.frozen[a.Person] || s.held[a.Person] || s.agreementOff[a.Person] {
 		return false
 	}
 	concern := scopesMax
@@ -93,6 +95,10 @@ func (s switches) after(a Act) switches {
 		s.frozen[a.Person], s.payerOff[a.Person] = true, true
 	case LossLifted:
 		s.frozen[a.Person] = false
+	case HoldPlaced:
+		s.held[a.Person] = true
+	case HoldLifted:
+		s.held[a.Person] = false
 	case PolicyOff:
 		s.policyOff[a.Scope] = true
 	case PolicyOn:

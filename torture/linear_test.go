@@ -151,7 +151,8 @@ type recorder struct {
 
 // acts are the operations that throw or meet a switch, as a history has them.
 var acts = map[string]Kind{"pay": Pay, "payer off": PayerOff, "payer on": PayerOn, "agreement off": AgreementOff, "agreement on": AgreementOn,
-	"policy off": PolicyOff, "policy on": PolicyOn, "stop": StopPlaced, "lift stop": StopLifted, "lose": LossReported, "lift loss": LossLifted}
+	"policy off": PolicyOff, "policy on": PolicyOn, "stop": StopPlaced, "lift stop": StopLifted, "lose": LossReported, "lift loss": LossLifted,
+	"hold": HoldPlaced, "lift hold": HoldLifted}
 
 // run asks and records. What did not happen is left out: it changed nothing.
 func (r *recorder) run(client int, ask asker, o op) reply {
@@ -208,7 +209,7 @@ func (r *recorder) throw(client int, ask asker, rnd *rand.Rand) {
 		o.Kind = kind
 		return r.run(client, ask, o)
 	}
-	switch rnd.IntN(4) {
+	switch rnd.IntN(5) {
 	case 0:
 		run("payer off")
 		run("payer on")
@@ -218,6 +219,9 @@ func (r *recorder) throw(client int, ask asker, rnd *rand.Rand) {
 	case 2:
 		run("policy off")
 		run("policy on")
+	case 3:
+		run("hold")
+		run("lift hold")
 	default:
 		o.Stop = run("stop").Stop
 		run("lift stop")

@@ -151,6 +151,10 @@ func (s *site) doPayer(ctx context.Context, o op) (err error) {
 		_, err = s.Payers.ChangePassword(ctx, p.Actor(), p.ID, o.Password, otherPassword(o.Password))
 	case "lift loss":
 		_, err = s.Payers.LiftLoss(ctx, storetest.Support, p.ID, payer.Basis{Method: payer.ByVideo, Ref: "CASE-1"})
+	case "hold":
+		_, err = s.Payers.Hold(ctx, storetest.Operator, p.ID, payer.HoldOrder{Until: time.Now().Add(24 * time.Hour), Because: payer.HoldUnusual})
+	case "lift hold":
+		_, err = s.Payers.LiftHold(ctx, storetest.Operator, p.ID, payer.HoldLifting{Basis: payer.Basis{Method: payer.OnRiskCase, Ref: "R-1"}})
 	default:
 		err = errors.New("an unknown operation")
 	}

@@ -92,6 +92,7 @@ type AsOfPayer struct {
 	ID             mianmi.PayerID   `json:"id"`
 	Version        int64            `json:"version"`
 	FrozenAt       *time.Time       `json:"frozen_at"`
+	Hold           *Hold            `json:"hold"`
 	PendingAt      *time.Time       `json:"pending_at"`
 	Allowance      *AsOfAllowance   `json:"allowance"`
 	VerifiableFrom *time.Time       `json:"verifiable_from"`

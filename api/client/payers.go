@@ -86,12 +86,13 @@ type Payer struct {
 
 // Status is a payer's PIN-free state.
 type Status struct {
-	State       string      `json:"state"` // closed, cooling_off, open, frozen
+	State       string      `json:"state"` // closed, cooling_off, open, held, frozen
 	Sentence    mianmi.Text `json:"sentence"`
 	Since       time.Time   `json:"since"`
 	PinFree     bool        `json:"pin_free"`
 	Limits      Limits      `json:"limits"`
 	Pending     *Pending    `json:"pending"`
+	Hold        *Hold       `json:"hold"`
 	Allowance   *Allowance  `json:"allowance"`
 	HasPassword bool        `json:"has_password"`
 	LockedUntil *time.Time  `json:"password_locked_until"`

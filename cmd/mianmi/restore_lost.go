@@ -64,7 +64,7 @@ const (
 
 // effects are the types that do not simply close.
 var effects = map[string]effect{
-	"payer.pin_free.reopened": concern, "payer.settings.in_force": concern, "payer.allowance.granted": concern, "payer.loss.lifted": concern,
+	"payer.pin_free.reopened": concern, "payer.settings.in_force": concern, "payer.allowance.granted": concern, "payer.loss.lifted": concern, "payer.hold.lifted": concern,
 	"payer.agreement.opened": concern, "merchant.stop.lifted": concern, "terminal.moved": concern,
 	"merchant.policy.loosened": nothing, "merchant.facts.loosened": nothing,
 	"terminals.tightened": byHand, "terminals.loosened": nothing, "terminals.loosening_proposed": nothing,
@@ -269,9 +269,9 @@ func (r *restoration) tellDone() error {
 		line("没有丢失存证", "no entry is lost")
 	} else {
 		r.tellLoss(&page)
-		line("已关闭：策略 %d 项，付款人 %d 位，签约 %d 项；重新设置：挂失 %d 项，紧急停用 %d 项，吊销 API 密钥 %d 个、终端密钥 %d 台，停用员工 %d 人；所有会话已结束",
-			"closed: %d policies, %d payers, %d agreements; done again: %d loss reports, %d emergency stops, keys revoked of %d API clients and %d terminals, "+
-				"%d accounts of staff ended; every session has ended", d.scopes, d.payers, d.agreements, d.losses, d.stops, d.keys, d.terminals, d.staff)
+		line("已关闭：策略 %d 项，付款人 %d 位，签约 %d 项；重新设置：挂失 %d 项，暂停 %d 项，紧急停用 %d 项，吊销 API 密钥 %d 个、终端密钥 %d 台，停用员工 %d 人；所有会话已结束",
+			"closed: %d policies, %d payers, %d agreements; done again: %d loss reports, %d holds, %d emergency stops, keys revoked of %d API clients and %d terminals, "+
+				"%d accounts of staff ended; every session has ended", d.scopes, d.payers, d.agreements, d.losses, d.holds, d.stops, d.keys, d.terminals, d.staff)
 		line("对所有付款的免密已关闭，须由两人复核才能开启；开启之前请按 docs/backup.md 逐项处理", "PIN-free payment is closed for everything until two persons open it; what they do first stands in docs/backup.md")
 	}
 	if d.skipped.all > 0 {

@@ -21,7 +21,7 @@ import (
 // applied is what a restore has done to what will be in place.
 type applied struct {
 	closed
-	losses, stops, keys, terminals, staff int64
+	losses, holds, stops, keys, terminals, staff int64
 
 	skipped lines    // what could not be done again, and why
 	seen    *seenLog // the log in the end; nil: it has none
@@ -29,7 +29,7 @@ type applied struct {
 
 // repeated is how much was done again because of lost entries.
 func (d *applied) repeated() int64 {
-	return d.scopes + d.payers + d.agreements + d.losses + d.stops + d.keys + d.terminals + d.staff
+	return d.scopes + d.payers + d.agreements + d.losses + d.holds + d.stops + d.keys + d.terminals + d.staff
 }
 
 // prepare records the restore in the log of what will be in place, and closes
@@ -268,6 +268,10 @@ func (d *redo) end(ctx context.Context) error {
 		if err == nil && rec.After.FrozenAt != nil {
 			_, err = d.closer.payers.ReportLoss(ctx, d.actor, id, payer.Basis{})
 			d.count(&d.done.losses, err)
+		}
+		if h := rec.After.Hold; err == nil && h != nil && h.Until.Sub(d.now) >= time.Minute {
+			_, err = d.closer.payers.Hold(ctx, d.actor, id, payer.HoldOrder{Until: h.Until, Because: payer.HoldRestored})
+			d.count(&d.done.holds, err)
 		}
 		if err := d.skip(receipt.Subject(string(id)), err); err != nil {
 			return err

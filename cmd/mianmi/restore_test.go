@@ -32,6 +32,7 @@ func backedUp(t *testing.T) (s *shop, backup string) {
 	}
 	op := srv.As(s.operators[0])
 	must(srv.As(s.wallet).ClosePinFree(t.Context(), s.payers[0], nil))(t)
+	must(op.Hold(t.Context(), s.payers[2], client.NewHold{Until: time.Now().Add(48 * time.Hour), Because: "case"}))(t)
 	must(srv.As(s.wallet).ReportLoss(t.Context(), s.payers[2], nil))(t)
 	for _, k := range must(op.APIKeys(t.Context(), "", client.Page{}))(t).Items {
 		if k.Name == "wallet" {
@@ -156,8 +157,8 @@ func (s *shop) restored(t *testing.T, kept string) {
 			t.Errorf("payer %d after the restore: %s, want %s", payer, got, want)
 		}
 	}
-	if p := must(op.Payer(t.Context(), s.payers[2]))(t); p.Status.State != "frozen" {
-		t.Errorf("the loss report is lost: %+v", p.Status)
+	if p := must(op.Payer(t.Context(), s.payers[2]))(t); p.Status.State != "frozen" || p.Status.Hold == nil || p.Status.Hold.Because != "restored" {
+		t.Errorf("the loss report or the hold is lost: %+v", p.Status)
 	}
 	if code := srv.stop(); code != exitOK {
 		t.Fatalf("status %d\n%s", code, srv.log())

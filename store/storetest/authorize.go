@@ -48,6 +48,7 @@ func RunLedger(t *testing.T, open func(*testing.T) Engine) {
 		"cards pass under the scheme's limit and after a CVM":        cards,
 		"a QR order is paid once, by one payer":                      qrOrders,
 		"an agreement opens and closes PIN-free at its merchant":     agreementsCount,
+		"a hold asks, whatever the payer allows":                     holdAsks,
 		"a one-off allowance is used once":                           allowanceOnce,
 		"refunds: a part, several, too much, repeats":                refundsOf,
 		"concurrent refunds never give back more than was paid":      concurrentRefunds,

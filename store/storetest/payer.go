@@ -23,6 +23,8 @@ func Payers(t *testing.T, nodes func(*testing.T) Nodes) {
 		"limits tighten at once and loosen slowly":              limitsChange,
 		"a lost phone freezes, and is lifted with a new secret": lossAndLift,
 		"a one-off allowance dies with any tightening":          allowanceDies,
+		"a hold asks until its end and touches nothing else":    holdUntilItsEnd,
+		"a hold is lifted by whom it concerns":                  holdIsLifted,
 		"agreements open with consent and close in one step":    agreements,
 		"five guesses are evaluated, however many come at once": fiveGuesses,
 		"rules in force lock the password earlier, never later": rulesLockEarlier,

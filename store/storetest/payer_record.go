@@ -3,6 +3,7 @@ package storetest
 import (
 	"bytes"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -125,6 +126,8 @@ func changesAreRecorded(t *testing.T, nodes Nodes) {
 	must(w.payers.AddInstrument(ctx, w.client, id, payer.NewInstrument{Scheme: "unionpay", Last4: "9876"}))(t)
 	must(w.payers.GrantAllowance(ctx, who, id, payer.AllowanceInput{Max: money.Of(1, "CNY"), Password: password}))(t)
 	must(w.payers.RevokeAllowance(ctx, who, id))(t)
+	must(w.payers.Hold(ctx, w.risk, id, payer.HoldOrder{Until: w.clock.Now().Add(time.Hour), Because: payer.HoldCase}))(t)
+	must(w.payers.LiftHold(ctx, w.support, id, payer.HoldLifting{Basis: checked}))(t)
 	must(w.payers.SetLimits(ctx, who, id, payer.LimitsInput{Limits: payer.Limits{DayCount: ptr(2)}}))(t)
 	must(w.payers.Close(ctx, who, id, payer.Basis{}))(t)
 	must(w.payers.Reopen(ctx, who, id, risked()))(t)
@@ -140,7 +143,7 @@ func changesAreRecorded(t *testing.T, nodes Nodes) {
 	must(w.payers.ChangePassword(ctx, who, id, "903817", password))(t)
 
 	var want []recorded
-	for i, kind := range []string{"created", "agreement.opened", "agreement.closed", "instrument.added", "allowance.granted", "allowance.revoked",
+	for i, kind := range []string{"created", "agreement.opened", "agreement.closed", "instrument.added", "allowance.granted", "allowance.revoked", "hold.placed", "hold.lifted",
 		"limits.changed", "pin_free.closed", "pin_free.reopened", "password.locked", "password.unlocked", "loss.reported",
 		"password.reset_issued", "password.reset", "loss.lifted", "password.changed"} {
 		want = append(want, recorded{"payer." + kind, int64(i + 1)})

@@ -53,7 +53,7 @@ func number(t testing.TB, db *sql.DB, query string, args ...any) int64 {
 // by chance alone: identifiers are replaced by the names that a test gave.
 var dumps = map[string]string{
 	"payer": `SELECT id, version, pin_free, since, balance, counters, coalesce(allowance, ''), coalesce(frozen_at, 0),
-		coalesce(verifiable_from, 0), coalesce(pending, '') FROM payer`,
+		coalesce(verifiable_from, 0), coalesce(pending, ''), coalesce(hold, '') FROM payer`,
 	"payment": `SELECT id, payer, merchant, store, terminal, order_no, amount, currency, method, entry, cvm, instrument, channel, outcome,
 		state, failure, step_up, tries, reasons, rules, epoch, payer_version, actor, created_at, state_at, coalesce(expires_at, 0),
 		refunded, version FROM payment`,

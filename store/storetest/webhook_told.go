@@ -64,6 +64,8 @@ func toldWhatIsTheirs(t *testing.T, w *hookWorld) {
 	must(w.Payments.Reverse(ctx, w.Manager, w.pay(t, p, 1)[0].ID))(t)
 	must(w.Payments.Cancel(ctx, w.Manager, must(w.Payments.Authorize(ctx, w.Manager, p.Tap(w.Terminal, order(), 2000_00)))(t).ID))(t)
 	must(w.Payers.CloseAgreement(ctx, p.Actor(), p.ID, agreed.ID))(t)
+	must(w.Payers.Hold(ctx, Operator, p.ID, payer.HoldOrder{Until: w.Clock.Now().Add(time.Hour), Because: payer.HoldCase}))(t)
+	must(w.Payers.LiftHold(ctx, Operator, p.ID, payer.HoldLifting{Basis: payer.Basis{Method: payer.OnRiskCase, Ref: "R-1"}}))(t)
 	must(w.Payers.ReportLoss(ctx, p.Actor(), p.ID, payer.Basis{}))(t)
 	stop := must(w.Merchants.Place(ctx, w.Manager, merchant.StopOrder{Scope: merchant.OfTerminal(w.Terminal), Reason: "试", For: time.Hour}))(t)
 	lift := must(w.Merchants.Lift(ctx, w.Manager, stop.ID))(t)
@@ -76,7 +78,7 @@ func toldWhatIsTheirs(t *testing.T, w *hookWorld) {
 	shared := []string{"agreement.opened", "payment.approved", "payment.refunded", "payment.approved", "payment.reversed", "payment.step_up_required",
 		"payment.declined", "agreement.closed", "stop.placed", "approval.waiting", "policy.tightened", "stop.lifted",
 		"policy.tightened", "approval.waiting", "policy.loosened", "rollout.paused", "policy.tightened", "rollout.stopped"}
-	ofPlatform := slices.Concat([]string{"wallet.topped_up"}, shared[:8], []string{"payer.loss.reported"}, shared[8:], []string{"program.paused", "program.stopped", "policy.tightened"})
+	ofPlatform := slices.Concat([]string{"wallet.topped_up"}, shared[:8], []string{"payer.hold.placed", "payer.hold.lifted", "payer.loss.reported"}, shared[8:], []string{"program.paused", "program.stopped", "policy.tightened"})
 	send(t, w.Node, notice.SenderConfig{})
 	hp.awaitMessages(t, len(ofPlatform))
 	ho.awaitMessages(t, len(shared))

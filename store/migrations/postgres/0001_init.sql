@@ -26,6 +26,7 @@ CREATE TABLE payer (
   pending         text COLLATE "C",
   pending_at      bigint,
   frozen_at       bigint,
+  hold            text COLLATE "C",
   allowance       text COLLATE "C",
   verifiable_from bigint,
   balance         bigint   NOT NULL CHECK (balance >= 0),

@@ -22,6 +22,7 @@ CREATE TABLE payer (
   pending         text,
   pending_at      integer,
   frozen_at       integer,
+  hold            text,
   allowance       text,
   verifiable_from integer,
   balance         integer  NOT NULL CHECK (balance >= 0),
