@@ -37,9 +37,9 @@ func (s *Server) registerPayments() {
 	add(s, route{method: "POST", path: "/v1/payments/{payment}/cancel", name: "cancelPayment", tag: "payments", may: only(shopPeople...).and(mianmi.RolePayer, mianmi.RoleSupport, mianmi.RoleOperator, mianmi.RoleTerminal).keys(mianmi.ScopePay | mianmi.ScopeRefund),
 		summary: "Call off a payment that waits", about: "Nothing was taken, and nothing will be. Through another payment system it is undoing until that system has said so; what was paid meanwhile goes back."}, s.cancelPayment)
 	add(s, route{method: "POST", path: "/v1/payments/{payment}/reverse", name: "reversePayment", tag: "payments", may: reverses,
-		summary: "Undo an approved payment", about: "The whole amount goes back and the PIN-free counters are given back. After the time for reversals: refund it. Through another payment system it is undoing until that system has said so."}, s.reversePayment)
+		summary: "Undo an approved payment", about: "The whole amount goes back and the PIN-free counters are given back. After the time for reversals: refund it. Through another payment system it is undoing until that system has said so. One that has failure channel_busy meanwhile is asked for again by the same request."}, s.reversePayment)
 	add(s, route{method: "POST", path: "/v1/payments/{payment}/refunds", name: "refundPayment", tag: "payments", may: givesBack, status: 201,
-		summary: "Refund a part or all", about: "refund_no makes a repeat harmless: the same again returns the first refund."}, s.refundPayment)
+		summary: "Refund a part or all", about: "refund_no makes a repeat harmless: the same again returns the first refund. Of one that is stalled it has the payment system asked again."}, s.refundPayment)
 	add(s, route{method: "GET", path: "/v1/payments/{payment}/refunds", name: "refunds", tag: "payments", may: anyone,
 		summary: "List the refunds of a payment", about: "At most 50."}, s.refunds)
 	add(s, route{method: "GET", path: "/v1/host-key", name: "hostKey", tag: "payments", may: only(mianmi.RoleTerminal).keys(mianmi.ScopePay),
@@ -169,7 +169,7 @@ type Refund struct {
 	RefundNo string    `json:"refund_no"`
 	Amount   Amount    `json:"amount"`
 	Reason   string    `json:"reason,omitzero"`
-	State    string    `json:"state" enum:"pending,done,failed" doc:"pending: another payment system was asked and has not confirmed it; failed: it gave nothing back, use a new refund_no"`
+	State    string    `json:"state" enum:"pending,done,failed,stalled" doc:"pending: another payment system was asked and has not confirmed it; failed: it gave nothing back, use a new refund_no; stalled: it has not said clearly for a week, the money is still owed, and the same refund_no again has it asked anew"`
 	At       time.Time `json:"at"`
 }
 

@@ -19,11 +19,13 @@ var declined = map[string]mianmi.Text{
 	"cancelled":          {ZH: "付款已取消，未扣款。", EN: "The payment was called off; nothing was taken."},
 }
 
-// undoing is what the cashier reads while a refusal is not yet confirmed.
+// undoing is what the cashier reads while a refusal is not yet confirmed, or when
+// the channel does not say whether it gave the money back.
 var undoing = map[string]mianmi.Text{
 	"insufficient_funds": {ZH: "顾客余额不足，正等待支付渠道确认未扣款，可先换一种付款方式。", EN: "Not enough money; the payment system has yet to confirm that nothing was taken. Offer another way to pay."},
 	"code_refused":       {ZH: "付款码无效，正等待支付渠道确认未扣款，可请顾客刷新后重新收款。", EN: "The code was not accepted; the payment system has yet to confirm that nothing was taken. Start again with a fresh code."},
 	"payer_stopped":      {ZH: "顾客没有确认，正等待支付渠道确认未扣款。", EN: "The customer did not confirm; the payment system has yet to confirm that nothing was taken."},
+	"channel_busy":       {ZH: "支付渠道一周没有明确答复，款项仍应退还顾客。请联系渠道核实；再次撤销即重新询问。", EN: "The payment system has given no clear answer for a week; the money is still owed to the customer. Have somebody ask it; undoing again asks anew."},
 	"channel_refused":    {ZH: "支付渠道不受理，正等待其确认未扣款，可先换一种付款方式。", EN: "The payment system does not take it and has yet to confirm that nothing was taken. Offer another way to pay."},
 }
 

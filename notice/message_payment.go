@@ -84,8 +84,14 @@ func (e *envelope) payment(w *Webhook, d *Delivery, r *Record) error {
 		}
 	case payment.TopicApproved, payment.TopicReversed:
 		v.CVM, v.PinFree = p.CVM.String(), p.PinFree()
-	case payment.TopicDeclined, payment.TopicKept:
+	case payment.TopicDeclined:
 		v.Failure = failureOf(p)
+	case payment.TopicKept:
+		v.Failure = p.Failure.String()
+		if p.State == payment.Undoing || p.State == payment.Reversed { // it was still owed
+			v.State = payment.Undoing.String()
+		}
+		v.refunded(p, r.Refunds[p.ID], d.Seq)
 	case payment.TopicRefunded, payment.TopicRefundPending, payment.TopicRefundFailed:
 		v.CVM, v.PinFree = p.CVM.String(), p.PinFree()
 		v.refunded(p, r.Refunds[p.ID], d.Seq)

@@ -228,6 +228,8 @@ func typeOf(t turn) string {
 		return TypeLate
 	case kept:
 		return TypeKept
+	case stalled:
+		return TypeReturnStalled
 	case ended:
 		if t.state == Expired {
 			return TypeExpired
@@ -266,7 +268,7 @@ func (s *Service) turned(ctx context.Context, c *Change, t turn, f fact) error {
 		p.CVM = order.inferred()
 	case ended, reversed:
 		s.uncount(ctx, c, order, now)
-	case nothingNew, payerBusy, unclear, undoing, late:
+	case nothingNew, payerBusy, unclear, undoing, late, stalled:
 	}
 	if p.State == StepUpRequired {
 		p.StepUp, p.ExpiresAt = pinfree.ByDynamicQR, order.Until

@@ -60,7 +60,7 @@ func (s *Service) refundOutside(c *Change, out *Refund, actor mianmi.Actor) erro
 // pending is what of a payment is being given back.
 func pending(list []Refund) (minor int64) {
 	for i := range list {
-		if list[i].State == RefundPending {
+		if list[i].State.Owed() {
 			minor += list[i].Amount.Minor()
 		}
 	}
@@ -179,7 +179,7 @@ func (s *Service) paidBack(c *Change, asked *Call, a channel.RefundAnswer) error
 			f = &c.Refunds[i]
 		}
 	}
-	if call == nil || f == nil || f.State != RefundPending {
+	if call == nil || f == nil || !f.State.Owed() {
 		return nil
 	}
 	at, p := s.at(call), c.Payment
@@ -195,6 +195,34 @@ func (s *Service) paidBack(c *Change, asked *Call, a channel.RefundAnswer) error
 	case channel.Unclear, channel.Waiting:
 	}
 	call.Asked, call.Tries = true, call.Tries+1
-	call.Due = at.now.Add(backoff(at.pace.Every, call.Tries-1))
-	return nil
+	if !call.waits(at) {
+		return nil
+	}
+	f.State = RefundStalled
+	return s.settle(at.now, c, fact{kind: TypeRefundStalled, actor: mianmi.System("channel"), refund: f})
+}
+
+// returnAgain has a channel asked anew for the return of a payment, when it was
+// given up for people to look at. The caller holds the change.
+func (s *Service) returnAgain(ctx context.Context, c *Change, actor mianmi.Actor) error {
+	order := c.order()
+	if order == nil || !order.stands() {
+		return nil
+	}
+	t := turn{call: *order, state: Undoing, what: undoing}
+	t.call.again(s.now())
+	c.Payment.Failure = channel.NoFailure
+	return s.turned(ctx, c, t, fact{kind: TypeUndoing, actor: actor})
+}
+
+// refundAgain is the same for a refund, whose request is repeated.
+func (s *Service) refundAgain(c *Change, f *Refund, actor mianmi.Actor) error {
+	call := c.call(f.ID)
+	if f.State != RefundStalled || call == nil {
+		return nil
+	}
+	now := s.now()
+	call.again(now)
+	f.State = RefundPending
+	return s.settle(now, c, fact{kind: TypeRefundPending, actor: actor, refund: f})
 }

@@ -35,6 +35,10 @@ const (
 	TypeKept          = "payment.not_given_back" // the channel gives it back under no number: it stays taken
 	TypeRefundPending = "payment.refund_pending" // the channel is asked for it
 	TypeRefundFailed  = "payment.refund_failed"
+	// The channel has not said for a week whether the money went back: it is still
+	// owed, and is asked for again by hand.
+	TypeReturnStalled = "payment.return_stalled"
+	TypeRefundStalled = "payment.refund_stalled"
 )
 
 // Changed is what an entry says of a payment after a change.
@@ -92,7 +96,7 @@ func (s *Service) settle(now time.Time, c *Change, f fact) error {
 	switch f.kind {
 	case TypeLate:
 		c.Topic = TopicLate
-	case TypeKept:
+	case TypeKept, TypeReturnStalled, TypeRefundStalled:
 		c.Topic = TopicKept
 	case TypeRefundPending:
 		c.Topic = TopicRefundPending
@@ -145,7 +149,8 @@ func (s *Service) entry(now time.Time, version int64, actor mianmi.Actor) (evide
 func ReadChanged(e evidence.Entry) (Changed, error) {
 	switch e.Type {
 	case TypeVerified, TypeTryFailed, TypeCancelled, TypeExpired, TypeReversed, TypeRefunded, TypePayerAsked, TypeUnclear, TypeCaptured,
-		TypeUndoing, TypeDeclined, TypeLate, TypeKept, TypeRefundPending, TypeRefundFailed:
+		TypeUndoing, TypeDeclined, TypeLate, TypeKept, TypeRefundPending, TypeRefundFailed,
+		TypeReturnStalled, TypeRefundStalled:
 	default:
 		return Changed{}, fmt.Errorf("entry %s is of type %s, which is no change of a payment", e.ID, e.Type)
 	}

@@ -131,7 +131,11 @@ const (
 	RefundPending RefundState = 1 // the channel was asked
 	RefundDone    RefundState = 2 // the wallet's always is
 	RefundFailed  RefundState = 3 // the channel gave nothing back under this number, and never will
+	RefundStalled RefundState = 4 // as pending, but the channel was silent for so long that it is asked again by hand alone
 )
+
+// Owed reports whether the money may still go back under this number.
+func (s RefundState) Owed() bool { return s == RefundPending || s == RefundStalled }
 
 // String is the state's name in the API.
 func (s RefundState) String() string {
@@ -140,6 +144,8 @@ func (s RefundState) String() string {
 		return "done"
 	case RefundFailed:
 		return "failed"
+	case RefundStalled:
+		return "stalled"
 	}
 	return "pending"
 }
@@ -162,7 +168,7 @@ const (
 	TopicLate          // money came after the payment had ended without; it goes back by itself
 	TopicRefundPending // the channel was asked
 	TopicRefundFailed  // the channel gave nothing back, for good
-	TopicKept          // a payment that was to be undone stays taken: the channel gives nothing back
+	TopicKept          // money that was to go back has not: the channel refuses, or has not said so for a week
 )
 
 // topicOf is what a payment's new state tells.

@@ -27,7 +27,7 @@ func mayGiveBack(a mianmi.Actor) error {
 // Reverse undoes an approved payment as if it had not been, within
 // Config.ReverseWithin: the whole amount goes back and the PIN-free counters
 // are given back. A step-up that waits is cancelled. A repeat returns the
-// payment again.
+// payment again, and has a channel asked again that had fallen silent about it.
 //
 // A terminal undoes what it took itself, whoever stands before it: that is how
 // its second lock works, and its test payments.
@@ -113,7 +113,8 @@ const (
 // Refund gives back a part or all of an approved payment; several refunds are
 // possible until the amount is used up. PIN-free counters stay: the payment
 // was executed (EBA Q&A 2018_4230). A repeat of the same number and amount
-// returns the first refund; another amount is a Conflict.
+// returns the first refund, and has a channel asked again that had fallen silent
+// about it; another amount is a Conflict.
 func (s *Service) Refund(ctx context.Context, actor mianmi.Actor, id mianmi.PaymentID, r RefundRequest) (*Refund, error) {
 	if err := mayGiveBack(actor); err != nil {
 		return nil, err
@@ -154,15 +155,17 @@ func (s *Service) Refund(ctx context.Context, actor mianmi.Actor, id mianmi.Paym
 }
 
 func (s *Service) refund(c *Change, out *Refund, actor mianmi.Actor) error {
-	for _, earlier := range c.Refunds {
+	for i := range c.Refunds {
+		earlier := &c.Refunds[i]
 		if earlier.RefundNo != out.RefundNo {
 			continue
 		}
 		if earlier.Amount != out.Amount {
 			return mianmi.Conflicts("refund_conflict", "this refund number was used with another amount; use a new number")
 		}
-		*out = earlier
-		return nil
+		err := s.refundAgain(c, earlier, actor)
+		*out = *earlier
+		return err
 	}
 	p := c.Payment
 	switch {

@@ -22,7 +22,7 @@ func (s *Service) AskSoon(ctx context.Context, id mianmi.PaymentID, r mianmi.Ref
 		}
 		switch k.Task {
 		case Query, GiveBack, PayBack:
-			if now := s.now(); k.Due.After(now) {
+			if now := s.now(); k.Due.After(now) || k.Due.IsZero() {
 				k.Due = now
 			}
 		case Rest, Open, Undo: // nothing is waited for, or its time is the channel's

@@ -153,8 +153,11 @@ func (s *Service) Cancel(ctx context.Context, actor mianmi.Actor, id mianmi.Paym
 	var out *Payment
 	err := s.Books.Change(ctx, id, func(c *Change) error {
 		out = c.Payment
-		if c.Payment.State == Declined || c.Payment.State == Undoing {
+		switch {
+		case c.Payment.State == Declined:
 			return nil
+		case c.Payment.State == Undoing:
+			return s.returnAgain(ctx, c, actor)
 		}
 		if c.Payment.Outside() && !c.Payment.State.Final() {
 			return s.undo(ctx, c, Declined, fact{kind: TypeCancelled, actor: actor})

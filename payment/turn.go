@@ -26,6 +26,7 @@ const (
 	reversed // the money is back
 	late     // paid after the end; it goes back
 	kept     // the channel gives it back under no number: it stays taken
+	stalled  // the channel does not say whether it gave it back: people are to look
 )
 
 // turn is what an answer makes of a payment.
@@ -123,7 +124,7 @@ func hearUndoing(c Call, asked Task, a channel.Answer, at moment) turn {
 		return giveBack(c, undoing, at)
 	}
 	same.call.Tries++
-	same.call.Due = at.now.Add(backoff(at.pace.Every, c.Tries))
+	same.call.Due = at.now.Add(backoff(at.pace.Every, c.Tries, pauseMax))
 	return same
 }
 
@@ -143,7 +144,7 @@ func hearEnded(s State, c Call, a channel.Answer, at moment) turn {
 	}
 	c.lookLater(at)
 	if c.Task == Query && c.Tries > 0 {
-		c.Due = at.now.Add(backoff(at.pace.Every, c.Tries-1))
+		c.Due = at.now.Add(backoff(at.pace.Every, c.Tries-1, pauseMax))
 	}
 	return turn{call: c, state: s}
 }
@@ -218,21 +219,54 @@ func hearReturn(c Call, a channel.RefundAnswer, at moment) turn {
 		c.Task, c.Due, c.Tries = Rest, time.Time{}, 0
 		return turn{call: c, state: Approved, failure: channel.ChannelRefused, what: kept}
 	}
-	c.Due = at.now.Add(backoff(at.pace.Every, c.Tries-1))
-	return turn{call: c, state: Undoing}
+	t := turn{state: Undoing}
+	if c.waits(at) {
+		t.what, t.failure = stalled, channel.ChannelBusy
+	}
+	t.call = c
+	return t
 }
 
-// pauseMax is the longest pause between two questions that want an answer.
+const (
+	// backPauseMax is the longest pause between two questions about money that goes
+	// back: nobody stands at a till for it, and a refund to a card takes days.
+	backPauseMax = 6 * time.Hour
+	// stalledAfter is how many answers in a row that settle nothing are a silence for
+	// people to look at. At a pace of 5 s 13 doubled pauses are 11 hours and 27 of
+	// the longest are 162: a week, which is longer than a refund takes over a holiday
+	// and as long as WeChat Pay takes a reversal.
+	stalledAfter = 40
+)
+
+// waits puts off the next question about money that goes back, after Tries answers
+// that settled nothing. It reports whether that has just come to its end: then
+// nothing is asked any more, unless somebody hints at news, or asks by hand.
+func (c *Call) waits(at moment) bool {
+	if c.Tries >= stalledAfter {
+		c.Due = time.Time{}
+		return c.Tries == stalledAfter
+	}
+	c.Due = at.now.Add(backoff(at.pace.Every, c.Tries-1, backPauseMax))
+	return false
+}
+
+// stands reports whether the channel is asked again by hand alone.
+func (c *Call) stands() bool { return (c.Task == GiveBack || c.Task == PayBack) && c.Due.IsZero() }
+
+// again has the channel asked at once, from the shortest pause on.
+func (c *Call) again(now time.Time) { c.Due, c.Tries = now, 0 }
+
+// pauseMax is the longest pause between two questions about an order.
 const pauseMax = 10 * time.Minute
 
-// backoff doubles the pause after each answer that settled nothing.
-func backoff(every time.Duration, tries int) time.Duration {
+// backoff doubles the pause after each answer that settled nothing, up to most.
+func backoff(every time.Duration, tries int, most time.Duration) time.Duration {
 	for range min(tries, 20) {
-		if every *= 2; every >= pauseMax {
-			return pauseMax
+		if every *= 2; every >= most {
+			return most
 		}
 	}
-	return min(every, pauseMax)
+	return min(every, most)
 }
 
 // soonest is the earlier of two times, but not before now.

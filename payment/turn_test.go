@@ -231,14 +231,27 @@ func TestHearLosesNothing(t *testing.T) {
 
 // A return that the channel refuses under one number is asked for under another,
 // five in all; then the payment is approved again and nothing is asked any more.
-// What is only unclear is asked for ever, under the same number.
+// What is only unclear is asked under the same number, at growing pauses, for a
+// week; then people are told, and nothing is asked until somebody wants it.
 func TestReturnsEnd(t *testing.T) {
 	t.Parallel()
 	c := Call{Way: channel.ByQR, Task: GiveBack, Taken: true, Ending: Reversed, Began: turnBegan, Return: "rf1"}
-	for range 100 {
-		if got := hearReturn(c, channel.RefundAnswer{}, moment{turnBegan, turnPace}); got.state != Undoing || got.call.Return != "rf1" || got.call.Task != GiveBack {
-			t.Fatalf("unclear: %+v", got)
+	silent, now, pause := c, turnBegan, time.Duration(0)
+	for i := 1; i <= stalledAfter+1; i++ {
+		got := hearReturn(silent, channel.RefundAnswer{}, moment{now, turnPace})
+		if got.state != Undoing || got.call.Return != "rf1" || got.call.Task != GiveBack || (got.what == stalled) != (i == stalledAfter) || got.call.stands() != (i >= stalledAfter) {
+			t.Fatalf("unclear for the time %d: %+v", i, got)
 		}
+		if silent = got.call; silent.stands() {
+			continue
+		}
+		if longer := silent.Due.Sub(now); longer < pause || longer > backPauseMax {
+			t.Fatalf("a pause of %v after one of %v", longer, pause)
+		}
+		pause, now = silent.Due.Sub(now), silent.Due
+	}
+	if d := now.Sub(turnBegan); d < 6*24*time.Hour || d > 9*24*time.Hour {
+		t.Errorf("people are told after %v", d)
 	}
 	for i := 1; ; i++ {
 		got := hearReturn(c, channel.RefundAnswer{Standing: channel.Unpaid}, moment{turnBegan, turnPace})

@@ -138,7 +138,7 @@ func writeCalls(ctx context.Context, tx *sql.Tx, before, after []payment.Call) e
 	return nil
 }
 
-const sqlRefundState = `UPDATE refund SET state = $4, settled = $5 WHERE bucket = $1 AND payment = $2 AND refund_no = $3`
+const sqlRefundState = `UPDATE refund SET state = $4, settled = $5, asked = $6 WHERE bucket = $1 AND payment = $2 AND refund_no = $3`
 
 // writeRefundStates writes what has become of refunds.
 func writeRefundStates(ctx context.Context, tx *sql.Tx, bucket int16, before, after []payment.Refund) error {
@@ -146,7 +146,7 @@ func writeRefundStates(ctx context.Context, tx *sql.Tx, bucket int16, before, af
 		if before[i].State == after[i].State {
 			continue
 		}
-		if err := one(tx.ExecContext(ctx, sqlRefundState, bucket, string(after[i].Payment), after[i].RefundNo, int16(after[i].State), after[i].Settled)); err != nil {
+		if err := one(tx.ExecContext(ctx, sqlRefundState, bucket, string(after[i].Payment), after[i].RefundNo, int16(after[i].State), after[i].Settled, after[i].Asked)); err != nil {
 			return wrapDriver("write a refund's state", err)
 		}
 	}

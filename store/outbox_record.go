@@ -31,7 +31,7 @@ func (db *DB) Record(ctx context.Context, list []notice.Delivery) (notice.Record
 		case d.Topic < notice.PayerClosed:
 			payments[mianmi.PaymentID(d.Subject)] = true
 			switch payment.Topic(d.Topic) {
-			case payment.TopicRefunded, payment.TopicRefundPending, payment.TopicRefundFailed:
+			case payment.TopicRefunded, payment.TopicRefundPending, payment.TopicRefundFailed, payment.TopicKept:
 				refunded[mianmi.PaymentID(d.Subject)] = true
 			}
 		}

@@ -263,7 +263,7 @@ func (s *Service) refundPending(ctx context.Context, c *Complaint) bool {
 			continue
 		}
 		list, err := s.Payments.Refunds(ctx, mianmi.System("complaints"), about.Payment)
-		if err != nil || slices.ContainsFunc(list, func(r payment.Refund) bool { return r.State == payment.RefundPending }) {
+		if err != nil || slices.ContainsFunc(list, func(r payment.Refund) bool { return r.State.Owed() }) {
 			return true
 		}
 	}

@@ -187,7 +187,8 @@ const receivedBy = "支付用户零钱"
 
 // refundStates are a refund's states in WeChat Pay's words. With mianmi's own
 // wallet the money has moved when the refund is there.
-var refundStates = map[payment.RefundState]string{payment.RefundPending: "PROCESSING", payment.RefundDone: "SUCCESS", payment.RefundFailed: "ABNORMAL"}
+var refundStates = map[payment.RefundState]string{payment.RefundPending: "PROCESSING", payment.RefundDone: "SUCCESS", payment.RefundFailed: "ABNORMAL",
+	payment.RefundStalled: "PROCESSING"}
 
 // ViewRefund puts a refund into WeChat Pay's form.
 func ViewRefund(p *payment.Payment, r *payment.Refund) RefundView {

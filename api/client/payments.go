@@ -222,7 +222,7 @@ type Refund struct {
 	RefundNo string           `json:"refund_no"`
 	Amount   money.Amount     `json:"amount"`
 	Reason   string           `json:"reason"`
-	State    string           `json:"state"` // pending, done, failed
+	State    string           `json:"state"` // pending, done, failed, stalled
 	At       time.Time        `json:"at"`
 }
 

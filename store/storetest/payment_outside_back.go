@@ -60,6 +60,65 @@ func outsideKeeps(t *testing.T, d *desk) {
 	c.wantTaken(t, p.ID, 0)
 }
 
+// Money that a channel does not say it gave back is asked for at growing pauses,
+// for about a week. Then somebody is told, nothing is asked any more, and it is
+// owed as before; a hint asks once, and a person has it asked anew.
+func outsideStalls(t *testing.T, d *desk) {
+	c := newCounter(t, d)
+	p, q := c.paid(t, c.n, c.fake, 30_00), c.paid(t, c.n, c.fake, 20_00)
+	c.later(t, 5*time.Second)
+	asked := map[mianmi.PaymentID]int{}
+	down := true
+	c.fake.Trouble = func(call string, p mianmi.PaymentID) channeltest.Fault {
+		if !down || call != "refund" && call != "query_refund" {
+			return channeltest.NoFault
+		}
+		if call == "refund" {
+			asked[p]++
+		}
+		return channeltest.NotSent
+	}
+	back := payment.RefundRequest{RefundNo: "r1", Amount: money.Of(5_00, "CNY")}
+	refund := func() *payment.Refund { return must(c.n.Payments.Refund(t.Context(), c.Manager, q.ID, back))(t) }
+	wantState(t, must(c.n.Payments.Reverse(t.Context(), c.till, p.ID))(t), payment.Undoing)
+	refund()
+	told := func() int64 {
+		return number(t, c.rows, `SELECT count(*) FROM outbox WHERE topic = $1`, int64(payment.TopicKept))
+	}
+	for i := range 60 { // more than it is asked, with the longest pause between
+		if c.later(t, 6*time.Hour); i == 20 && told() != 0 {
+			t.Error("somebody is told after five days")
+		}
+	}
+	stalled := c.is(t, p.ID, payment.Undoing)
+	before := asked[p.ID]
+	if stalled.Failure != channel.ChannelBusy || before < 20 || before > 50 || asked[q.ID] != before || told() != 2 {
+		t.Errorf("failure %v, asked %d and %d times, told %d times", stalled.Failure, before, asked[q.ID], told())
+	}
+	if f := must(c.n.Payments.Refunds(t.Context(), c.Manager, q.ID))(t); f[0].State != payment.RefundStalled {
+		t.Errorf("the refund is %v", f[0].State)
+	}
+	_, err := c.n.Payments.Refund(t.Context(), c.Manager, q.ID, payment.RefundRequest{RefundNo: "r2", Amount: money.Of(15_01, "CNY")})
+	wantKind(t, err, mianmi.Conflict, "refund_too_large") // the other is owed
+	if err := c.n.Payments.AskSoon(t.Context(), p.ID, ""); err != nil {
+		t.Fatal(err)
+	}
+	if c.later(t, 24*time.Hour); asked[p.ID] != before+1 || told() != 2 {
+		t.Errorf("after a hint: asked %d times, told %d times", asked[p.ID], told())
+	}
+
+	down = false
+	wantState(t, must(c.n.Payments.Reverse(t.Context(), c.Manager, p.ID))(t), payment.Undoing)
+	if f := refund(); f.State != payment.RefundPending {
+		t.Errorf("the refund is %v", f.State)
+	}
+	c.ask(t, c.n)
+	c.is(t, p.ID, payment.Reversed)
+	c.is(t, q.ID, payment.PartlyRefunded)
+	c.wantTaken(t, p.ID, 0)
+	c.wantTaken(t, q.ID, 15_00)
+}
+
 // While one channel does not answer, another is asked and heard, and so is the
 // same channel about other payments.
 func outsideHangs(t *testing.T, d *desk) {
