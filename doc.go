@@ -36,6 +36,7 @@
 //	risk/       what looks wrong in the log: rules as data, over windows of events
 //	wechat/     what mianmi keeps to be WeChat Pay to merchants' software
 //	notice/     who is told of what has happened: webhooks
+//	  inbox/    what a payer is told: a view over payments and the record
 //	store/      every SQL statement, for SQLite and PostgreSQL
 //	api/        JSON over HTTP (OpenAPI 3.1); client/ is the Go client
 //	  wechatv3/ the wallet in the form of WeChat Pay's APIv3

@@ -65,6 +65,8 @@ instruments               @readers payer +payers
 issueCode                 payer +payers
 liftHold                  support_agent risk_analyst operator payer
 liftLoss                  support_agent operator
+noticeEvents              payer
+notices                   @readers payer
 openAgreement             payer
 openContract              payer
 payer                     @readers payer +payers
@@ -74,6 +76,7 @@ reopenPinFree             payer
 reportLoss                @own payer +payers
 resetPassword             support_agent operator
 revokeAllowance           @own payer +payers
+seeNotices                payer
 setLimits                 payer
 setPassword               payer +payers
 stepUps                   payer

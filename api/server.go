@@ -32,6 +32,7 @@ import (
 	"github.com/mianmi/mianmi/idempotency"
 	"github.com/mianmi/mianmi/merchant"
 	"github.com/mianmi/mianmi/notice"
+	"github.com/mianmi/mianmi/notice/inbox"
 	"github.com/mianmi/mianmi/payer"
 	"github.com/mianmi/mianmi/payment"
 	"github.com/mianmi/mianmi/pinfree"
@@ -104,6 +105,7 @@ type Deps struct {
 	Cases      *desk.Service
 	Risk       *risk.Service
 	Liability  *liability.Service
+	Inbox      *inbox.Service
 	Receipts   *receipt.Service
 	Evidence   *evidence.Log
 	AsOf       *asof.Service
@@ -158,6 +160,8 @@ type Server struct {
 
 	elsewhere, otherMethod *route // what no route matches
 
+	streams streams // of notices
+
 	stopping chan struct{} // closed by Stop
 	stopOnce sync.Once
 
@@ -168,7 +172,7 @@ type Server struct {
 // New returns a Server, or an error that names what is missing.
 func New(d Deps, c Config) (*Server, error) {
 	if d.Help == nil || d.Payers == nil || d.Access == nil || d.Merchants == nil || d.Terminals == nil || d.Enrol == nil || d.Payments == nil || d.Once == nil ||
-		d.Rules == nil || d.Webhooks == nil || d.Wechat == nil || d.Contracts == nil || d.Complaints == nil || d.Cases == nil || d.Risk == nil || d.Liability == nil || d.Receipts == nil || d.Evidence == nil || d.AsOf == nil || d.Keys == nil || d.Clock == nil || d.Random == nil || d.Log == nil {
+		d.Rules == nil || d.Webhooks == nil || d.Wechat == nil || d.Contracts == nil || d.Complaints == nil || d.Cases == nil || d.Risk == nil || d.Liability == nil || d.Inbox == nil || d.Receipts == nil || d.Evidence == nil || d.AsOf == nil || d.Keys == nil || d.Clock == nil || d.Random == nil || d.Log == nil {
 		return nil, errors.New("api: a required part is missing")
 	}
 	s := &Server{Deps: d, cfg: c.withDefaults(), mux: http.NewServeMux(),
@@ -207,6 +211,7 @@ func (s *Server) register() {
 	s.registerPayerHolds()
 	s.registerContracts()
 	s.registerPayerPayments()
+	s.registerNotices()
 	s.registerMerchants()
 	s.registerTerminals()
 	s.registerTerminalLife()

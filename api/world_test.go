@@ -26,6 +26,7 @@ import (
 	"github.com/mianmi/mianmi/merchant"
 	"github.com/mianmi/mianmi/money"
 	"github.com/mianmi/mianmi/notice"
+	"github.com/mianmi/mianmi/notice/inbox"
 	"github.com/mianmi/mianmi/payer"
 	"github.com/mianmi/mianmi/payment"
 	"github.com/mianmi/mianmi/pinfree"
@@ -186,7 +187,7 @@ func newParts(t testing.TB, engine string, cfg api.Config, instead ...api.Paymen
 	must(t, err)
 	past := asof.New(asof.Parts{Log: p.db, Payments: payments, Terminals: terminals, Merchants: p.merchants, Clock: p.clock, Channel: "wallet"})
 	p.server, err = api.New(api.Deps{
-		Webhooks: webhooks, Wechat: front, Complaints: complaints, Cases: cases, Risk: signals,
+		Webhooks: webhooks, Wechat: front, Complaints: complaints, Cases: cases, Risk: signals, Inbox: inboxOf(t, p.db, payments),
 		Liability: &liability.Service{Cases: cases, Payments: payments, Payers: payers, AsOf: past, Terminals: terminals},
 		Contracts: contract.New(contract.Parts{Store: p.db, Payers: payers, Clock: p.clock, Random: rand.Reader, Log: log}, 0),
 		Receipts:  &receipt.Service{Log: p.log, Payments: payments, Merchants: p.merchants, Terminals: terminals, Keys: p.keys}, Evidence: p.log,
@@ -198,6 +199,13 @@ func newParts(t testing.TB, engine string, cfg api.Config, instead ...api.Paymen
 	}, cfg)
 	must(t, err)
 	return p
+}
+
+func inboxOf(t testing.TB, db *store.DB, payments *payment.Service) *inbox.Service {
+	t.Helper()
+	told, err := inbox.New(db, payments)
+	must(t, err)
+	return told
 }
 
 func (p *parts) openLog(t testing.TB) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/mianmi/mianmi"
 	"github.com/mianmi/mianmi/pinfree"
@@ -47,6 +48,16 @@ func (s *Service) overdue(p *Payment) *Payment {
 		p.State, p.StepUp = Expired, 0
 	}
 	return p
+}
+
+// UndoUntil is until when an approved payment can be reversed; zero: it cannot,
+// or not any more.
+func (s *Service) UndoUntil(p *Payment) time.Time {
+	until := p.CreatedAt.Add(s.cfg.ReverseWithin)
+	if p.State != Approved || s.now().After(until) {
+		return time.Time{}
+	}
+	return until
 }
 
 // PaymentByOrder finds a payment by the merchant's order number.

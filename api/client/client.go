@@ -32,6 +32,7 @@ type Client struct {
 
 	token string
 	key   string
+	after string // the last event of a stream that is taken up again
 }
 
 // Options tune a Client. Zero values mean the defaults.
@@ -168,6 +169,9 @@ func (c *Client) send(ctx context.Context, method, path string, in any) (*http.R
 	}
 	if c.key != "" {
 		r.Header["Idempotency-Key"] = []string{c.key}
+	}
+	if c.after != "" {
+		r.Header["Last-Event-Id"] = []string{c.after}
 	}
 	if c.lang == mianmi.EN {
 		r.Header["Accept-Language"] = []string{"en"}

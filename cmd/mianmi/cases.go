@@ -4,12 +4,16 @@ import (
 	"context"
 	"time"
 
+	"github.com/mianmi/mianmi/notice/inbox"
 	"github.com/mianmi/mianmi/store"
 	"github.com/mianmi/mianmi/support/desk"
 )
 
-// withCases makes the support desk.
+// withCases makes the support desk, and what payers are told.
 func (s *services) withCases(a *app, db *store.DB) (err error) {
+	if s.inbox, err = inbox.New(db, s.payments); err != nil {
+		return err
+	}
 	s.cases, err = desk.New(desk.Parts{Store: db, Payers: s.payers, Payments: s.payments, Staff: db, Keys: s.keys, Clock: a.clock, Random: a.random, Log: a.log})
 	return err
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/mianmi/mianmi/fleet"
 	"github.com/mianmi/mianmi/merchant"
 	"github.com/mianmi/mianmi/notice"
+	"github.com/mianmi/mianmi/notice/inbox"
 	"github.com/mianmi/mianmi/payer"
 	"github.com/mianmi/mianmi/payment"
 	"github.com/mianmi/mianmi/receipt"
@@ -67,6 +68,7 @@ type services struct {
 	complaints    *support.Service
 	cases         *desk.Service
 	risk          *risk.Service
+	inbox         *inbox.Service
 
 	guard *guard
 	last  func() // the guard's last look

@@ -67,6 +67,15 @@ CREATE TABLE payer_password (
   PRIMARY KEY (bucket, payer)
 );
 
+-- Up to where a payer has read the inbox (docs/adr/0023): what follows the prefix
+-- of a notice's identifier. What is in it is read from the record.
+CREATE TABLE payer_inbox (
+  bucket smallint NOT NULL,
+  payer  text COLLATE "C" NOT NULL,
+  seen   text COLLATE "C" NOT NULL,
+  PRIMARY KEY (bucket, payer)
+);
+
 CREATE TABLE agreement (
   bucket          smallint NOT NULL,
   payer           text COLLATE "C" NOT NULL,
@@ -1321,6 +1330,7 @@ DROP TABLE channel_contract;
 DROP TABLE agreement;
 DROP TABLE payer_password;
 DROP TABLE payer_login;
+DROP TABLE payer_inbox;
 DROP TABLE payer_person;
 DROP TABLE payer;
 -- +goose StatementEnd

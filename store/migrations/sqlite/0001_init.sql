@@ -63,6 +63,15 @@ CREATE TABLE payer_password (
   PRIMARY KEY (bucket, payer)
 ) WITHOUT ROWID;
 
+-- Up to where a payer has read the inbox (docs/adr/0023): what follows the prefix
+-- of a notice's identifier. What is in it is read from the record.
+CREATE TABLE payer_inbox (
+  bucket integer NOT NULL,
+  payer  text NOT NULL,
+  seen   text NOT NULL,
+  PRIMARY KEY (bucket, payer)
+) WITHOUT ROWID;
+
 CREATE TABLE agreement (
   bucket          integer  NOT NULL,
   payer           text     NOT NULL,
@@ -1310,6 +1319,7 @@ DROP TABLE channel_contract;
 DROP TABLE agreement;
 DROP TABLE payer_password;
 DROP TABLE payer_login;
+DROP TABLE payer_inbox;
 DROP TABLE payer_person;
 DROP TABLE payer;
 -- +goose StatementEnd
