@@ -20,7 +20,7 @@ func TestServeTakesComplaintsOfItsPayers(t *testing.T) {
 	s, first := newShop(t)
 	first.stop()
 	c := s.handOut(t)
-	in := newInbox(t, c, 0)
+	in := newMailbox(t, c, 0)
 	start := func() *server { return s.serve(t, "--webhook-allow=127.0.0.0/8") }
 	srv, who := start(), s.payers[0]
 	ask := func(method, path string, body any) (out map[string]any, err error) {

@@ -22,9 +22,9 @@ import (
 	"github.com/mianmi/mianmi/store/pgtest"
 )
 
-// inbox is a merchant's receiver of notifications, by the official client. It
+// mailbox is a merchant's receiver of notifications, by the official client. It
 // refuses each one so often, so that each has to come again.
-type inbox struct {
+type mailbox struct {
 	*httptest.Server
 	handler  *wxnotify.Handler
 	refusals int
@@ -35,10 +35,10 @@ type inbox struct {
 	bad   []error
 }
 
-func newInbox(t *testing.T, c credentials, refusals int) *inbox {
+func newMailbox(t *testing.T, c credentials, refusals int) *mailbox {
 	t.Helper()
 	public := must(utils.LoadPublicKey(c.file(t, "pub_key.pem")))(t)
-	in := &inbox{refusals: refusals, tries: map[string]int{}, facts: map[string]map[string]int{},
+	in := &mailbox{refusals: refusals, tries: map[string]int{}, facts: map[string]map[string]int{},
 		handler: must(wxnotify.NewRSANotifyHandler(c.apiKey, verifiers.NewSHA256WithRSAPubkeyVerifier(c.keyID, *public)))(t)}
 	in.Server = httptest.NewServer(in)
 	t.Cleanup(in.Close)
@@ -46,7 +46,7 @@ func newInbox(t *testing.T, c credentials, refusals int) *inbox {
 }
 
 // ServeHTTP takes a notification, or not.
-func (in *inbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (in *mailbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var of struct {
 		OutTradeNo string `json:"out_trade_no"`
 		Action     string `json:"action_type"`
@@ -71,7 +71,7 @@ func (in *inbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-func (in *inbox) taken() int {
+func (in *mailbox) taken() int {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	return len(in.facts)
@@ -108,7 +108,7 @@ func TestWechatNotificationsSurviveKills(t *testing.T) {
 	s, first := newShop(t, "MIANMI_DB="+pgtest.Open(t))
 	first.stop()
 	c := s.handOut(t)
-	in := newInbox(t, c, 2)
+	in := newMailbox(t, c, 2)
 	start := func() *server { return s.serve(t, "--webhook-allow=127.0.0.0/8") }
 	nodes := [2]*server{start(), start()}
 	random := rand.New(rand.NewPCG(20261201, 3)) //nolint:gosec // a test's
