@@ -93,6 +93,9 @@ func (a *app) examineFollower(ctx context.Context, db *store.DB, size int64) fin
 		s = fail
 	}
 	f := but(s, check, "有 %d 条存证尚未按风险规则看过，最早的已等 %v", "%d entries of the log were not looked at for signals yet, the first for %v", size-next, late)
+	if s == ok {
+		return f
+	}
 	return f.then("看服务日志中 look for signals 的错误；接管后需要重读一周的日志，指标 mianmi_risk_position 会前进",
 		"see the errors of \"look for signals\" in the server's log; after a takeover a week of the log is read again, and mianmi_risk_position moves on")
 }
