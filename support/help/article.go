@@ -64,7 +64,7 @@ func readFile(dir fs.FS, name string) (Content, Facts, error) {
 	if err != nil {
 		return Content{}, Facts{}, err
 	}
-	defer file.Close()
+	defer file.Close() //nolint:errcheck // it was read
 	text, err := io.ReadAll(io.LimitReader(file, fileMax+1))
 	switch {
 	case err != nil:

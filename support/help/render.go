@@ -95,5 +95,5 @@ func target(to, lang string) (out string, article bool, err error) {
 	case err == nil && u.Scheme == "https" && u.Host != "" && u.User == nil, err == nil && u.Scheme == "tel" && u.Opaque != "":
 		return to, false, nil
 	}
-	return "", false, fmt.Errorf("the link to %q: want another article (its-name.%s.md), https:// or tel:", to, lang)
+	return "", false, fmt.Errorf("the link to %q: want another article (its-name.%s.md), or an address of https or tel", to, lang)
 }
