@@ -1,7 +1,9 @@
 package mianmi
 
 import (
+	"bytes"
 	"encoding/base32"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"hash/fnv"
@@ -71,6 +73,14 @@ func NewID(prefix string, now time.Time, r io.Reader) (string, error) {
 		return "", fmt.Errorf("read randomness for an id: %w", err)
 	}
 	return prefix + crockford.EncodeToString(b[:]), nil
+}
+
+// NewOrderedID is NewID for what happens to one subject, as entries of its record:
+// within a millisecond identifiers sort by order, of which 24 bits are kept: it tells
+// neighbours apart.
+func NewOrderedID(prefix string, now time.Time, order int64, r io.Reader) (string, error) {
+	n := binary.BigEndian.AppendUint32(nil, uint32(order)) //nolint:gosec // 24 bits are kept
+	return NewID(prefix, now, io.MultiReader(bytes.NewReader(n[1:]), r))
 }
 
 // IDRange bounds the identifiers that NewID gives in the millisecond of an

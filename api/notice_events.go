@@ -86,31 +86,7 @@ func (s *Server) noticeEvents(c *call) {
 		return
 	}
 	defer end()
-	ctx, cancel := context.WithTimeout(c.r.Context(), eventsLife)
-	defer cancel()
-	news, done := s.Payments.Watch(id)
-	defer done()
-	beat, look := time.NewTicker(eventsBeat), time.NewTicker(noticesEvery)
-	defer beat.Stop()
-	defer look.Stop()
-	for {
-		if err := n.look(ctx); err != nil {
-			s.fail(c, err)
-			return
-		}
-		select {
-		case <-news:
-		case <-look.C:
-		case <-beat.C:
-			if !s.stillIn(c) || s.sendEvent(c, ": \n\n") != nil { // a comment
-				return
-			}
-		case <-s.stopping:
-			return
-		case <-ctx.Done():
-			return
-		}
-	}
+	s.stream(c, id, noticesEvery, n.look)
 }
 
 // sinceOf reads the identifier of an event: the time, in milliseconds, of the

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"reflect"
@@ -162,26 +163,37 @@ func (s *Server) events(c *call) {
 		s.fail(c, err)
 		return
 	}
+	last := ""
+	s.stream(c, id, lookEvery, func(ctx context.Context) error {
+		text, err := s.waitingText(ctx, c.actor, id)
+		if err == nil && text != last {
+			err = s.sendEvent(c, "event: stepups\ndata: "+text+"\n\n")
+			last = text
+		}
+		return err
+	})
+}
+
+// stream calls look at once, when there is news of the payer's payments, and after
+// each pause, until the caller, the session, the server or the stream's time ends.
+func (s *Server) stream(c *call, id mianmi.PayerID, pause time.Duration, look func(context.Context) error) {
 	ctx, cancel := context.WithTimeout(c.r.Context(), eventsLife)
 	defer cancel()
 	news, done := s.Payments.Watch(id)
 	defer done()
-	beat, look := time.NewTicker(eventsBeat), time.NewTicker(lookEvery)
+	beat, again := time.NewTicker(eventsBeat), time.NewTicker(pause)
 	defer beat.Stop()
-	defer look.Stop()
-	for last := ""; ; {
-		text, err := s.waitingText(ctx, c.actor, id)
-		if err != nil {
-			s.fail(c, err)
+	defer again.Stop()
+	for {
+		if err := look(ctx); err != nil {
+			if !errors.Is(err, errGone) {
+				s.fail(c, err)
+			}
 			return
 		}
-		if text != last && s.sendEvent(c, "event: stepups\ndata: "+text+"\n\n") != nil {
-			return
-		}
-		last = text
 		select {
 		case <-news:
-		case <-look.C:
+		case <-again.C:
 		case <-beat.C:
 			if !s.stillIn(c) || s.sendEvent(c, ": \n\n") != nil { // a comment
 				return
@@ -226,7 +238,13 @@ func (s *Server) sendEvent(c *call, event string) error {
 	_ = rc.SetWriteDeadline(time.Time{})
 	defer time.AfterFunc(eventWriteMax, func() { _ = rc.SetWriteDeadline(time.Unix(1, 0)) }).Stop()
 	if _, err := fmt.Fprint(c, event); err != nil {
-		return err
+		return errGone
 	}
-	return rc.Flush()
+	if rc.Flush() != nil {
+		return errGone
+	}
+	return nil
 }
+
+// errGone says that nobody listens to a stream any more, which is no fault.
+var errGone = errors.New("the caller has gone")

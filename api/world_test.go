@@ -188,7 +188,7 @@ func newParts(t testing.TB, engine string, cfg api.Config, instead ...api.Paymen
 	past := asof.New(asof.Parts{Log: p.db, Payments: payments, Terminals: terminals, Merchants: p.merchants, Clock: p.clock, Channel: "wallet"})
 	p.server, err = api.New(api.Deps{
 		Webhooks: webhooks, Wechat: front, Complaints: complaints, Cases: cases, Risk: signals, Inbox: inboxOf(t, p.db, payments),
-		Liability: &liability.Service{Cases: cases, Payments: payments, Payers: payers, AsOf: past, Terminals: terminals},
+		Liability: &liability.Service{Cases: cases, Payments: payments, Payers: payers, AsOf: past, Terminals: terminals, Clock: p.clock},
 		Contracts: contract.New(contract.Parts{Store: p.db, Payers: payers, Clock: p.clock, Random: rand.Reader, Log: log}, 0),
 		Receipts:  &receipt.Service{Log: p.log, Payments: payments, Merchants: p.merchants, Terminals: terminals, Keys: p.keys}, Evidence: p.log,
 		AsOf:   past,

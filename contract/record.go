@@ -1,11 +1,8 @@
 package contract
 
 import (
-	"bytes"
-	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/mianmi/mianmi"
@@ -42,8 +39,7 @@ func (s *Service) record(ch *Change, now time.Time, actor mianmi.Actor, kind str
 	c := ch.Contract
 	c.Version++
 	// As those of payers: what happens in one millisecond stands in its order.
-	n := binary.BigEndian.AppendUint32(nil, uint32(c.Version)) //nolint:gosec // a handful
-	id, err := mianmi.NewID("en", now, io.MultiReader(bytes.NewReader(n[1:]), s.Random))
+	id, err := mianmi.NewOrderedID("en", now, c.Version, s.Random)
 	if err != nil {
 		return err
 	}

@@ -1,9 +1,7 @@
 package payer
 
 import (
-	"bytes"
 	"context"
-	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -278,8 +276,7 @@ func (s *Service) entry(now time.Time, id mianmi.PayerID, actor mianmi.Actor, ki
 // entryID makes an identifier that sorts by time and then by order: entries of
 // one millisecond, or one transaction, stand in their order.
 func (s *Service) entryID(now time.Time, order int64) (mianmi.EntryID, error) {
-	n := binary.BigEndian.AppendUint32(nil, uint32(order)) //nolint:gosec // 24 bits are kept: it orders neighbours
-	id, err := mianmi.NewID("en", now, io.MultiReader(bytes.NewReader(n[1:]), s.Random))
+	id, err := mianmi.NewOrderedID("en", now, order, s.Random)
 	return mianmi.EntryID(id), err
 }
 

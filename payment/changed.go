@@ -1,11 +1,8 @@
 package payment
 
 import (
-	"bytes"
-	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/mianmi/mianmi"
@@ -139,8 +136,7 @@ func (s *Service) settle(now time.Time, c *Change, f fact) error {
 // entry makes an entry whose identifier sorts by time and then by the version of
 // its subject: changes in one millisecond stand in their order.
 func (s *Service) entry(now time.Time, version int64, actor mianmi.Actor) (evidence.Entry, error) {
-	v := binary.BigEndian.AppendUint32(nil, uint32(version)) //nolint:gosec // 24 bits are kept: it orders neighbours
-	id, err := mianmi.NewID("en", now, io.MultiReader(bytes.NewReader(v[1:]), s.Random))
+	id, err := mianmi.NewOrderedID("en", now, version, s.Random)
 	return evidence.Entry{ID: mianmi.EntryID(id), At: now, Actor: actor.String()}, err
 }
 

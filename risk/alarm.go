@@ -1,11 +1,8 @@
 package risk
 
 import (
-	"bytes"
-	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/mianmi/mianmi"
@@ -134,8 +131,7 @@ func (s *Service) entry(actor mianmi.Actor, kind string, a *Alarm) (evidence.Ent
 		return evidence.Entry{}, fmt.Errorf("encode %s: %w", kind, err)
 	}
 	now := s.now()
-	n := binary.BigEndian.AppendUint32(nil, uint32(a.Version)) //nolint:gosec // 24 bits are kept: it orders neighbours
-	id, err := mianmi.NewID("en", now, io.MultiReader(bytes.NewReader(n[1:]), s.Random))
+	id, err := mianmi.NewOrderedID("en", now, a.Version, s.Random)
 	return evidence.Entry{ID: mianmi.EntryID(id), At: now, Type: kind, Subject: string(a.ID), Actor: actor.String(), Body: text}, err
 }
 

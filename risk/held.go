@@ -3,7 +3,6 @@ package risk
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -270,8 +269,7 @@ func (s *Service) note(c *RuleChange, actor mianmi.Actor, kind string) error {
 	if err != nil {
 		return fmt.Errorf("encode %s: %w", kind, err)
 	}
-	number := binary.BigEndian.AppendUint32(nil, uint32(h.Version)) //nolint:gosec // 24 bits are kept: it orders neighbours
-	id, err := mianmi.NewID("en", s.now(), io.MultiReader(bytes.NewReader(number[1:]), s.Random))
+	id, err := mianmi.NewOrderedID("en", s.now(), h.Version, s.Random)
 	c.Entry = evidence.Entry{ID: mianmi.EntryID(id), At: s.now(), Type: kind, Subject: "risk_rule:" + h.ID, Actor: actor.String(), Body: text}
 	return err
 }

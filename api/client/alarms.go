@@ -3,8 +3,6 @@ package client
 import (
 	"context"
 	"net/http"
-	"net/url"
-	"strconv"
 	"time"
 
 	"github.com/mianmi/mianmi"
@@ -54,20 +52,10 @@ type AlarmQuery struct {
 
 // Alarms lists alarms, newest first.
 func (c *Client) Alarms(ctx context.Context, q AlarmQuery) (List[Alarm], error) {
-	v := url.Values{}
-	for name, value := range map[string]string{"state": q.State, "severity": q.Severity, "rule": q.Rule, "payer": string(q.Payer),
-		"merchant": string(q.Merchant), "terminal": string(q.Terminal), "before": q.Before} {
-		if value != "" {
-			v.Set(name, value)
-		}
-	}
-	if q.Unsolved {
-		v.Set("unsolved", "true")
-	}
-	if q.Limit > 0 {
-		v.Set("limit", strconv.Itoa(q.Limit))
-	}
-	return call[List[Alarm]](ctx, c, http.MethodGet, "/v1/alarms?"+v.Encode(), nil)
+	return call[List[Alarm]](ctx, c, http.MethodGet, "/v1/alarms"+query(map[string]any{
+		"state": q.State, "severity": q.Severity, "rule": q.Rule, "payer": q.Payer, "merchant": q.Merchant, "terminal": q.Terminal,
+		"before": q.Before, "unsolved": q.Unsolved, "limit": q.Limit,
+	}), nil)
 }
 
 // Alarm shows an alarm.

@@ -3,7 +3,6 @@ package client
 import (
 	"context"
 	"net/http"
-	"net/url"
 	"strconv"
 	"time"
 
@@ -101,25 +100,11 @@ type CaseQuery struct {
 
 // Cases lists cases, newest first.
 func (c *Client) Cases(ctx context.Context, q CaseQuery) (List[Case], error) {
-	v := url.Values{}
-	for name, text := range map[string]string{"kind": q.Kind, "state": q.State, "queue": q.Queue, "assignee": q.Assignee, "payer": string(q.Payer),
-		"merchant": string(q.Merchant), "link_kind": q.Link.Kind, "link_ref": q.Link.Ref, "before": q.Before} {
-		if text != "" {
-			v.Set(name, text)
-		}
-	}
-	for name, at := range map[string]time.Time{"since": q.Since, "until": q.Until} {
-		if !at.IsZero() {
-			v.Set(name, at.UTC().Format(time.RFC3339Nano))
-		}
-	}
-	if q.Open {
-		v.Set("open", "true")
-	}
-	if q.Limit > 0 {
-		v.Set("limit", strconv.Itoa(q.Limit))
-	}
-	return call[List[Case]](ctx, c, http.MethodGet, "/v1/cases?"+v.Encode(), nil)
+	return call[List[Case]](ctx, c, http.MethodGet, "/v1/cases"+query(map[string]any{
+		"kind": q.Kind, "state": q.State, "queue": q.Queue, "assignee": q.Assignee, "payer": q.Payer, "merchant": q.Merchant,
+		"link_kind": q.Link.Kind, "link_ref": q.Link.Ref, "before": q.Before, "since": q.Since, "until": q.Until, "open": q.Open,
+		"limit": q.Limit,
+	}), nil)
 }
 
 // Case shows a case, by its identifier or its number.

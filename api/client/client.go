@@ -14,6 +14,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
@@ -196,6 +197,21 @@ func problem(res *http.Response) error {
 
 // seg escapes one segment of a path.
 func seg[T ~string](s T) string { return url.PathEscape(string(s)) }
+
+// query is what a list is asked for: what is not zero.
+func query(of map[string]any) string {
+	v := url.Values{}
+	for name, value := range of {
+		if reflect.ValueOf(value).IsZero() {
+			continue
+		}
+		if at, ok := value.(time.Time); ok {
+			value = at.UTC().Format(time.RFC3339Nano)
+		}
+		v.Set(name, fmt.Sprint(value))
+	}
+	return "?" + v.Encode()
+}
 
 // Page asks for a page of a list.
 type Page struct {

@@ -3,8 +3,6 @@ package client
 import (
 	"context"
 	"net/http"
-	"net/url"
-	"strconv"
 	"time"
 
 	"github.com/mianmi/mianmi"
@@ -72,19 +70,9 @@ type ComplaintQuery struct {
 
 // Complaints lists complaints, newest first, without history.
 func (c *Client) Complaints(ctx context.Context, q ComplaintQuery) (List[Complaint], error) {
-	v := url.Values{}
-	for name, value := range map[string]string{"merchant": string(q.Merchant), "payment": string(q.Payment), "before": q.Before} {
-		if value != "" {
-			v.Set(name, value)
-		}
-	}
-	if q.Open {
-		v.Set("open", "true")
-	}
-	if q.Limit > 0 {
-		v.Set("limit", strconv.Itoa(q.Limit))
-	}
-	return call[List[Complaint]](ctx, c, http.MethodGet, "/v1/complaints?"+v.Encode(), nil)
+	return call[List[Complaint]](ctx, c, http.MethodGet, "/v1/complaints"+query(map[string]any{
+		"merchant": q.Merchant, "payment": q.Payment, "before": q.Before, "open": q.Open, "limit": q.Limit,
+	}), nil)
 }
 
 // Complaint shows a complaint with its history.

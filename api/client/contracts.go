@@ -3,8 +3,6 @@ package client
 import (
 	"context"
 	"net/http"
-	"net/url"
-	"strconv"
 	"time"
 
 	"github.com/mianmi/mianmi"
@@ -76,16 +74,9 @@ type ContractQuery struct {
 
 // Contracts lists contracts at payment systems and of the front, newest first.
 func (c *Client) Contracts(ctx context.Context, q ContractQuery) (List[Contract], error) {
-	v := url.Values{}
-	for name, value := range map[string]string{"merchant": string(q.Merchant), "state": q.State, "kind": q.Kind, "before": q.Before} {
-		if value != "" {
-			v.Set(name, value)
-		}
-	}
-	if q.Limit > 0 {
-		v.Set("limit", strconv.Itoa(q.Limit))
-	}
-	return call[List[Contract]](ctx, c, http.MethodGet, "/v1/contracts?"+v.Encode(), nil)
+	return call[List[Contract]](ctx, c, http.MethodGet, "/v1/contracts"+query(map[string]any{
+		"merchant": q.Merchant, "state": q.State, "kind": q.Kind, "before": q.Before, "limit": q.Limit,
+	}), nil)
 }
 
 // Contract shows a contract.

@@ -3,8 +3,6 @@ package client
 import (
 	"context"
 	"net/http"
-	"net/url"
-	"strconv"
 )
 
 // HelpTitle is a help article in a list, in the client's language.
@@ -47,19 +45,10 @@ type HelpQuery struct {
 
 // HelpArticles finds help articles, the best match first.
 func (c *Client) HelpArticles(ctx context.Context, q HelpQuery) (List[HelpTitle], error) {
-	v := url.Values{}
-	for name, text := range map[string]string{"q": q.Words, "kind": q.Kind, "audience": q.Audience, "model": q.Model, "version": q.Version, "after": q.After} {
-		if text != "" {
-			v.Set(name, text)
-		}
-	}
-	if q.Expired {
-		v.Set("expired", "true")
-	}
-	if q.Limit != 0 {
-		v.Set("limit", strconv.Itoa(q.Limit))
-	}
-	return call[List[HelpTitle]](ctx, c, http.MethodGet, "/v1/help?"+v.Encode(), nil)
+	return call[List[HelpTitle]](ctx, c, http.MethodGet, "/v1/help"+query(map[string]any{
+		"q": q.Words, "kind": q.Kind, "audience": q.Audience, "model": q.Model, "version": q.Version, "after": q.After,
+		"expired": q.Expired, "limit": q.Limit,
+	}), nil)
 }
 
 // HelpArticle returns a help article.

@@ -3,8 +3,6 @@ package client
 import (
 	"context"
 	"net/http"
-	"net/url"
-	"strconv"
 	"time"
 
 	"github.com/mianmi/mianmi"
@@ -53,19 +51,9 @@ type PayerComplaintQuery struct {
 
 // PayerComplaints lists a payer's complaints, newest first, without history.
 func (c *Client) PayerComplaints(ctx context.Context, id mianmi.PayerID, q PayerComplaintQuery) (List[PayerComplaint], error) {
-	v := url.Values{}
-	for name, value := range map[string]string{"payment": string(q.Payment), "before": q.Before} {
-		if value != "" {
-			v.Set(name, value)
-		}
-	}
-	if q.Open {
-		v.Set("open", "true")
-	}
-	if q.Limit > 0 {
-		v.Set("limit", strconv.Itoa(q.Limit))
-	}
-	return call[List[PayerComplaint]](ctx, c, http.MethodGet, "/v1/payers/"+seg(id)+"/complaints?"+v.Encode(), nil)
+	return call[List[PayerComplaint]](ctx, c, http.MethodGet, "/v1/payers/"+seg(id)+"/complaints"+query(map[string]any{
+		"payment": q.Payment, "before": q.Before, "open": q.Open, "limit": q.Limit,
+	}), nil)
 }
 
 // PayerComplaint shows a payer's complaint with its history.

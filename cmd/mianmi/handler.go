@@ -23,7 +23,7 @@ func newHandler(a *app, s *services, db *store.DB, t *tuning) (*api.Server, erro
 		Once:     &idempotency.Service{Store: db, Keys: s.keys, Clock: a.clock, Random: a.random},
 		Receipts: s.receipts, Evidence: s.log, AsOf: past,
 		Rules: s.rules, Webhooks: s.webhooks, Wechat: s.wechat, Contracts: s.contracts, Complaints: s.complaints, Cases: s.cases, Risk: s.risk, Inbox: s.inbox,
-		Liability: &liability.Service{Cases: s.cases, Payments: s.payments, Payers: s.payers, AsOf: past, Terminals: s.terminals}, Keys: s.keys, Clock: a.clock, Random: a.random, Log: a.log,
+		Liability: &liability.Service{Cases: s.cases, Payments: s.payments, Payers: s.payers, AsOf: past, Terminals: s.terminals, Clock: a.clock}, Keys: s.keys, Clock: a.clock, Random: a.random, Log: a.log,
 	}, api.Config{LoginsMax: t.LoginsMax, TerminalHost: t.terminalHost, TrustedProxies: t.TrustedProxies, Metrics: s.metrics})
 }
 

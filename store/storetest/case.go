@@ -26,6 +26,7 @@ func Cases(t *testing.T, open func(*testing.T) Engine) {
 	tests := map[string]func(*testing.T, *caseWorld){
 		"who complains again is led to the case that there is": oneCase,
 		"a case lives from report to end, step by step":        caseLife,
+		"a merchant that reports a payment sees its own part":  caseOfMerchant,
 		"a step that was not seen is not passed over":          caseVersions,
 		"who sees what of a case":                              caseRights,
 		"deadlines are told of once, whoever looks":            caseDeadlines,

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/mianmi/mianmi"
+	"github.com/mianmi/mianmi/merchant"
 	"github.com/mianmi/mianmi/money"
 	"github.com/mianmi/mianmi/payer"
 	"github.com/mianmi/mianmi/payment"
@@ -81,6 +82,37 @@ func caseLoss(t *testing.T, w *caseWorld) {
 	}
 	_, err := w.a.Do(ctx, w.agent, o.ID, cases.Do{Act: cases.LiftLoss})
 	wantCode(t, err, "identity_unchecked")
+}
+
+// A merchant that reports a payment whose payer has done so is brought into that
+// case, and reads nothing that was not written for it. A case that is over it does
+// not open again, and to a case about several merchants it is not led.
+func caseOfMerchant(t *testing.T, w *caseWorld) {
+	ctx, paid := t.Context(), w.pay(t, w.p)
+	report := fraud(paid)
+	own := must(w.a.Open(ctx, w.p.Actor(), report))(t)
+	report.Text = "顾客说不是他付的"
+	seen := must(w.b.Open(ctx, w.admin(), report))(t)
+	if seen.ID != own.ID || !seen.Known || len(seen.Notes) != 1 || seen.Notes[0].Text != report.Text || seen.Payer != "" {
+		t.Errorf("the merchant is led to %+v", seen)
+	}
+	if mine := must(w.a.Case(ctx, w.p.Actor(), own.ID))(t); len(mine.Notes) != 1 || mine.Notes[0].Text == report.Text {
+		t.Errorf("the payer reads %+v", mine.Notes)
+	}
+	v := must(w.a.Case(ctx, w.p.Actor(), own.ID))(t)
+	must(w.a.Move(ctx, w.p.Actor(), own.ID, cases.Move{To: cases.Closed, Version: v.Version}))(t)
+	if other := must(w.b.Open(ctx, w.admin(), report))(t); other.ID == own.ID || other.Known {
+		t.Error("the merchant opened the payer's case again")
+	}
+	shop := must(w.node.NewShop(ctx, merchant.Facts{}))(t)
+	there := must(w.node.Payments.Authorize(ctx, shop.Manager, w.q.Tap(shop.Terminal, "M1", 5_00)))(t)
+	both := fraud(w.pay(t, w.q))
+	both.Links = append(both.Links, cases.NewLink{Kind: cases.ToPayment, Ref: string(there.ID)})
+	several := must(w.a.Open(ctx, w.q.Actor(), both))(t)
+	report.Links = both.Links[:1]
+	if alone := must(w.b.Open(ctx, w.admin(), report))(t); alone.ID == several.ID {
+		t.Error("the merchant was led to a case about several")
+	}
 }
 
 // What people write is in no entry, and not in what is printed.

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/mianmi/mianmi"
+	"github.com/mianmi/mianmi/money"
 )
 
 // side is who moves a case.
@@ -73,10 +74,10 @@ func (c *Case) enter(to State, now time.Time, l Level) {
 	case from == Closed: // begun anew: it was answered once
 		c.Reopened++
 		c.start(now, l)
-		c.AnsweredAt, c.DecidedAt, c.ClosedAt = time.Time{}, time.Time{}, time.Time{}
-		c.Verdict = NoVerdict
+		c.AnsweredAt, c.ClosedAt = time.Time{}, time.Time{}
+		c.undecide()
 	case from == Decided && to == InProgress: // the decision is taken back
-		c.DecidedAt, c.Verdict = time.Time{}, NoVerdict
+		c.undecide()
 	case to == WaitingPayer:
 		c.wait(now)
 	case to == Decided:
@@ -88,4 +89,9 @@ func (c *Case) enter(to State, now time.Time, l Level) {
 		c.Shared = true
 	}
 	c.State = to
+}
+
+// undecide takes back what was decided, with what it gave.
+func (c *Case) undecide() {
+	c.DecidedAt, c.Verdict, c.Award = time.Time{}, NoVerdict, money.Amount{}
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/mianmi/mianmi"
+	"github.com/mianmi/mianmi/money"
 )
 
 var at = time.Date(2026, 12, 1, 9, 0, 0, 0, time.UTC)
@@ -193,5 +194,18 @@ func TestLevels(t *testing.T) {
 	}
 	if l := own.Of(Fraud, "wallet"); l != LevelsDefault.Kinds[Fraud] {
 		t.Errorf("another rail's: %v", l)
+	}
+}
+
+// A decision that is taken back, or a case that is taken up again, leaves nothing of
+// the decision, its award least of all.
+func TestDecisionsAreTakenBackWhole(t *testing.T) {
+	t.Parallel()
+	for _, from := range []State{Decided, Closed} {
+		c := Case{State: from, Verdict: Upheld, Award: money.Of(12_00, "CNY"), DecidedAt: at, ClosedAt: at}
+		c.enter(InProgress, at.Add(time.Hour), LevelsDefault.Kinds[Fraud])
+		if c.Verdict != NoVerdict || c.Award != (money.Amount{}) || !c.DecidedAt.IsZero() {
+			t.Errorf("from %s: %+v", from, c)
+		}
 	}
 }

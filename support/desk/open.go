@@ -202,7 +202,7 @@ func (s *Service) insert(ctx context.Context, actor mianmi.Actor, c Case, n *New
 	err := s.Store.InsertCase(ctx, ch, g, func(b Before) error {
 		*ch, same = Change{Case: c}, b.Same
 		switch {
-		case b.Same != nil:
+		case b.Same != nil && meets(actor, b.Same):
 			return errKnown
 		case b.Lately >= openedMax && actor.Is(mianmi.RolePayer):
 			return errOften
@@ -226,6 +226,13 @@ func (s *Service) insert(ctx context.Context, actor mianmi.Actor, c Case, n *New
 
 var errKnown = errors.New("desk: there is a case about it")
 
+// meets reports whether who opens a case is led to one that there is. A merchant
+// is to one of its own that is open: it does not open a payer's case again, and one
+// about several merchants is none of its.
+func meets(actor mianmi.Actor, same *Case) bool {
+	return actor.Merchant == "" || same.Merchant == actor.Merchant && !same.State.Over()
+}
+
 // openingKey is the key of the note that opened a case.
 const openingKey = "opening"
 
@@ -245,11 +252,11 @@ func openingAudience(a mianmi.Actor, c *Case) Audience {
 func (s *Service) again(ctx context.Context, actor mianmi.Actor, id mianmi.CaseID, n *NewCase) (Opened, error) {
 	err := s.Store.ChangeCase(ctx, id, func(ch *Change) error {
 		c, now := &ch.Case, s.now()
-		if len(ch.Was.Notes) >= notesMax {
-			return errNotes
+		c.Shared = c.Shared || c.Merchant != "" && c.Merchant == actor.Merchant // who brings itself in sees the own part
+		err := ch.note(Note{Key: fmt.Sprintf("again-%d", c.Version+1), Audience: openingAudience(actor, c), Actor: actor.String(), Text: n.Text, At: now})
+		if err != nil {
+			return err
 		}
-		ch.Notes = []Note{{N: int64(len(ch.Was.Notes)) + 1, Audience: openingAudience(actor, c), Actor: actor.String(), Text: n.Text, At: now}}
-		ch.Notes[0].Key = fmt.Sprintf("again-%d", ch.Notes[0].N)
 		for _, l := range n.Links {
 			if !slices.ContainsFunc(ch.Was.Links, func(o Link) bool { return o.Kind == l.Kind && o.Ref == l.Ref }) && len(ch.Was.Links)+len(ch.Links) < linksMax {
 				ch.Links = append(ch.Links, Link{Kind: l.Kind, Ref: l.Ref, Actor: actor.String(), At: now})

@@ -1,13 +1,9 @@
 package desk
 
 import (
-	"bytes"
-	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"io"
-	"time"
 
 	"github.com/mianmi/mianmi"
 	"github.com/mianmi/mianmi/evidence"
@@ -74,16 +70,9 @@ func (s *Service) add(ch *Change, actor mianmi.Actor, kind string, fill func(*Re
 	if err != nil {
 		return fmt.Errorf("encode %s: %w", kind, err)
 	}
-	id, err := s.entryID(now, c.Version)
-	ch.Entries = append(ch.Entries, evidence.Entry{ID: id, At: now, Type: kind, Subject: string(c.ID), Actor: actor.String(), Body: text})
+	id, err := mianmi.NewOrderedID("en", now, c.Version, s.Random)
+	ch.Entries = append(ch.Entries, evidence.Entry{ID: mianmi.EntryID(id), At: now, Type: kind, Subject: string(c.ID), Actor: actor.String(), Body: text})
 	return err
-}
-
-// entryID sorts by time and then by version.
-func (s *Service) entryID(now time.Time, version int64) (mianmi.EntryID, error) {
-	n := binary.BigEndian.AppendUint32(nil, uint32(version)) //nolint:gosec // 24 bits are kept: it orders neighbours
-	id, err := mianmi.NewID("en", now, io.MultiReader(bytes.NewReader(n[1:]), s.Random))
-	return mianmi.EntryID(id), err
 }
 
 func (s *Service) digest(text string) string {

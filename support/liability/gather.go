@@ -52,6 +52,7 @@ type Service struct {
 	Payers    Payers
 	AsOf      AsOf
 	Terminals Terminals
+	Clock     mianmi.Clock
 }
 
 // Event is something that happened, on the timeline of a case.
@@ -95,11 +96,11 @@ func (s *Service) Of(ctx context.Context, actor mianmi.Actor, id mianmi.CaseID, 
 	if err != nil {
 		return Timeline{}, err
 	}
-	record.tell(&out, w.OpenedAt)
+	record.tell(&out, w.OpenedAt, s.Clock.Now())
 	if out.Facts.Rule, err = s.rule(ctx); err != nil {
 		return Timeline{}, err
 	}
-	if out.Facts.PaidThisYear, err = s.paid(ctx, actor, &w); err != nil {
+	if out.Facts.PaidThisYear, err = s.paid(ctx, actor, &w, out.Facts.Rule); err != nil {
 		return Timeline{}, err
 	}
 	ids := w.Payments()
@@ -165,6 +166,8 @@ func (t *told) shut(at time.Time) (time.Time, bool) {
 	switch n := &t.After; {
 	case n.FrozenAt != nil:
 		return *n.FrozenAt, true
+	case n.Hold != nil && at.Before(n.Hold.Until): // which an allowance does not pass
+		return n.Hold.Since, true
 	case n.Pending != nil && n.Pending.Settings.PinFree && !at.Before(n.Pending.At),
 		n.Allowance != nil && at.Before(n.Allowance.ExpiresAt):
 		return time.Time{}, false
@@ -175,8 +178,8 @@ func (t *told) shut(at time.Time) (time.Time, bool) {
 }
 
 // tell puts the payer's changes of the last month before the report, and since, on
-// the timeline, and notes since when the payer is protected.
-func (p past) tell(t *Timeline, reported time.Time) {
+// the timeline, and notes since when the payer is protected now.
+func (p past) tell(t *Timeline, reported, now time.Time) {
 	for i := range p {
 		e := &p[i]
 		if e.Type == "payer.loss.reported" && e.At.Before(t.Facts.Reported) && e.At.After(reported.Add(-72*time.Hour)) {
@@ -185,14 +188,24 @@ func (p past) tell(t *Timeline, reported time.Time) {
 		if e.At.After(reported.AddDate(0, -1, 0)) {
 			t.add(e.At, e.Type, string(e.ID))
 		}
-		since, off := e.shut(e.At)
-		switch {
-		case !off:
-			t.Facts.Protected = time.Time{}
-		case t.Facts.Protected.IsZero():
-			t.Facts.Protected = since
+	}
+	if len(p) > 0 {
+		t.Facts.Protected, _ = p[len(p)-1].shut(now)
+	}
+}
+
+// ended is the newest entry before a payment that left the payer's agreement with
+// the merchant closed; nil: none did, or it was opened again.
+func (p past) ended(m mianmi.MerchantID, at time.Time) *told {
+	for i := len(p) - 1; i >= 0; i-- {
+		if a := p[i].Agreement; a != nil && a.Merchant == m && p[i].At.Add(skew).Before(at) {
+			if a.Open {
+				return nil
+			}
+			return &p[i]
 		}
 	}
+	return nil
 }
 
 // before is the newest change of the settings that was acknowledged before a payment.
@@ -219,6 +232,9 @@ func (s *Service) fact(ctx context.Context, actor mianmi.Actor, id mianmi.Paymen
 			x.Offs = append(x.Offs, Off{Layer: pinfree.LayerPayer, Since: since, Entry: e.ID})
 		}
 	}
+	if e := record.ended(p.Merchant, p.CreatedAt); e != nil && p.Method == pinfree.MandateDebit {
+		x.Offs = append(x.Offs, Off{Layer: pinfree.LayerAgreement, ID: string(e.Agreement.ID), Since: e.At, Entry: e.ID})
+	}
 	return x, s.place(ctx, actor, &x)
 }
 
@@ -238,6 +254,9 @@ func (s *Service) place(ctx context.Context, actor mianmi.Actor, x *Fact) error 
 		return err
 	}
 	for _, r := range then.Rows {
+		if r.Kind == pinfree.LayerChannel && r.ID != p.Channel {
+			continue // the payment did not go through it
+		}
 		if r.State == pinfree.Off && !r.Since.IsZero() && (r.Until.IsZero() || r.Until.After(p.CreatedAt)) {
 			x.Offs = append(x.Offs, Off{Layer: r.Kind, ID: r.ID, Since: r.Since, Entry: r.Source.Entry})
 		}
@@ -279,9 +298,10 @@ func (s *Service) rule(ctx context.Context) (*pinfree.CompensationRule, error) {
 	return nil, nil
 }
 
-// paid is what the payer's other cases of the year of this one were given.
-func (s *Service) paid(ctx context.Context, actor mianmi.Actor, w *desk.Whole) (sum int64, err error) {
-	if w.Payer == "" {
+// paid is what the payer's other cases of the year of this one were given, in the
+// currency of the promise.
+func (s *Service) paid(ctx context.Context, actor mianmi.Actor, w *desk.Whole, rule *pinfree.CompensationRule) (sum int64, err error) {
+	if w.Payer == "" || rule == nil {
 		return 0, nil
 	}
 	year := time.Date(w.OpenedAt.Year(), 1, 1, 0, 0, 0, 0, time.UTC)
@@ -292,7 +312,7 @@ func (s *Service) paid(ctx context.Context, actor mianmi.Actor, w *desk.Whole) (
 			return 0, err
 		}
 		for i := range list {
-			if list[i].ID != w.ID && (list[i].State == desk.Decided || list[i].State == desk.Closed) {
+			if list[i].ID != w.ID && list[i].Award.Currency() == rule.Currency {
 				sum += list[i].Award.Minor()
 			}
 		}

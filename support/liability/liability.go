@@ -55,7 +55,7 @@ type Fact struct {
 // Facts are those of a case.
 type Facts struct {
 	Reported     time.Time // when the payer told of it first
-	Protected    time.Time // since when nothing of the payer's passes PIN-free; zero: it does
+	Protected    time.Time // since when nothing of the payer's passes PIN-free now; zero: it does. To be shown alone
 	Confirmed    bool      // the fraud has been confirmed
 	PaidThisYear int64     // minor units, by the promise
 	Rule         *pinfree.CompensationRule
@@ -143,8 +143,6 @@ func (f *Facts) finding(x *Fact) Finding {
 	case len(x.Offs) > 0:
 		out.Shares = whole(Platform, PassedWhileOff)
 		out.Shares[0].Off = &x.Offs[0]
-	case !f.Protected.IsZero() && !p.CreatedAt.Before(f.Protected):
-		out.Shares = whole(Platform, PassedWhileOff)
 	case !f.Reported.IsZero() && !p.CreatedAt.Before(f.Reported):
 		out.Shares = whole(Platform, ReportedBefore)
 	case !x.Proved:

@@ -50,7 +50,6 @@ func TestPropose(t *testing.T) {
 		{"another currency", func(f *Facts) { f.Rule.Currency = "EUR" }, paid(10, 300_00), "unclear 30000 no_promise"},
 		{"it was off", nil, with(paid(10, 300_00), func(x *Fact) { x.Offs = off }), "platform 30000 passed_while_off"},
 		{"after the report, before the OFF", nil, with(paid(0, 300_00), func(x *Fact) { x.Payment.CreatedAt = report.Add(time.Minute) }), "platform 30000 reported_before"},
-		{"after the OFF", nil, with(paid(0, 300_00), func(x *Fact) { x.Payment.CreatedAt = report.Add(10 * time.Minute) }), "platform 30000 passed_while_off"},
 		{"a terminal that had proved nothing", nil, with(paid(10, 300_00), func(x *Fact) { x.Proved = false }), "merchant 30000 terminal_unproved"},
 		{"nobody can tell what was in force", nil, with(paid(10, 300_00), func(x *Fact) { x.Untold, x.Offs = true, off }), "unclear 30000 not_rebuilt"},
 		{"with the PIN", nil, with(paid(10, 300_00), func(x *Fact) { x.Payment.CVM, x.Payment.Outcome = pinfree.OnlinePIN, pinfree.StepUp }), "payer 30000 authenticated"},
