@@ -18,6 +18,9 @@ func TestCaseOfAStolenPhone(t *testing.T) {
 	ctx, s, p := t.Context(), w.shop("晨光超市"), w.person("+8613800000001")
 	agent := w.login(get[client.Enrolment](t)(w.operator.CreateStaff(ctx, client.NewStaff{Login: "agent.one", Name: "客服", Role: mianmi.RoleSupport.String()})))
 	paid := get[client.Payment](t)(s.pos.Authorize(ctx, w.scan(s, p, "A1", 18_00)))
+	card := get[client.Instrument](t)(w.operator.AddInstrument(ctx, p.ID, client.NewInstrument{Scheme: "unionpay", Kind: "debit", Domestic: true, Last4: "0005"}))
+	w.clock.step(time.Minute)
+	tapped := get[client.Payment](t)(s.pos.Authorize(ctx, client.Authorization{Terminal: s.terminal.ID, OrderNo: "A2", Amount: paid.Amount, Method: "card_tap", Instrument: card.ID}))
 	w.clock.step(10 * time.Minute)
 
 	opened := get[client.Case](t)(agent.OpenCase(ctx, client.NewCase{Kind: "loss", Payer: p.ID, Text: "来电：手机被偷"}))
@@ -33,22 +36,26 @@ func TestCaseOfAStolenPhone(t *testing.T) {
 		t.Error("no code for a new password")
 	}
 	c := get[client.Case](t)(agent.LinkCase(ctx, opened.ID, client.CaseLink{Kind: "payment", Ref: string(paid.ID)}))
+	c = get[client.Case](t)(agent.LinkCase(ctx, c.ID, client.CaseLink{Kind: "payment", Ref: string(tapped.ID)}))
 	c = get[client.Case](t)(agent.MoveCase(ctx, c.ID, client.CaseMove{To: "waiting_merchant", Version: c.Version, Why: "请商户提供小票"}))
 	c = get[client.Case](t)(agent.NoteCase(ctx, c.ID, client.NewCaseNote{Key: "n1", Audience: "payer", Text: "免密已冻结，正在核查"}))
 	c = get[client.Case](t)(agent.AssignCase(ctx, c.ID, client.CaseAssignment{Queue: "support", Version: c.Version}))
 	w.sequence()
 	l := get[client.Liability](t)(agent.Liability(ctx, c.ID, false))
-	if len(l.Findings) != 1 || l.Findings[0].Missing != paid.Amount || len(l.Findings[0].Shares) != 1 || l.ProtectedAt == nil || l.Promise == nil {
+	if len(l.Findings) != 2 || l.Findings[0].Missing != paid.Amount || len(l.Findings[0].Shares) != 1 || l.ProtectedAt == nil || l.Findings[0].Promise != nil {
 		t.Fatalf("liability: %+v", l)
 	}
-	if share := l.Findings[0].Shares[0]; share.Reason != "promised" || share.Bearer != "cover" || share.Amount != paid.Amount || share.Words.ZH == "" {
-		t.Errorf("an hour before the report, inside the promised cover: %+v", share)
+	if share := l.Findings[0].Shares[0]; share.Reason != "no_promise" || share.Bearer != "unclear" || share.Amount != paid.Amount || share.Words.ZH == "" {
+		t.Errorf("by payment code: what is promised to card holders does not meet it: %+v", share)
+	}
+	if f := l.Findings[1]; f.Payment != tapped.ID || f.Promise == nil || f.Promise.Pack != "cn-unionpay-compensation" || len(f.Shares) != 1 || f.Shares[0].Bearer != "cover" {
+		t.Errorf("a tap of a UnionPay card, ten minutes before the report: %+v", f)
 	}
 	var what []string
 	for _, e := range l.Events {
 		what = append(what, e.What)
 	}
-	if got := strings.Join(what, " "); !strings.Contains(got, "payment reported payer.loss.reported") {
+	if got := strings.Join(what, " "); !strings.Contains(got, "payer.instrument.added payment payment reported payer.loss.reported") {
 		t.Errorf("the timeline: %s", got)
 	}
 	c = get[client.Case](t)(agent.DecideCase(ctx, c.ID, client.CaseDecision{Verdict: "upheld", Award: &paid.Amount, Text: "全额退还", Version: c.Version}))

@@ -2,6 +2,8 @@ package api
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/mianmi/mianmi"
@@ -13,8 +15,7 @@ import (
 type Liability struct {
 	ReportedAt  time.Time          `json:"reported_at"`
 	ProtectedAt *time.Time         `json:"protected_at,omitzero" doc:"Since when nothing of the payer's passes PIN-free; left out: it does"`
-	Promise     *Promise           `json:"promise,omitzero" doc:"What the rule packs in force promise; left out: nothing"`
-	PaidYear    int64              `json:"paid_this_year" doc:"What the payer's other cases of the year were given, minor units"`
+	PaidYear    []Amount           `json:"paid_this_year" doc:"What the payer's other cases of the year were given"`
 	Findings    []LiabilityFinding `json:"findings"`
 	Totals      []LiabilityTotal   `json:"totals" doc:"None when the payments have several currencies"`
 	Events      []LiabilityEvent   `json:"events" doc:"Oldest first"`
@@ -33,6 +34,7 @@ type LiabilityFinding struct {
 	Payment string           `json:"payment"`
 	At      time.Time        `json:"at"`
 	Missing Amount           `json:"missing" doc:"Captured, and not given back"`
+	Promise *Promise         `json:"promise,omitzero" doc:"What the rule packs in force promise for it; left out: nothing"`
 	Shares  []LiabilityShare `json:"shares" doc:"They sum up to missing"`
 }
 
@@ -74,10 +76,10 @@ func (s *Server) liability(ctx context.Context, a mianmi.Actor, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	out := Liability{ReportedAt: t.Facts.Reported.UTC(), ProtectedAt: timeOrNone(t.Facts.Protected), PaidYear: t.Facts.PaidThisYear,
+	out := Liability{ReportedAt: t.Facts.Reported.UTC(), ProtectedAt: timeOrNone(t.Facts.Protected), PaidYear: []Amount{},
 		Findings: make([]LiabilityFinding, len(t.Findings)), Totals: []LiabilityTotal{}, Events: make([]LiabilityEvent, len(t.Events))}
-	if r := t.Facts.Rule; r != nil {
-		out.Promise = &Promise{Pack: r.Pack, Version: r.Version, ID: r.ID, Title: textOf(r.Title)}
+	for _, c := range slices.Sorted(maps.Keys(t.Facts.PaidThisYear)) {
+		out.PaidYear = append(out.PaidYear, amountOf(money.Of(t.Facts.PaidThisYear[c], c)))
 	}
 	for i := range t.Findings {
 		out.Findings[i] = showFinding(&t.Findings[i])
@@ -95,6 +97,9 @@ func (s *Server) liability(ctx context.Context, a mianmi.Actor, in *struct {
 
 func showFinding(f *liability.Finding) LiabilityFinding {
 	out := LiabilityFinding{Payment: string(f.Payment), At: f.At.UTC(), Missing: amountOf(f.Open), Shares: make([]LiabilityShare, len(f.Shares))}
+	if r := f.Rule; r != nil {
+		out.Promise = &Promise{Pack: r.Pack, Version: r.Version, ID: r.ID, Title: textOf(r.Title)}
+	}
 	for i, x := range f.Shares {
 		out.Shares[i] = LiabilityShare{Bearer: x.Bearer.String(), Amount: amountOf(x.Amount), Reason: x.Reason.String(), Words: textOf(x.Words)}
 		if o := x.Off; o != nil {

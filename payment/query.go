@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/mianmi/mianmi"
+	"github.com/mianmi/mianmi/payer"
 	"github.com/mianmi/mianmi/pinfree"
 	"github.com/mianmi/mianmi/settings"
 )
@@ -98,6 +99,20 @@ func (s *Service) Payments(ctx context.Context, actor mianmi.Actor, id mianmi.Pa
 		s.overdue(&list[i])
 	}
 	return list, err
+}
+
+// Promise is what the rule packs in force promise to the holder of a lost or stolen
+// card for a payment with the instrument, nil when it is not known; nil: nothing.
+func (s *Service) Promise(ctx context.Context, p *Payment, in *payer.Instrument) (*pinfree.CompensationRule, error) {
+	rules, err := s.RulesInForce(ctx)
+	if err != nil {
+		return nil, err
+	}
+	of := pinfree.Input{Amount: p.Amount, Method: p.Method, Entry: p.Entry, CVM: p.CVM, Card: card(in), At: p.CreatedAt}
+	if site, ok := s.Site(ctx, p.Terminal); ok {
+		of.Place = site.Place()
+	}
+	return rules.Promised(&of), nil
 }
 
 // Refunds lists the refunds of a payment that the actor may see.

@@ -86,6 +86,24 @@ func (s *RuleSet) Compensations() []CompensationRule {
 	return out
 }
 
+// Promised is what is promised to the holder for a payment: by the first pack, in
+// order of IDs, that surely meets it and promises something in its currency; nil:
+// none does. What is not known of a payment promises nothing.
+func (s *RuleSet) Promised(in *Input) *CompensationRule {
+	if s == nil {
+		return nil
+	}
+	currency := in.Amount.Currency()
+	f := in.facts(&currency)
+	for _, c := range s.Compensations() {
+		i := slices.IndexFunc(s.rules, func(r rules) bool { return r.id == c.Pack })
+		if i >= 0 && c.Currency == currency && min(s.rules[i].when.match(&f), s.rules[i].inForce(in)) == yes {
+			return &c
+		}
+	}
+	return nil
+}
+
 // Claim is one payment for which the holder of a lost or stolen card asks
 // compensation.
 type Claim struct {

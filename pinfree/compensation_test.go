@@ -6,11 +6,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"github.com/mianmi/mianmi"
+	"github.com/mianmi/mianmi/money"
 )
 
 func compensationPack(c ...Compensation) Pack {
@@ -203,5 +205,38 @@ func TestCompensationFaults(t *testing.T) {
 	}
 	if _, err := Compile([]Pack{compensationPack(capped(), capped())}); !slices.Equal(fields(err), []string{"pack p: compensation[1].id"}) {
 		t.Errorf("two promises of one name: %v", err)
+	}
+}
+
+// What is promised is promised for the payments that a pack surely meets: another
+// method, scheme, currency or time, and a card that is not known, have no promise.
+func TestPromised(t *testing.T) {
+	t.Parallel()
+	p := compensationPack(capped())
+	p.When = Condition{Methods: []string{"card_tap"}, Schemes: []string{"unionpay"}, Currencies: []string{"CNY"}}
+	p.Effective, p.Zone = Period{From: "2018-06-01"}, "Asia/Shanghai"
+	rules := compiled(t, p)
+	base := Input{Amount: money.Of(18_00, "CNY"), Method: CardTap, Card: Card{Scheme: "unionpay"}, At: time.Date(2026, 12, 1, 4, 0, 0, 0, time.UTC)}
+	for name, tt := range map[string]struct {
+		change   func(*Input)
+		promised bool
+	}{
+		"a tap of such a card":   {func(*Input) {}, true},
+		"a payment code":         {func(in *Input) { in.Method = PaymentCode }, false},
+		"another scheme":         {func(in *Input) { in.Card.Scheme = "visa" }, false},
+		"a card nobody knows":    {func(in *Input) { in.Card = Card{} }, false},
+		"a method nobody knows":  {func(in *Input) { in.Method = MethodUnknown }, false},
+		"another currency":       {func(in *Input) { in.Amount = money.Of(18_00, "EUR") }, false},
+		"before it was promised": {func(in *Input) { in.At = time.Date(2018, 5, 1, 0, 0, 0, 0, time.UTC) }, false},
+		"a time nobody knows":    {func(in *Input) { in.At = time.Time{} }, false},
+	} {
+		in := base
+		tt.change(&in)
+		if got := rules.Promised(&in); (got != nil) != tt.promised || got != nil && got.ID != "c" {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+	if (*RuleSet)(nil).Promised(&base) != nil {
+		t.Error("no rules promise something")
 	}
 }

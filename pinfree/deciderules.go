@@ -8,8 +8,7 @@ func (v *verdict) rules(in *Input) {
 	concerned := "" // a pack that concerns the payment, should none permit it
 	if in.Rules != nil {
 		currency := in.Amount.Currency()
-		f := facts{method: in.Method, entry: in.Entry, cvm: in.CVM, currency: &currency,
-			card: &in.Card, place: &in.Place, more: in.Facts.orUnknown()}
+		f := in.facts(&currency)
 		for i := range in.Rules.rules {
 			p := &in.Rules.rules[i]
 			applies := min(p.when.match(&f), p.inForce(in))
@@ -29,6 +28,11 @@ func (v *verdict) rules(in *Input) {
 	if !covered && !in.Method.alwaysVerified() {
 		v.stepUp(Why{Reason: NoRuleCovers, Rule: concerned})
 	}
+}
+
+// facts are what conditions ask about a payment.
+func (in *Input) facts(currency *money.Currency) facts {
+	return facts{method: in.Method, entry: in.Entry, cvm: in.CVM, currency: currency, card: &in.Card, place: &in.Place, more: in.Facts.orUnknown()}
 }
 
 // inForce says whether the payment is inside the pack's dates; without a date

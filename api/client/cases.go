@@ -201,17 +201,11 @@ func (c *Client) DecideCase(ctx context.Context, id mianmi.CaseID, d CaseDecisio
 
 // Liability is what happened in a case, and who is to bear what.
 type Liability struct {
-	ReportedAt  time.Time  `json:"reported_at"`
-	ProtectedAt *time.Time `json:"protected_at"` // since when nothing of the payer's passes PIN-free
-	Promise     *struct {
-		Pack    string      `json:"pack"`
-		Version int64       `json:"version"`
-		ID      string      `json:"id"`
-		Title   mianmi.Text `json:"title"`
-	} `json:"promise"` // nil: nothing is promised
-	PaidYear int64              `json:"paid_this_year"` // minor units
-	Findings []LiabilityFinding `json:"findings"`
-	Totals   []struct {
+	ReportedAt  time.Time          `json:"reported_at"`
+	ProtectedAt *time.Time         `json:"protected_at"` // since when nothing of the payer's passes PIN-free
+	PaidYear    []money.Amount     `json:"paid_this_year"`
+	Findings    []LiabilityFinding `json:"findings"`
+	Totals      []struct {
 		Bearer string       `json:"bearer"`
 		Amount money.Amount `json:"amount"`
 	} `json:"totals"`
@@ -227,7 +221,13 @@ type LiabilityFinding struct {
 	Payment mianmi.PaymentID `json:"payment"`
 	At      time.Time        `json:"at"`
 	Missing money.Amount     `json:"missing"`
-	Shares  []struct {
+	Promise *struct {
+		Pack    string      `json:"pack"`
+		Version int64       `json:"version"`
+		ID      string      `json:"id"`
+		Title   mianmi.Text `json:"title"`
+	} `json:"promise"` // nil: nothing is promised
+	Shares []struct {
 		Bearer string       `json:"bearer"` // unclear, nobody, payer, cover, merchant, platform
 		Amount money.Amount `json:"amount"`
 		Reason string       `json:"reason"`

@@ -10,6 +10,7 @@ import (
 	"github.com/mianmi/mianmi/access"
 	"github.com/mianmi/mianmi/asof"
 	"github.com/mianmi/mianmi/evidence"
+	"github.com/mianmi/mianmi/money"
 	"github.com/mianmi/mianmi/payer"
 	"github.com/mianmi/mianmi/payment"
 	"github.com/mianmi/mianmi/pinfree"
@@ -26,12 +27,13 @@ type Cases interface {
 // Payments is what this package asks of payment.Service.
 type Payments interface {
 	Payment(ctx context.Context, a mianmi.Actor, id mianmi.PaymentID) (*payment.Payment, error)
-	RulesInForce(ctx context.Context) (*pinfree.RuleSet, error)
+	Promise(ctx context.Context, p *payment.Payment, in *payer.Instrument) (*pinfree.CompensationRule, error)
 }
 
 // Payers is what this package asks of payer.Service.
 type Payers interface {
 	History(ctx context.Context, a mianmi.Actor, id mianmi.PayerID, page payer.EntryQuery) ([]evidence.Entry, error)
+	Instruments(ctx context.Context, a mianmi.Actor, id mianmi.PayerID) ([]payer.Instrument, error)
 }
 
 // AsOf is what this package asks of asof.Service.
@@ -97,10 +99,7 @@ func (s *Service) Of(ctx context.Context, actor mianmi.Actor, id mianmi.CaseID, 
 		return Timeline{}, err
 	}
 	record.tell(&out, w.OpenedAt, s.Clock.Now())
-	if out.Facts.Rule, err = s.rule(ctx); err != nil {
-		return Timeline{}, err
-	}
-	if out.Facts.PaidThisYear, err = s.paid(ctx, actor, &w, out.Facts.Rule); err != nil {
+	if out.Facts.PaidThisYear, err = s.paid(ctx, actor, &w); err != nil {
 		return Timeline{}, err
 	}
 	ids := w.Payments()
@@ -235,6 +234,9 @@ func (s *Service) fact(ctx context.Context, actor mianmi.Actor, id mianmi.Paymen
 	if e := record.ended(p.Merchant, p.CreatedAt); e != nil && p.Method == pinfree.MandateDebit {
 		x.Offs = append(x.Offs, Off{Layer: pinfree.LayerAgreement, ID: string(e.Agreement.ID), Since: e.At, Entry: e.ID})
 	}
+	if err := s.promise(ctx, actor, &x); err != nil {
+		return x, err
+	}
 	return x, s.place(ctx, actor, &x)
 }
 
@@ -285,35 +287,38 @@ func hours(at, report time.Time) int64 {
 	return int64((span + time.Hour - 1) / time.Hour)
 }
 
-// rule is what the rule packs in force promise: the first of them in the order of
-// the packs' names; nil: none does.
-func (s *Service) rule(ctx context.Context) (*pinfree.CompensationRule, error) {
-	rules, err := s.Payments.RulesInForce(ctx)
-	if err != nil || rules == nil {
-		return nil, err
+// promise reads what is promised for a payment.
+func (s *Service) promise(ctx context.Context, actor mianmi.Actor, x *Fact) (err error) {
+	var with *payer.Instrument
+	if x.Payment.Instrument != "" {
+		list, err := s.Payers.Instruments(ctx, actor, x.Payment.Payer)
+		if err != nil {
+			return err
+		}
+		if i := slices.IndexFunc(list, func(in payer.Instrument) bool { return in.ID == x.Payment.Instrument }); i >= 0 {
+			with = &list[i]
+		}
 	}
-	if list := rules.Compensations(); len(list) > 0 {
-		return &list[0], nil
-	}
-	return nil, nil
+	x.Rule, err = s.Payments.Promise(ctx, &x.Payment, with)
+	return err
 }
 
-// paid is what the payer's other cases of the year of this one were given, in the
-// currency of the promise.
-func (s *Service) paid(ctx context.Context, actor mianmi.Actor, w *desk.Whole, rule *pinfree.CompensationRule) (sum int64, err error) {
-	if w.Payer == "" || rule == nil {
-		return 0, nil
+// paid is what the payer's other cases of the year of this one were given.
+func (s *Service) paid(ctx context.Context, actor mianmi.Actor, w *desk.Whole) (map[money.Currency]int64, error) {
+	sum := map[money.Currency]int64{}
+	if w.Payer == "" {
+		return sum, nil
 	}
 	year := time.Date(w.OpenedAt.Year(), 1, 1, 0, 0, 0, 0, time.UTC)
 	q := desk.Query{Payer: w.Payer, Since: year, Until: year.AddDate(1, 0, 0), Limit: 200}
 	for {
 		list, err := s.Cases.Cases(ctx, actor, q)
 		if err != nil {
-			return 0, err
+			return nil, err
 		}
 		for i := range list {
-			if list[i].ID != w.ID && list[i].Award.Currency() == rule.Currency {
-				sum += list[i].Award.Minor()
+			if a := list[i].Award; list[i].ID != w.ID && a.Minor() > 0 {
+				sum[a.Currency()] += a.Minor()
 			}
 		}
 		if len(list) < q.Limit {

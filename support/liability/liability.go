@@ -4,6 +4,7 @@
 package liability
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -47,18 +48,18 @@ type Fact struct {
 	// Proved: the terminal had proved a config, and which; AsOf could not be told
 	// when Untold.
 	Proved  bool
-	RunFrom time.Time // since when it ran that config
-	Hours   int64     // from the payment to the report, rounded up; negative: after it
-	Untold  bool      // what was in force could not be rebuilt
+	RunFrom time.Time                 // since when it ran that config
+	Hours   int64                     // from the payment to the report, rounded up; negative: after it
+	Untold  bool                      // what was in force could not be rebuilt
+	Rule    *pinfree.CompensationRule // what is promised for it; nil: nothing
 }
 
 // Facts are those of a case.
 type Facts struct {
-	Reported     time.Time // when the payer told of it first
-	Protected    time.Time // since when nothing of the payer's passes PIN-free now; zero: it does. To be shown alone
-	Confirmed    bool      // the fraud has been confirmed
-	PaidThisYear int64     // minor units, by the promise
-	Rule         *pinfree.CompensationRule
+	Reported     time.Time                // when the payer told of it first
+	Protected    time.Time                // since when nothing of the payer's passes PIN-free now; zero: it does. To be shown alone
+	Confirmed    bool                     // the fraud has been confirmed
+	PaidThisYear map[money.Currency]int64 // minor units; negative: not known
 	Payments     []Fact
 }
 
@@ -76,7 +77,8 @@ type Share struct {
 type Finding struct {
 	Payment mianmi.PaymentID
 	At      time.Time
-	Open    money.Amount // captured, and not given back
+	Open    money.Amount              // captured, and not given back
+	Rule    *pinfree.CompensationRule // what is promised for it; nil: nothing
 	Shares  []Share
 }
 
@@ -93,12 +95,16 @@ func Propose(f Facts) Proposal {
 	list := slices.Clone(f.Payments)
 	slices.SortStableFunc(list, func(a, b Fact) int { return a.Payment.CreatedAt.Compare(b.Payment.CreatedAt) })
 	out := Proposal{Total: map[Bearer]int64{}}
+	f.PaidThisYear = maps.Clone(f.PaidThisYear)
+	if f.PaidThisYear == nil {
+		f.PaidThisYear = map[money.Currency]int64{}
+	}
 	for i := range list {
 		one := f.finding(&list[i])
 		for _, s := range one.Shares {
 			out.Total[s.Bearer] += s.Amount.Minor()
 			if s.Bearer == Cover {
-				f.PaidThisYear += s.Amount.Minor()
+				f.PaidThisYear[s.Amount.Currency()] += s.Amount.Minor()
 			}
 		}
 		switch c := one.Open.Currency(); {
@@ -125,7 +131,7 @@ func missing(p *payment.Payment) money.Amount {
 
 func (f *Facts) finding(x *Fact) Finding {
 	p := &x.Payment
-	out := Finding{Payment: p.ID, At: p.CreatedAt, Open: missing(p)}
+	out := Finding{Payment: p.ID, At: p.CreatedAt, Open: missing(p), Rule: x.Rule}
 	whole := func(b Bearer, r Reason) []Share {
 		return []Share{{Bearer: b, Amount: out.Open, Reason: r, Words: r.words()}}
 	}
@@ -147,7 +153,7 @@ func (f *Facts) finding(x *Fact) Finding {
 		out.Shares = whole(Platform, ReportedBefore)
 	case !x.Proved:
 		out.Shares = whole(Merchant, TerminalUnproved)
-	case f.Rule == nil || f.Rule.Currency != out.Open.Currency():
+	case x.Rule == nil:
 		out.Shares = whole(Unclear, NoPromise)
 	default:
 		out.Shares = f.covered(x, out.Open)
@@ -157,7 +163,7 @@ func (f *Facts) finding(x *Fact) Finding {
 
 // covered splits what is missing between the promise and the payer.
 func (f *Facts) covered(x *Fact, open money.Amount) []Share {
-	a := f.Rule.Award(pinfree.Claim{HoursBefore: x.Hours, Minor: open.Minor(), PaidThisYear: f.PaidThisYear, Confirmed: f.Confirmed})
+	a := x.Rule.Award(pinfree.Claim{HoursBefore: x.Hours, Minor: open.Minor(), PaidThisYear: f.PaidThisYear[open.Currency()], Confirmed: f.Confirmed})
 	var out []Share
 	if a.Covered > 0 {
 		out = append(out, Share{Bearer: Cover, Amount: money.Of(a.Covered, open.Currency()), Reason: Promised, Words: a.Words(), Award: &a})
