@@ -77,20 +77,26 @@
   document.addEventListener("htmx:after:swap", ready);
 
   // One stream tells that something has changed; #live says what it shows now.
+  // An answer that was lost, or that was drawn before the newest change, is asked
+  // for again: what the screen shows is compared with what was heard until both
+  // are the same.
+  let heard = "";
+  const follow = () => {
+    const live = one("#live");
+    if (live && heard && live.dataset.view !== heard) live.dispatchEvent(new CustomEvent("changed", { bubbles: true }));
+  };
   const listen = () => {
     const url = document.body.dataset.live;
     if (!url || !window.EventSource) return;
     const stream = new EventSource(url);
     stream.addEventListener("view", (e) => {
-      const live = one("#live");
-      if (live && live.dataset.view !== e.data) {
-        live.dataset.view = e.data;
-        live.dispatchEvent(new CustomEvent("changed", { bubbles: true }));
-      }
+      heard = e.data;
+      follow();
     });
     stream.addEventListener("boot", (e) => {
       if (document.body.dataset.boot && document.body.dataset.boot !== e.data) location.replace("/");
     });
+    setInterval(follow, 1000);
   };
   document.addEventListener("DOMContentLoaded", listen);
 })();
