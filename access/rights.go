@@ -14,7 +14,8 @@ const (
 	PayerShow              // settings, status, agreements, record
 	PayerFind              // by phone number
 	PayerTighten           // close, hold, report a loss, close an agreement, take an allowance back: one step
-	PayerLoosen            // reopen, raise limits, open an agreement, allow one payment: with the password
+	PayerLoosen            // reopen, raise limits, open an agreement: with the password
+	PayerAllow             // allow one payment: with the password, or after a check of identity
 	PayerPassword          // set the first password, change it
 	PayerIdentify          // after a check of identity: unlock, reset the password, lift a loss report
 	PayerLiftHold          // end a hold before its time
@@ -76,6 +77,7 @@ var rights = [actionEnd]row{
 	PayerFind:       {support: all, risk: all, operator: all, scope: mianmi.ScopePayers},
 	PayerTighten:    {payer: own, support: all, risk: all, operator: all, system: all, scope: mianmi.ScopePayers},
 	PayerLoosen:     {payer: own},
+	PayerAllow:      {payer: own, support: all, operator: all},
 	PayerPassword:   {payer: own, scope: mianmi.ScopePayers},
 	PayerIdentify:   {support: all, operator: all},
 	PayerLiftHold:   {payer: own, support: all, risk: all, operator: all},

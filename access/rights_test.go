@@ -50,6 +50,7 @@ func TestRights(t *testing.T) {
 		{"find a payer", PayerFind, Target{}, "srow"},
 		{"tighten for a payer", PayerTighten, payer, "psrowt"},
 		{"loosen for a payer", PayerLoosen, payer, "p"},
+		{"allow one payment", PayerAllow, payer, "pso"},
 		{"set a first password", PayerPassword, payer, "pw"},
 		{"act on a checked identity", PayerIdentify, payer, "so"},
 		{"issue a payment code", PayerCode, payer, "pw"},

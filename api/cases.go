@@ -28,7 +28,7 @@ func (s *Server) registerCases() {
 	add(s, at("POST", "/{case}/links", "linkCase", "Link something that a case is about", "A repeat is harmless.", only(ownPeople...)), s.linkCase)
 	add(s, at("POST", "/{case}/checks", "checkIdentity", "Record an identity check", "What was asked, never an answer. A passed one lets its maker act for the payer for thirty minutes.", only(ownPeople...)), s.checkIdentity)
 	once = at("POST", "/{case}/acts", "actForPayer", "Act for the payer of a case",
-		"close_pin_free, report_loss and close_agreement protect and need no check; lift_loss, unlock_password and reset_password need one.", only(ownPeople...))
+		"close_pin_free, report_loss, close_agreement and hold protect and need no check; lift_hold, allow_once, lift_loss, unlock_password and reset_password need one.", only(ownPeople...))
 	once.repeat = firstAnswer
 	add(s, once, s.actForPayer)
 	add(s, at("GET", "/{case}/liability", "liability", "Who is to bear what of a case", "What happened, oldest first, and a proposal for each payment with its reason; a person decides.", only(ownPeople...)), s.liability)
@@ -262,11 +262,19 @@ type ActDone struct {
 func (s *Server) actForPayer(ctx context.Context, a mianmi.Actor, in *struct {
 	CaseInput
 	Body struct {
-		Act       string `json:"act" enum:"close_pin_free,report_loss,close_agreement,lift_loss,unlock_password,reset_password"`
-		Agreement string `json:"agreement,omitzero" doc:"ag…, of close_agreement"`
+		Act       string    `json:"act" enum:"close_pin_free,report_loss,close_agreement,hold,lift_hold,allow_once,lift_loss,unlock_password,reset_password"`
+		Agreement string    `json:"agreement,omitzero" doc:"ag…, of close_agreement"`
+		Until     time.Time `json:"until,omitzero" doc:"Of hold: one minute to 30 days ahead"`
+		Max       *Amount   `json:"max,omitzero" doc:"Of allow_once: the most that the one payment may be; the allowance ends after 15 minutes"`
+		Merchant  string    `json:"merchant,omitzero" doc:"mc…, of allow_once; left out: any"`
 	}
 }) (*struct{ Body ActDone }, error) {
-	d, err := s.Cases.Do(ctx, a, in.id(), desk.Do{Act: desk.Act(in.Body.Act), Agreement: mianmi.AgreementID(in.Body.Agreement)})
+	b := &in.Body
+	do := desk.Do{Act: desk.Act(b.Act), Agreement: mianmi.AgreementID(b.Agreement), Until: b.Until, Merchant: mianmi.MerchantID(b.Merchant)}
+	if b.Max != nil {
+		do.Max = b.Max.money()
+	}
+	d, err := s.Cases.Do(ctx, a, in.id(), do)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/mianmi/mianmi"
 	"github.com/mianmi/mianmi/api/client"
+	"github.com/mianmi/mianmi/money"
 )
 
 // A stolen phone, over HTTP: reported by a call, frozen before anybody is asked,
@@ -81,4 +83,44 @@ func TestCaseOfAStolenPhone(t *testing.T) {
 	}
 	_, err = q.app.DecideCase(ctx, own.ID, client.CaseDecision{Verdict: "answered", Text: "好", Version: 1})
 	wantProblem(t, err, http.StatusForbidden, "not_allowed", "")
+}
+
+// What support does for a payer on the phone: payments are held for a day while
+// somebody looks, which needs no check; that it is lifted, and that one payment
+// passes without a PIN, needs one, and the password is never asked for.
+func TestActsForAPayer(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "sqlite")
+	ctx, s, p := t.Context(), w.shop("晨光超市"), w.person("+8613800000001")
+	agent := w.login(get[client.Enrolment](t)(w.operator.CreateStaff(ctx, client.NewStaff{Login: "agent.one", Name: "客服", Role: mianmi.RoleSupport.String()})))
+	opened := get[client.Case](t)(agent.OpenCase(ctx, client.NewCase{Kind: "help", Payer: p.ID, Text: "来电：怀疑被盗刷"}))
+	act := func(a client.CaseAct) error {
+		_, err := agent.ActForPayer(ctx, opened.ID, a)
+		return err
+	}
+	most := money.Of(30_00, "CNY")
+	allow := client.CaseAct{Act: "allow_once", Max: &most, Merchant: s.merchant.ID}
+	wantProblem(t, act(client.CaseAct{Act: "hold"}), http.StatusUnprocessableEntity, "invalid", "until")
+	wantProblem(t, act(client.CaseAct{Act: "report_loss", Max: &most}), http.StatusUnprocessableEntity, "invalid", "max")
+	wantProblem(t, act(client.CaseAct{Act: "hold", Until: w.clock.Now().Add(31 * 24 * time.Hour)}), http.StatusUnprocessableEntity, "invalid", "until")
+	if err := act(client.CaseAct{Act: "hold", Until: w.clock.Now().Add(24 * time.Hour)}); err != nil {
+		t.Fatal(err)
+	}
+	if paid := get[client.Payment](t)(s.pos.Authorize(ctx, w.scan(s, p, "A1", 18_00))); paid.State != "step_up_required" {
+		t.Errorf("while held: %s", paid.State)
+	}
+	wantProblem(t, act(client.CaseAct{Act: "lift_hold"}), http.StatusConflict, "identity_unchecked", "")
+	wantProblem(t, act(allow), http.StatusConflict, "identity_unchecked", "")
+	get[client.Case](t)(agent.CheckIdentity(ctx, opened.ID, client.NewCaseCheck{Method: "call_back", Asked: []string{"last_payment"}, Passed: true}))
+	wantProblem(t, act(allow), http.StatusConflict, "held", "")
+	for _, a := range []client.CaseAct{{Act: "lift_hold"}, {Act: "close_pin_free"}, allow} {
+		if err := act(a); err != nil {
+			t.Fatalf("%s: %v", a.Act, err)
+		}
+	}
+	for i, want := range []string{"approved", "step_up_required"} {
+		if paid := get[client.Payment](t)(s.pos.Authorize(ctx, w.scan(s, p, fmt.Sprint("B", i), 18_00))); paid.State != want {
+			t.Errorf("payment %d after one was allowed: %s, want %s", i, paid.State, want)
+		}
+	}
 }

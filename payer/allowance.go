@@ -15,7 +15,8 @@ type AllowanceInput struct {
 	Max      money.Amount      // in the payer's currency
 	Merchant mianmi.MerchantID // empty: any
 	Life     time.Duration     // default 15 min, at most Config.AllowanceLife
-	Password string
+	Password string            // of the payer
+	Basis    Basis             // of staff
 }
 
 // allowanceLife is long enough to reach the till.
@@ -37,10 +38,11 @@ func (s *Service) checkAllowance(in AllowanceInput) error {
 }
 
 // GrantAllowance allows one PIN-free payment in advance, without reopening.
-// It needs the password. A new one takes the place of an older one. During a
-// hold, which it does not override, it is a Conflict with the code "held".
+// A payer needs the password, staff a check of the payer's identity. A new one
+// takes the place of an older one. During a hold, which it does not override, it
+// is a Conflict with the code "held".
 func (s *Service) GrantAllowance(ctx context.Context, actor mianmi.Actor, id mianmi.PayerID, in AllowanceInput) (Status, error) {
-	if err := access.Allow(actor, access.PayerLoosen, target(id)); err != nil {
+	if err := access.Allow(actor, access.PayerAllow, target(id)); err != nil {
 		return Status{}, err
 	}
 	if in.Life == 0 {
@@ -49,7 +51,7 @@ func (s *Service) GrantAllowance(ctx context.Context, actor mianmi.Actor, id mia
 	if err := s.checkAllowance(in); err != nil {
 		return Status{}, err
 	}
-	if err := s.Verify(ctx, id, in.Password); err != nil {
+	if err := s.mayGrant(ctx, actor, id, in); err != nil {
 		return Status{}, err
 	}
 	name, err := mianmi.NewID("al", s.now(), s.Random)
@@ -69,8 +71,20 @@ func (s *Service) GrantAllowance(ctx context.Context, actor mianmi.Actor, id mia
 		}
 		before := p.snapshot()
 		p.Allowance = &Allowance{ID: mianmi.AllowanceID(name), Max: in.Max, Merchant: in.Merchant, ExpiresAt: now.Add(in.Life)}
-		return s.record(c, now, recordInput{Actor: actor, Type: "payer.allowance.granted", Before: before})
+		return s.record(c, now, recordInput{Actor: actor, Type: "payer.allowance.granted", Before: before, Basis: in.Basis})
 	})
+}
+
+func (s *Service) mayGrant(ctx context.Context, actor mianmi.Actor, id mianmi.PayerID, in AllowanceInput) error {
+	switch {
+	case actor.Role == mianmi.RolePayer && in.Basis != (Basis{}):
+		return mianmi.InvalidField("basis", "a payer allows a payment with the payment password")
+	case actor.Role == mianmi.RolePayer:
+		return s.Verify(ctx, id, in.Password)
+	case in.Password != "":
+		return mianmi.InvalidField("password", "is the payer's, and never asked for by staff")
+	}
+	return in.Basis.check(true)
 }
 
 // RevokeAllowance takes the one-off allowance back, in one step. Without one

@@ -171,8 +171,13 @@ func (c *Client) CheckIdentity(ctx context.Context, id mianmi.CaseID, n NewCaseC
 
 // CaseAct is something to be done for the payer of a case.
 type CaseAct struct {
-	Act       string             `json:"act"` // close_pin_free, report_loss, close_agreement, lift_loss, unlock_password, reset_password
-	Agreement mianmi.AgreementID `json:"agreement,omitempty"`
+	// close_pin_free, report_loss, close_agreement and hold protect; lift_hold,
+	// allow_once, lift_loss, unlock_password and reset_password need a check.
+	Act       string             `json:"act"`
+	Agreement mianmi.AgreementID `json:"agreement,omitempty"` // of close_agreement
+	Until     time.Time          `json:"until,omitzero"`      // of hold
+	Max       *money.Amount      `json:"max,omitempty"`       // of allow_once
+	Merchant  mianmi.MerchantID  `json:"merchant,omitempty"`  // of allow_once
 }
 
 // CaseActed is what an act came to.

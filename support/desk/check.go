@@ -8,6 +8,7 @@ import (
 
 	"github.com/mianmi/mianmi"
 	"github.com/mianmi/mianmi/access"
+	"github.com/mianmi/mianmi/money"
 	"github.com/mianmi/mianmi/payer"
 )
 
@@ -62,20 +63,45 @@ const (
 	CloseAll       Act = "close_pin_free"
 	ReportLoss     Act = "report_loss"
 	CloseAgreement Act = "close_agreement"
+	Hold           Act = "hold"
+	LiftHold       Act = "lift_hold"
+	AllowOnce      Act = "allow_once"
 	LiftLoss       Act = "lift_loss"
 	Unlock         Act = "unlock_password"
 	ResetPassword  Act = "reset_password"
 )
 
-var acts = []Act{CloseAll, ReportLoss, CloseAgreement, LiftLoss, Unlock, ResetPassword}
+var acts = []Act{CloseAll, ReportLoss, CloseAgreement, Hold, LiftHold, AllowOnce, LiftLoss, Unlock, ResetPassword}
 
 // protects reports whether the act makes things stricter alone.
-func (a Act) protects() bool { return a == CloseAll || a == ReportLoss || a == CloseAgreement }
+func (a Act) protects() bool {
+	return a == CloseAll || a == ReportLoss || a == CloseAgreement || a == Hold
+}
 
 // Do is an act to be done.
 type Do struct {
 	Act       Act
 	Agreement mianmi.AgreementID // of CloseAgreement
+	Until     time.Time          // of Hold: a minute to payer.HoldLifeMax from now
+	Max       money.Amount       // of AllowOnce: the most that the payment may be
+	Merchant  mianmi.MerchantID  // of AllowOnce; empty: any
+}
+
+// check refuses what is missing, and what belongs to another act.
+func (d *Do) check() error {
+	switch {
+	case !slices.Contains(acts, d.Act):
+		return mianmi.InvalidField("act", "want close_pin_free, report_loss, close_agreement, hold, lift_hold, allow_once, lift_loss, unlock_password or reset_password")
+	case (d.Act == CloseAgreement) != (d.Agreement != ""):
+		return mianmi.InvalidField("agreement", "belongs to close_agreement, which needs it")
+	case (d.Act == Hold) == d.Until.IsZero():
+		return mianmi.InvalidField("until", "belongs to hold, which needs it")
+	case (d.Act == AllowOnce) != (d.Max != money.Amount{}):
+		return mianmi.InvalidField("max", "belongs to allow_once, which needs it")
+	case d.Act != AllowOnce && d.Merchant != "":
+		return mianmi.InvalidField("merchant", "belongs to allow_once")
+	}
+	return nil
 }
 
 // Done is what an act came to.
@@ -92,19 +118,18 @@ func (s *Service) Do(ctx context.Context, actor mianmi.Actor, id mianmi.CaseID, 
 	if err := access.Allow(actor, access.CaseWork, access.Target{}); err != nil {
 		return Done{}, err
 	}
+	if err := d.check(); err != nil {
+		return Done{}, err
+	}
 	w, err := s.Case(ctx, actor, id)
 	if err != nil {
 		return Done{}, err
 	}
 	switch {
-	case !slices.Contains(acts, d.Act):
-		return Done{}, mianmi.InvalidField("act", "want close_pin_free, report_loss, close_agreement, lift_loss, unlock_password or reset_password")
 	case w.State == Closed:
 		return Done{}, mianmi.Conflicts("case_over", "the case is over: reopen it first")
 	case w.Payer == "":
 		return Done{}, mianmi.Conflicts("no_payer", "the case is about no payer: link a payment first")
-	case (d.Act == CloseAgreement) != (d.Agreement != ""):
-		return Done{}, mianmi.InvalidField("agreement", "belongs to close_agreement, which needs it")
 	}
 	basis, checked := s.basis(&w, actor)
 	if !checked && !d.Act.protects() {
@@ -130,6 +155,12 @@ func (s *Service) act(ctx context.Context, actor mianmi.Actor, id mianmi.PayerID
 		_, err = s.Payers.ReportLoss(ctx, actor, id, basis)
 	case CloseAgreement:
 		_, err = s.Payers.CloseAgreement(ctx, actor, id, d.Agreement)
+	case Hold:
+		_, err = s.Payers.Hold(ctx, actor, id, payer.HoldOrder{Until: d.Until, Because: payer.HoldCase, Basis: basis})
+	case LiftHold:
+		_, err = s.Payers.LiftHold(ctx, actor, id, payer.HoldLifting{Basis: basis})
+	case AllowOnce:
+		_, err = s.Payers.GrantAllowance(ctx, actor, id, payer.AllowanceInput{Max: d.Max, Merchant: d.Merchant, Basis: basis})
 	case LiftLoss:
 		_, err = s.Payers.LiftLoss(ctx, actor, id, basis)
 	case Unlock:

@@ -67,6 +67,9 @@ type Payers interface {
 	LiftLoss(ctx context.Context, a mianmi.Actor, id mianmi.PayerID, b payer.Basis) (payer.Status, error)
 	Unlock(ctx context.Context, a mianmi.Actor, id mianmi.PayerID, b payer.Basis) (payer.Status, error)
 	ResetPassword(ctx context.Context, a mianmi.Actor, id mianmi.PayerID, b payer.Basis) (payer.Reset, error)
+	Hold(ctx context.Context, a mianmi.Actor, id mianmi.PayerID, o payer.HoldOrder) (payer.Status, error)
+	LiftHold(ctx context.Context, a mianmi.Actor, id mianmi.PayerID, in payer.HoldLifting) (payer.Status, error)
+	GrantAllowance(ctx context.Context, a mianmi.Actor, id mianmi.PayerID, in payer.AllowanceInput) (payer.Status, error)
 	CloseAgreement(ctx context.Context, a mianmi.Actor, id mianmi.PayerID, agreement mianmi.AgreementID) (payer.Agreement, error)
 	Show(ctx context.Context, a mianmi.Actor, id mianmi.PayerID) (payer.View, error)
 }
