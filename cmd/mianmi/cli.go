@@ -51,6 +51,7 @@ type cli struct {
 	Staff    staffCmd    `cmd:"" help:"Create members of staff." zh:"创建员工账户。"`
 	Merchant merchantCmd `cmd:"" help:"Merchants: WeChat Pay credentials." zh:"商户：微信支付兼容凭据。"`
 	Contract contractCmd `cmd:"" help:"PIN-free contracts of payers: list them, show one, end one." zh:"付款人的免密协议：列出、查看、解约。"`
+	Case     caseCmd     `cmd:"" help:"The support desk: find cases, work on them, decide them." zh:"客服工单：查找、处理、决定。"`
 	Wechat   wechatCmd   `cmd:"" help:"The front in WeChat Pay's form: its platform keys." zh:"微信支付兼容接口：平台密钥。"`
 	Fleet    fleetCmd    `cmd:"" help:"Look after terminals: enrol them, revoke them, see what they run." zh:"管理终端：登记、吊销、查看其运行的设置。"`
 	Rules    rulesCmd    `cmd:"" help:"Rule packs: try them, put them in force." zh:"规则包：试算与启用。"`

@@ -161,7 +161,7 @@ func TestPrecedence(t *testing.T) {
 // the other, and help is no failure.
 func TestHelpInBothLanguages(t *testing.T) {
 	t.Parallel()
-	for _, cmd := range []string{"", "serve", "migrate", "doctor", "staff", "staff create", "demo", "rules", "rules list", "rules explain", "rules diff", "update", "update publish", "version"} {
+	for _, cmd := range []string{"", "serve", "migrate", "doctor", "staff", "staff create", "demo", "rules", "rules list", "rules explain", "rules diff", "case", "case list", "case act", "case decide", "update", "update publish", "version"} {
 		w := newWorld(t)
 		args := append(strings.Fields(cmd), "--help")
 		en, zh := w.run(t, append(args, "--lang=en")...), w.run(t, append(args, "--lang=zh")...)
