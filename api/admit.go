@@ -11,7 +11,7 @@ import (
 // admit is what every request must pass before its route runs: the form of
 // its body, the pace of logins, and who is calling.
 func (s *Server) admit(c *call) error {
-	if err := checkContentType(c.r); err != nil {
+	if err := checkContentType(c.r, c.route.raw); err != nil {
 		return err
 	}
 	if c.route.login {
@@ -66,13 +66,20 @@ func unauthenticated(msg string) error {
 	return &mianmi.Error{Kind: mianmi.Unauthenticated, Code: "bearer_missing", Msg: msg}
 }
 
-// checkContentType refuses a body that is not declared as JSON, so that no
-// page elsewhere can have a browser send one without asking first.
-func checkContentType(r *http.Request) error {
+// checkContentType refuses a body that is not declared as what the route takes, so
+// that no page elsewhere can have a browser send one without asking first: neither
+// kind is among those that go without (Fetch, 2.2.2, "CORS-safelisted").
+func checkContentType(r *http.Request, raw bool) error {
 	if r.ContentLength == 0 || r.Body == nil || r.Body == http.NoBody {
 		return nil
 	}
 	values := r.Header["Content-Type"]
+	if raw {
+		if len(values) == 1 && values[0] == "application/octet-stream" {
+			return nil
+		}
+		return transport("content_type", "want Content-Type: application/octet-stream, whatever the file is")
+	}
 	if len(values) == 1 && values[0] == "application/json" {
 		return nil
 	}

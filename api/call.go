@@ -72,6 +72,10 @@ var (
 	headerJSON     = []string{"application/json"}
 )
 
+// uploadMax is the deadline of a request that brings a file: until it is here, looked
+// through and kept.
+const uploadMax = 45 * time.Second
+
 // handle runs a route: what comes before and after every handler.
 func (s *Server) handle(rt *route, w http.ResponseWriter, r *http.Request) {
 	c := &call{route: rt, begun: s.Clock.Now(), w: w, r: r, id: s.requestID(r), lang: mianmi.ParseLang(r.Header.Get("Accept-Language"))}
@@ -83,7 +87,11 @@ func (s *Server) handle(rt *route, w http.ResponseWriter, r *http.Request) {
 		h["Strict-Transport-Security"] = headerHSTS
 	}
 	defer s.finish(c)
-	ctx, cancel := context.WithTimeout(r.Context(), s.cfg.Deadline)
+	deadline := s.cfg.Deadline
+	if rt.raw {
+		deadline = uploadMax
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), deadline)
 	defer cancel()
 	c.r = r.WithContext(ctx)
 	if err := s.admit(c); err != nil {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/mianmi/mianmi"
 	"github.com/mianmi/mianmi/support/desk"
+	"github.com/mianmi/mianmi/support/files"
 )
 
 func (s *Server) registerCases() {
@@ -25,6 +26,11 @@ func (s *Server) registerCases() {
 	add(s, at("PUT", "/{case}/assignment", "assignCase", "Give a case to a queue and to somebody", "Support agents, risk analysts and operators.", only(ownPeople...)), s.assignCase)
 	add(s, at("POST", "/{case}/notes", "noteCase", "Write a note",
 		"For mianmi's own people, the payer, or the merchant. The first one for the payer is the first answer. An answer of whom the case waits for sets it going again. key makes a repeat harmless.", takePart), s.noteCase)
+	attach := at("POST", "/{case}/files", "attachFile", "Attach a file",
+		"The file itself as the body: JPEG, PNG, PDF or plain text, by its content, 10 MiB at most. Pictures are made anew, without the place and device of a photograph. The same again changes nothing.", takePart)
+	attach.bodyMax, attach.status, attach.raw = files.SizeMax, 201, true
+	add(s, attach, s.attachFile)
+	s.plain(at("GET", "/{case}/files/{file}", "caseFile", "A file of a case", "To be saved: its kind is what was found in it.", parties), describeFile, s.caseFile)
 	add(s, at("POST", "/{case}/links", "linkCase", "Link something that a case is about", "A repeat is harmless.", only(ownPeople...)), s.linkCase)
 	add(s, at("POST", "/{case}/checks", "checkIdentity", "Record an identity check", "What was asked, never an answer. A passed one lets its maker act for the payer for thirty minutes.", only(ownPeople...)), s.checkIdentity)
 	once = at("POST", "/{case}/acts", "actForPayer", "Act for the payer of a case",
@@ -69,6 +75,7 @@ type Case struct {
 	Notes  []CaseNote  `json:"notes,omitzero" doc:"Oldest first; not in lists"`
 	Links  []CaseLink  `json:"links,omitzero"`
 	Checks []CaseCheck `json:"checks,omitzero"`
+	Files  []CaseFile  `json:"files,omitzero"`
 }
 
 // CaseNote is something that somebody wrote.
@@ -119,6 +126,9 @@ func (s *Server) showWhole(w *desk.Whole) *struct{ Body Case } {
 	}
 	for _, k := range w.Checks {
 		v.Checks = append(v.Checks, CaseCheck{k.N, k.Method, k.Asked, k.Passed, k.Actor, k.At.UTC()})
+	}
+	for _, f := range w.Files {
+		v.Files = append(v.Files, CaseFile{f.ID, f.Name, string(f.Type), f.Size, f.Audience.String(), f.Actor, f.At.UTC()})
 	}
 	return &struct{ Body Case }{v}
 }

@@ -63,6 +63,7 @@ var kinds = [...]struct {
 // own faults.
 var transportStatus = map[string]int{
 	"malformed_json":         http.StatusBadRequest,
+	"body_missing":           http.StatusBadRequest,
 	"body_too_large":         http.StatusRequestEntityTooLarge,
 	"content_type":           http.StatusUnsupportedMediaType,
 	"too_many_requests":      http.StatusTooManyRequests,
@@ -187,6 +188,9 @@ func refined(c *call, status int, m *huma.ErrorModel) *Problem {
 	switch status {
 	case http.StatusBadRequest:
 		p.Code = "malformed_json"
+		if c.route.raw {
+			p.Code = "body_missing"
+		}
 	case http.StatusRequestEntityTooLarge:
 		p.Code = "body_too_large"
 	case http.StatusUnsupportedMediaType:

@@ -45,6 +45,7 @@ var bodies = map[string]string{
 	"moveCase":                `{"to":"closed","version":1}`,
 	"assignCase":              `{"queue":"risk","version":1}`,
 	"noteCase":                `{"key":"{n}","audience":"payer","text":"您好"}`,
+	"attachFile":              "a note",
 	"linkCase":                `{"kind":"payment","ref":"{payment}"}`,
 	"checkIdentity":           `{"method":"call_back","asked":["name"],"passed":true}`,
 	"actForPayer":             `{"act":"close_pin_free"}`,
@@ -70,5 +71,5 @@ var bodies = map[string]string{
 	"startProgramRollout":     `{"family":"qr_box","version":"{n4}","rollout":{"stages":[{"permille":1000}]}}`,
 }
 
-var queries = map[string]string{"approvals": "?merchant={merchant}", "stops": "?scope=terminal:{terminal}", "apiKeys": "?merchant={merchant}", "webhooks": "?merchant={merchant}", "contracts": "?merchant={merchant}",
+var queries = map[string]string{"attachFile": "?name=a.txt&audience=payer", "approvals": "?merchant={merchant}", "stops": "?scope=terminal:{terminal}", "apiKeys": "?merchant={merchant}", "webhooks": "?merchant={merchant}", "contracts": "?merchant={merchant}",
 	"staff": "?merchant={merchant}", "terminalAlarms": "?terminal={terminal}", "terminalInForce": "?at=2026-07-03T02:00:00Z", "switchOffs": "?store={store}", "rollouts": "?store={store}"}

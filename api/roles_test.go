@@ -186,7 +186,9 @@ acknowledgeAlarm          @own
 alarm                     @readers merchant_admin
 alarms                    @readers merchant_admin
 assignCase                @own
+attachFile                @own payer merchant_admin
 case                      @readers payer merchant_admin
+caseFile                  @readers payer merchant_admin
 cases                     @readers payer merchant_admin
 checkIdentity             @own
 decideCase                @own
@@ -286,7 +288,7 @@ func TestRolesAndRoutes(t *testing.T) {
 				fill := strings.NewReplacer("{payer}", string(p.ID), "{payment}", string(paid.ID), "{merchant}", string(s.merchant.ID),
 					"{store}", string(s.store.ID), "{terminal}", string(s.terminal.ID), "{model}", string(s.model.ID), "{channel}", "wallet",
 					"{order_no}", "A1", "{n}", fmt.Sprint("n", number), "{n4}", fmt.Sprint(number), "{open}", fmt.Sprint(name == "+manage"),
-					"{approval}", "ap0", "{stop}", "es0", "{rollout}", "ro0", "{staff}", "sf0", "{key}", "ak0", "{token}", "t0", "{receipt}", string(paid.ID), "{agreement}", "ag0", "{contract}", "cc0", "{webhook}", "wh0", "{complaint}", "cp0", "{case}", "cs0", "{alarm}", "am0", "{rule}", "r0", "{picture}", "p", "{number}", "1", "{serial}", "00")
+					"{approval}", "ap0", "{stop}", "es0", "{rollout}", "ro0", "{staff}", "sf0", "{key}", "ak0", "{token}", "t0", "{receipt}", string(paid.ID), "{agreement}", "ag0", "{contract}", "cc0", "{webhook}", "wh0", "{complaint}", "cp0", "{case}", "cs0", "{file}", "f0", "{alarm}", "am0", "{rule}", "r0", "{picture}", "p", "{number}", "1", "{serial}", "00")
 				status, code := w.try(caller(), strings.ToUpper(method), fill.Replace(path+queries[op.ID]), fill.Replace(bodies[op.ID]))
 				if may := slices.Contains(want, name); may == (code == "not_allowed") {
 					t.Errorf("%s %s (%s) by %s: %d %s; the table says that it may: %v", method, path, op.ID, name, status, code, may)
@@ -373,8 +375,11 @@ func (w *world) try(token, method, path, body string) (int, string) {
 	}
 	r, err := http.NewRequestWithContext(ctx, method, at+path, strings.NewReader(body))
 	must(w.t, err)
-	if body != "" {
+	switch {
+	case strings.HasPrefix(body, "{"):
 		r.Header.Set("Content-Type", "application/json")
+	case body != "":
+		r.Header.Set("Content-Type", "application/octet-stream")
 	}
 	if token != "" {
 		r.Header.Set("Authorization", "Bearer "+token)

@@ -27,6 +27,7 @@ type route struct {
 	measured bool   // many a second: logged at Debug
 	wait     bool   // waits for news: bounds its own time
 	login    bool   // counts against the remote address
+	raw      bool   // the body is a file, as application/octet-stream
 	repeat   repeat // what an Idempotency-Key does here
 
 	serve func(*call)

@@ -9,6 +9,7 @@ import (
 // titles of problems by code. A code without one has that of its status.
 var problemTitles = map[string]mianmi.Text{
 	// The transport.
+	"body_missing":           {ZH: "请求没有内容", EN: "The request has no body"},
 	"malformed_json":         {ZH: "请求不是正确的 JSON", EN: "The request is not well-formed JSON"},
 	"invalid":                {ZH: "请求中有一项不正确", EN: "Something in the request is not right"},
 	"body_too_large":         {ZH: "请求过大", EN: "The request is too large"},
@@ -60,6 +61,12 @@ var problemTitles = map[string]mianmi.Text{
 	"too_many_notes":     {ZH: "这个工单的留言已达上限", EN: "This case has as many notes as there may be"},
 	"too_many_links":     {ZH: "这个工单的关联已达上限", EN: "This case has as many links as there may be"},
 	"too_many_checks":    {ZH: "这个工单的身份核验次数已达上限", EN: "This case has as many identity checks as there may be"},
+	"too_many_files":     {ZH: "附件已达上限：20 个，共 50 MiB", EN: "The case has as many files as there may be: 20, of 50 MiB"},
+	"file_kind":          {ZH: "只接受 JPEG、PNG 图片、PDF 和纯文本，且不含会运行的内容", EN: "Want JPEG, PNG, PDF or plain text, with nothing in it that runs"},
+	"file_size":          {ZH: "文件过大，或图片像素过多", EN: "The file is too large, or the picture has too many points"},
+	"file_malware":       {ZH: "扫描认为该文件含有恶意软件", EN: "The scanner takes the file for malware"},
+	"scanner_away":       {ZH: "暂时无法扫描文件，请稍后再试", EN: "Files cannot be looked through at the moment; try again"},
+	"files_away":         {ZH: "暂时无法存取附件，请稍后再试", EN: "Files cannot be kept or read at the moment; try again"},
 	"note_conflict":      {ZH: "这个编号已用于另一条留言", EN: "This key was used for another note"},
 	"no_payer":           {ZH: "工单尚未关联付款人", EN: "The case is about no payer yet"},
 	"identity_unchecked": {ZH: "请先核验付款人身份，30 分钟内有效", EN: "Check the payer's identity first; a check is good for 30 minutes"},

@@ -39,6 +39,7 @@ import (
 	"github.com/mianmi/mianmi/store/pgtest"
 	"github.com/mianmi/mianmi/support"
 	"github.com/mianmi/mianmi/support/desk"
+	"github.com/mianmi/mianmi/support/files"
 	"github.com/mianmi/mianmi/support/help"
 	"github.com/mianmi/mianmi/support/liability"
 	"github.com/mianmi/mianmi/terminal"
@@ -101,6 +102,7 @@ type parts struct {
 
 	merchants *merchant.Service
 	payments  api.Payments
+	scanner   scanner
 }
 
 // noon is ten in the morning in Shanghai, on a day when every pack is in force.
@@ -181,7 +183,7 @@ func newParts(t testing.TB, engine string, cfg api.Config, instead ...api.Paymen
 	must(t, err)
 	complaints, err := support.New(support.Parts{Store: p.db, Payments: payments, Keys: p.keys, Clock: p.clock, Random: rand.Reader, Log: log})
 	must(t, err)
-	cases, err := desk.New(desk.Parts{Store: p.db, Payers: payers, Payments: payments, Staff: p.db, Keys: p.keys, Clock: p.clock, Random: rand.Reader, Log: log})
+	cases, err := desk.New(desk.Parts{Store: p.db, Payers: payers, Payments: payments, Staff: p.db, Keys: p.keys, Clock: p.clock, Random: rand.Reader, Log: log, Files: p.files(t)})
 	must(t, err)
 	signals, err := risk.New(risk.Parts{Store: p.db, Keys: p.keys, Clock: p.clock, Random: rand.Reader, Log: log})
 	must(t, err)
@@ -199,6 +201,13 @@ func newParts(t testing.TB, engine string, cfg api.Config, instead ...api.Paymen
 	}, cfg)
 	must(t, err)
 	return p
+}
+
+func (p *parts) files(t testing.TB) *files.Folder {
+	t.Helper()
+	f, err := files.New(files.Parts{Dir: t.TempDir(), Keys: p.keys, Random: rand.Reader, Scanner: &p.scanner})
+	must(t, err)
+	return f
 }
 
 func inboxOf(t testing.TB, db *store.DB, payments *payment.Service) *inbox.Service {

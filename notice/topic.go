@@ -178,6 +178,7 @@ var entryTopics = map[string]Topic{
 	desk.TypeMoved:     CaseChanged,
 	desk.TypeAssigned:  CaseChanged,
 	desk.TypeNoted:     CaseChanged,
+	desk.TypeAttached:  CaseChanged,
 	desk.TypeLinked:    CaseChanged,
 	desk.TypeChecked:   CaseChanged,
 	desk.TypeActed:     CaseChanged,

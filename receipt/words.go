@@ -136,6 +136,7 @@ var sentences = map[string]mianmi.Text{
 	"case.moved":                    {ZH: "{who}变更了{what}的进度", EN: "{who} moved {what} on"},
 	"case.assigned":                 {ZH: "{who}为{what}指定了经办人", EN: "{who} assigned {what}"},
 	"case.noted":                    {ZH: "{who}在{what}中留言", EN: "{who} wrote a note on {what}"},
+	"case.attached":                 {ZH: "{who}为{what}添加了附件", EN: "{who} attached a file to {what}"},
 	"case.linked":                   {ZH: "{who}为{what}补充了关联", EN: "{who} linked more to {what}"},
 	"case.identity_checked":         {ZH: "{who}为{what}核验了付款人身份", EN: "{who} made an identity check for {what}"},
 	"case.acted":                    {ZH: "{who}在{what}中代付款人办理", EN: "{who} acted for the payer of {what}"},

@@ -165,6 +165,9 @@ func writeCase(ctx context.Context, tx *sql.Tx, ch *desk.Change, query string) e
 			return wrapDriver("write an identity check", err)
 		}
 	}
+	if err := writeFiles(ctx, tx, c.ID, ch.Files); err != nil {
+		return err
+	}
 	return writeEntries(ctx, tx, mianmi.BucketOf(string(c.ID)), c.Version-int64(len(ch.Entries))+1, ch.Entries...)
 }
 
@@ -200,7 +203,10 @@ func readWhole(ctx context.Context, q querier, c desk.Case) (w desk.Whole, err e
 	if w.Links, err = readAll(ctx, q, scanCaseLink, selectLinks, string(c.ID), caseRowsMax); err != nil {
 		return w, err
 	}
-	w.Checks, err = readAll(ctx, q, scanCaseCheck, selectChecks, string(c.ID), caseRowsMax)
+	if w.Checks, err = readAll(ctx, q, scanCaseCheck, selectChecks, string(c.ID), caseRowsMax); err != nil {
+		return w, err
+	}
+	w.Files, err = readAll(ctx, q, scanCaseFile, selectFiles, string(c.ID), caseRowsMax)
 	return w, err
 }
 

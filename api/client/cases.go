@@ -44,6 +44,7 @@ type Case struct {
 	Notes  []CaseNote  `json:"notes"` // oldest first; not in lists
 	Links  []CaseLink  `json:"links"`
 	Checks []CaseCheck `json:"checks"`
+	Files  []CaseFile  `json:"files"`
 }
 
 // CaseNote is something that somebody wrote.

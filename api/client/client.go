@@ -150,8 +150,14 @@ func call[T any](ctx context.Context, c *Client, method, path string, in any) (o
 }
 
 func (c *Client) send(ctx context.Context, method, path string, in any) (*http.Response, error) {
+	kind := "application/json"
 	var body io.Reader
-	if in != nil {
+	switch in := in.(type) {
+	case nil:
+		kind = ""
+	case []byte:
+		kind, body = "application/octet-stream", bytes.NewReader(in)
+	default:
 		text, err := json.Marshal(in)
 		if err != nil {
 			return nil, fmt.Errorf("%s %s: %w", method, path, err)
@@ -162,8 +168,8 @@ func (c *Client) send(ctx context.Context, method, path string, in any) (*http.R
 	if err != nil {
 		return nil, err
 	}
-	if in != nil {
-		r.Header["Content-Type"] = []string{"application/json"}
+	if kind != "" {
+		r.Header["Content-Type"] = []string{kind}
 	}
 	if c.token != "" {
 		r.Header["Authorization"] = []string{"Bearer " + c.token}

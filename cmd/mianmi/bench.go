@@ -259,7 +259,7 @@ func (a *app) benchHandler(ctx context.Context, db *store.DB, p *payment.Service
 		return nil, err
 	}
 	s.withContracts(a, db, &tuning{})
-	if err := errors.Join(s.withComplaints(a, db, &tuning{}), s.withCases(a, db), s.withRisk(a, db, &tuning{})); err != nil {
+	if err := errors.Join(s.withComplaints(a, db, &tuning{}), s.withCases(a, db, &tuning{}), s.withRisk(a, db, &tuning{})); err != nil {
 		return nil, err
 	}
 	if err = s.withWechat(a, db, &tuning{}); err != nil {

@@ -18,7 +18,7 @@ import (
 // command line alone may open and read; who works on a case says who he is.
 type caseCmd struct {
 	List   caseListCmd   `cmd:"" help:"List cases, newest first." zh:"列出工单，最新的在前。"`
-	Show   caseShowCmd   `cmd:"" help:"Show a case with its notes, links and identity checks." zh:"显示一件工单：留言、关联与身份核验。"`
+	Show   caseShowCmd   `cmd:"" help:"Show a case with its notes, links, identity checks and files." zh:"显示一件工单：留言、关联、身份核验与附件。"`
 	Open   caseOpenCmd   `cmd:"" help:"Open a case." zh:"新建工单。"`
 	Take   caseTakeCmd   `cmd:"" help:"Take a case up: it is yours, and in progress." zh:"受理工单：归到自己名下，开始处理。"`
 	Note   caseNoteCmd   `cmd:"" help:"Write a note, for mianmi's own people, the payer or the merchant." zh:"写留言：内部、给付款人或给商户。"`
@@ -60,8 +60,12 @@ func (a *app) onDesk(ctx context.Context, who *asStaff, fn func(context.Context,
 		if err != nil {
 			return err
 		}
+		folder, err := (&filesFlags{}).filesFolder(a, keys) // nothing here reads one
+		if err != nil {
+			return err
+		}
 		d, err := desk.New(desk.Parts{Store: w.db, Payers: all.payers, Payments: deskBooks{w.db}, Staff: w.db, Keys: keys, Clock: a.clock, Random: a.random,
-			Log: slog.New(slog.DiscardHandler)})
+			Log: slog.New(slog.DiscardHandler), Files: folder})
 		if err != nil {
 			return err
 		}
@@ -125,6 +129,9 @@ func (w *deskWork) show(k *desk.Whole) error {
 	}
 	for _, n := range k.Notes {
 		fmt.Fprintf(&out, "%s%s  %s  [%s]\n           %s\n", pad(say("留言", "note").In(l), 11), moment(n.At), n.Actor, n.Audience.Words().In(l), oneLine(n.Text))
+	}
+	for _, n := range k.Files {
+		fmt.Fprintf(&out, "%s%s  %s  [%s]  %s  %d\n", pad(say("附件", "file").In(l), 11), moment(n.At), n.Actor, n.Audience.Words().In(l), oneLine(n.Name), n.Size)
 	}
 	_, err := fmt.Fprint(w.app.stdout, out.String())
 	return err

@@ -10,11 +10,15 @@ import (
 )
 
 // withCases makes the support desk, and what payers are told.
-func (s *services) withCases(a *app, db *store.DB) (err error) {
+func (s *services) withCases(a *app, db *store.DB, t *tuning) (err error) {
 	if s.inbox, err = inbox.New(db, s.payments); err != nil {
 		return err
 	}
-	s.cases, err = desk.New(desk.Parts{Store: db, Payers: s.payers, Payments: s.payments, Staff: db, Keys: s.keys, Clock: a.clock, Random: a.random, Log: a.log})
+	folder, err := t.filesFolder(a, s.keys)
+	if err != nil {
+		return err
+	}
+	s.cases, err = desk.New(desk.Parts{Store: db, Payers: s.payers, Payments: s.payments, Staff: db, Keys: s.keys, Clock: a.clock, Random: a.random, Log: a.log, Files: folder})
 	return err
 }
 
@@ -22,6 +26,14 @@ func (s *services) withCases(a *app, db *store.DB) (err error) {
 func caseDeadlines(s *services) worker {
 	return worker{"tell of cases' deadlines", 10 * time.Second, func(ctx context.Context) (bool, error) {
 		n, err := s.cases.Escalate(ctx)
+		return n > 0, err
+	}}
+}
+
+// sweepFiles removes files that no case has.
+func sweepFiles(s *services) worker {
+	return worker{"sweep files of cases", time.Minute, func(ctx context.Context) (bool, error) {
+		n, err := s.cases.SweepFiles(ctx)
 		return n > 0, err
 	}}
 }

@@ -11,6 +11,7 @@ import (
 
 type doctorCmd struct {
 	wechatPayFlag
+	filesFlags
 
 	JSON bool `name:"json" help:"Write one JSON array of findings." zh:"以 JSON 数组输出检查结果。"`
 }
@@ -43,6 +44,7 @@ type finding struct {
 // Run checks the deployment and tells each finding; it changes nothing.
 func (c doctorCmd) Run(ctx context.Context, a *app) error {
 	findings := append(a.examine(ctx), a.examineWeChatPay(ctx, c.WeChatPay)...)
+	findings = append(findings, c.examineFiles(ctx, a)...)
 	var err error
 	if c.JSON {
 		err = a.printJSON(findings)

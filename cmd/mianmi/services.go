@@ -131,7 +131,7 @@ func newServices(ctx context.Context, a *app, db *store.DB, t *tuning) (*service
 	for _, w := range connections {
 		w.round(ctx, a.log) // before the first payment, if it can be
 	}
-	s.workers = startWorkers(ctx, a.log, tick, slices.Concat(sweeps(a.clock, s, db), complaintWorkers(a.clock, s, t), riskWorkers(s), []worker{caseDeadlines(s), sequencer(s.log, figures), s.guard.worker(), sweepWebhooks(s.sender)}, witnesses(s.log), connections)...)
+	s.workers = startWorkers(ctx, a.log, tick, slices.Concat(sweeps(a.clock, s, db), complaintWorkers(a.clock, s, t), riskWorkers(s), []worker{caseDeadlines(s), sweepFiles(s), sequencer(s.log, figures), s.guard.worker(), sweepWebhooks(s.sender)}, witnesses(s.log), connections)...)
 	return s, nil
 }
 
@@ -145,7 +145,8 @@ func (s *services) surfaces(ctx context.Context, a *app, db *store.DB, t *tuning
 	if err = s.withComplaints(a, db, t); err != nil {
 		return err
 	}
-	if err = s.withCases(a, db); err != nil {
+	t.makeFilesDir(ctx, a)
+	if err = s.withCases(a, db, t); err != nil {
 		return err
 	}
 	if err = s.withRisk(a, db, t); err != nil {

@@ -19,6 +19,7 @@ import (
 	"github.com/mianmi/mianmi/payment"
 	"github.com/mianmi/mianmi/secret"
 	cases "github.com/mianmi/mianmi/support/desk"
+	"github.com/mianmi/mianmi/support/files"
 )
 
 // Cases is the contract of the support desk on two nodes of one database.
@@ -36,6 +37,10 @@ func Cases(t *testing.T, open func(*testing.T) Engine) {
 		"cases are found by who, what, when and number":        caseFound,
 		"bad input is named, and nothing is written":           caseInput,
 		"at most twenty cases of a payer in a day":             caseFlood,
+		"what is attached is there once, on both nodes":        caseFiles,
+		"who reads what is attached":                           caseFilesRights,
+		"files of a case have a size in all":                   caseFilesSize,
+		"an upload that was cut off leaves nothing":            caseFilesCut,
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -54,6 +59,7 @@ type caseWorld struct {
 	p, q   Person
 	agent  mianmi.Actor // a support agent with an account
 	agent2 mianmi.Actor
+	folder *files.Folder // of both
 	orders int
 }
 
@@ -61,11 +67,12 @@ func newCaseWorld(t *testing.T, e Engine) *caseWorld {
 	t.Helper()
 	w := &caseWorld{clock: NewClock()}
 	keys := must(secret.New(rand.Reader))(t)
+	w.folder = must(files.New(files.Parts{Dir: t.TempDir(), Keys: keys, Random: rand.Reader}))(t)
 	for _, s := range []**cases.Service{&w.a, &w.b} {
 		w.node = must(NewNode(t.Context(), NodeConfig{DB: e.Open(t), Keys: keys, Clock: w.clock}))(t)
 		t.Cleanup(w.node.Payments.Stop)
 		*s = must(cases.New(cases.Parts{Store: w.node.DB, Payers: w.node.Payers, Payments: w.node.Payments, Staff: w.node.DB, Keys: keys, Clock: w.clock,
-			Random: rand.Reader, Log: slog.New(slog.DiscardHandler)}))(t)
+			Random: rand.Reader, Log: slog.New(slog.DiscardHandler), Files: w.folder}))(t)
 	}
 	w.shop = must(w.node.NewShop(t.Context(), merchant.Facts{}))(t)
 	w.p, w.q = must(w.node.NewPerson(t.Context(), 1000_00))(t), must(w.node.NewPerson(t.Context(), 1000_00))(t)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/mianmi/mianmi"
 	"github.com/mianmi/mianmi/money"
+	"github.com/mianmi/mianmi/support/files"
 )
 
 // Kind is what a case is about. The numbers are stored.
@@ -222,12 +223,22 @@ type Check struct {
 	At     time.Time
 }
 
+// File is something that somebody attached.
+type File struct {
+	files.File
+	Name     string // as it was called, for people
+	Audience Audience
+	Actor    string
+	At       time.Time
+}
+
 // Whole is a case with all that hangs on it.
 type Whole struct {
 	Case
 	Notes  []Note  // oldest first
 	Links  []Link  // oldest first
 	Checks []Check // oldest first
+	Files  []File  // oldest first
 }
 
 // Payments are those that the case is about.

@@ -20,6 +20,7 @@ const (
 	TypeMoved     = "case.moved"
 	TypeAssigned  = "case.assigned"
 	TypeNoted     = "case.noted"
+	TypeAttached  = "case.attached"
 	TypeLinked    = "case.linked"
 	TypeChecked   = "case.identity_checked"
 	TypeActed     = "case.acted" // for the payer, after a check
@@ -42,6 +43,7 @@ type Record struct {
 	Why      string            `json:"why,omitempty"`      // digest of words
 	Audience string            `json:"audience,omitempty"` // of a note
 	Words    string            `json:"words,omitempty"`    // digest of a note
+	File     string            `json:"file,omitempty"`     // its name in the folder, a keyed digest
 	Links    []string          `json:"links,omitempty"`    // "payment pm…"
 	Method   string            `json:"method,omitempty"`   // of a check
 	Asked    []string          `json:"asked,omitempty"`

@@ -13,6 +13,7 @@ import (
 	"github.com/mianmi/mianmi/payer"
 	"github.com/mianmi/mianmi/payment"
 	"github.com/mianmi/mianmi/secret"
+	"github.com/mianmi/mianmi/support/files"
 )
 
 // Store is what this package keeps. Missing things are NotFound.
@@ -30,6 +31,17 @@ type Store interface {
 	Cases(ctx context.Context, q Query) ([]Case, error)
 	// CasesDue are cases whose deadlines somebody has to be told of.
 	CasesDue(ctx context.Context, now time.Time, most int) ([]mianmi.CaseID, error)
+
+	// LooseFile notes a file that perhaps no case has, to be looked at when it is due.
+	// It is Unavailable while the file is being removed.
+	LooseFile(ctx context.Context, id string, due time.Time) error
+	LooseFiles(ctx context.Context, now time.Time, most int) ([]string, error)
+	// ClaimLooseFile says that the file is being removed, unless it is not due or
+	// somebody else has claimed it, and whether a case has it. Who does not get done
+	// until then has lost the claim.
+	ClaimLooseFile(ctx context.Context, id string, now, until time.Time) (claimed, needed bool, err error)
+	// DropLooseFile ends a claim.
+	DropLooseFile(ctx context.Context, id string) error
 }
 
 // Guard is what a new case is held against.
@@ -57,6 +69,7 @@ type Change struct {
 	Notes   []Note
 	Links   []Link
 	Checks  []Check
+	Files   []File
 	Entries []evidence.Entry
 }
 
@@ -84,6 +97,14 @@ type Staff interface {
 	StaffByID(ctx context.Context, id mianmi.StaffID) (access.Staff, error)
 }
 
+// Folder keeps what is attached: files.Folder.
+type Folder interface {
+	Clean(ctx context.Context, content []byte) (files.Clean, error)
+	Write(c files.Clean) error
+	Read(id string) ([]byte, error)
+	Sweep(id string, needed bool) error
+}
+
 // Parts are what a Service works with; Levels has a default, all else is required.
 type Parts struct {
 	Store    Store
@@ -95,6 +116,7 @@ type Parts struct {
 	Random   io.Reader // safe for concurrent use
 	Log      *slog.Logger
 	Levels   Levels
+	Files    Folder
 }
 
 // Service is all that can be done about cases. Every method checks the actor's
@@ -103,7 +125,7 @@ type Service struct{ Parts }
 
 // New returns a Service, or an error when a part is missing.
 func New(p Parts) (*Service, error) {
-	if p.Store == nil || p.Payers == nil || p.Payments == nil || p.Staff == nil || p.Keys == nil || p.Clock == nil || p.Random == nil || p.Log == nil {
+	if p.Store == nil || p.Payers == nil || p.Payments == nil || p.Staff == nil || p.Keys == nil || p.Clock == nil || p.Random == nil || p.Log == nil || p.Files == nil {
 		return nil, errors.New("desk: a required part is missing")
 	}
 	if p.Levels.Kinds == nil {

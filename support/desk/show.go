@@ -113,6 +113,12 @@ func (w Whole) seenBy(actor mianmi.Actor) Whole {
 	for i := range w.Links {
 		w.Links[i].Actor = ""
 	}
+	w.Files = slices.DeleteFunc(slices.Clone(w.Files), func(f File) bool { return f.Audience != mine })
+	for i := range w.Files {
+		if w.Files[i].Actor != actor.String() {
+			w.Files[i].Actor = "support"
+		}
+	}
 	w.Checks = nil
 	return w
 }

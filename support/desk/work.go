@@ -193,7 +193,7 @@ func mayWrite(c *Case, who side, a Audience) error {
 		return mianmi.InvalidField("audience", "the case is about no payer")
 	case who&byDesk != 0, who&byPayer != 0 && a == ForPayer, who&byShop != 0 && a == ForMerchant:
 	default:
-		return mianmi.Forbidden("not_allowed", "this note is not yours to write")
+		return mianmi.Forbidden("not_allowed", "this is not yours to write")
 	}
 	if c.State == Closed {
 		return mianmi.Conflicts("case_over", "the case is over: reopen it first")

@@ -625,6 +625,31 @@ CREATE TABLE support_check (
   PRIMARY KEY (case_id, n)
 );
 
+-- What was attached to cases; id is its name in the folder of files, a keyed digest.
+CREATE TABLE support_file (
+  case_id  text NOT NULL,
+  id       text NOT NULL,
+  audience integer NOT NULL,
+  name     text NOT NULL,
+  type     text NOT NULL,
+  size     integer NOT NULL,
+  actor    text NOT NULL,
+  at       integer NOT NULL,
+  PRIMARY KEY (case_id, id, audience)
+);
+
+CREATE INDEX support_file_id ON support_file (id);
+
+-- Files in the folder that perhaps no case has: after due they are looked at, and
+-- removed when none has. One that is leaving is being removed.
+CREATE TABLE support_file_loose (
+  id      text PRIMARY KEY,
+  due     integer NOT NULL,
+  leaving integer NOT NULL
+);
+
+CREATE INDEX support_file_loose_due ON support_file_loose (due);
+
 -- PIN-free contracts there. key is a hash of merchant, family, service and code,
 -- bucket its first byte. openid is whom the merchant named, session a digest;
 -- notify is sealed. Signed: agreement and opened_at say which opening of which
@@ -1293,6 +1318,8 @@ DROP TABLE entry;
 DROP TABLE webhook_delivery;
 DROP TABLE webhook_queue;
 DROP TABLE outbox;
+DROP TABLE support_file_loose;
+DROP TABLE support_file;
 DROP TABLE support_check;
 DROP TABLE support_link;
 DROP TABLE support_note;
