@@ -96,7 +96,18 @@ func (d *Document) width() float64 {
 // Text writes a paragraph of one language.
 func (d *Document) Text(size float64, ink Ink, text string) {
 	d.style(size, ink)
-	d.f.MultiCell(d.width(), size*ptToMM*1.5, text, "", "L", false)
+	d.lines(d.width(), size*ptToMM*1.5, text)
+}
+
+// lines writes a text from here down: the library's own breaking loses a Chinese
+// character at each break.
+func (d *Document) lines(width, high float64, text string) {
+	room := width - 2*d.f.GetCellMargin()
+	for _, line := range wrap(text, room, d.f.GetStringWidth) {
+		d.f.CellFormat(width, high, line, "", 2, "L", false, 0, "")
+	}
+	l, _, _, _ := d.f.GetMargins()
+	d.f.SetX(l)
 }
 
 // Both writes a paragraph in Chinese, and in English below it.
@@ -124,7 +135,7 @@ func (d *Document) Rows(size float64, rows ...Row) {
 	for _, r := range rows {
 		d.style(size, Grey)
 		top, page := d.f.GetY(), d.f.PageNo()
-		d.f.MultiCell(labelWide-gap, high, joined(r.Label), "", "L", false)
+		d.lines(labelWide-gap, high, joined(r.Label))
 		left := d.f.GetY()
 		if d.f.PageNo() == page {
 			d.f.SetXY(margin+labelWide, top)
@@ -135,10 +146,10 @@ func (d *Document) Rows(size float64, rows ...Row) {
 		d.style(size, Black)
 		w := d.width() - labelWide
 		d.f.SetLeftMargin(margin + labelWide)
-		d.f.MultiCell(w, high, r.Value.ZH, "", "L", false)
+		d.lines(w, high, r.Value.ZH)
 		if r.Value.EN != r.Value.ZH {
 			d.style(size, Grey)
-			d.f.MultiCell(w, high, r.Value.EN, "", "L", false)
+			d.lines(w, high, r.Value.EN)
 		}
 		d.f.SetLeftMargin(margin)
 		y := d.f.GetY()
