@@ -300,17 +300,23 @@ var ErrNotYet = &mianmi.Error{Kind: mianmi.Unavailable, Code: "receipt_not_ready
 
 // Receipt proves an entry that is no batch.
 func (l *Log) Receipt(ctx context.Context, id mianmi.EntryID) (*Receipt, error) {
-	return l.receipt(ctx, id, func(leaf Leaf, r *Receipt) error {
-		if leaf.Records != nil {
-			return mianmi.Missing("entry")
-		}
-		return nil
-	})
+	return l.receipt(ctx, id, l.stampFor, noBatch)
 }
 
 // RecordReceipt proves one record of a batch: the first that find accepts.
 func (l *Log) RecordReceipt(ctx context.Context, id mianmi.EntryID, find func(record []byte) bool) (*Receipt, error) {
-	return l.receipt(ctx, id, func(leaf Leaf, r *Receipt) error {
+	return l.receipt(ctx, id, l.stampFor, recordOf(find))
+}
+
+func noBatch(leaf Leaf, _ *Receipt) error {
+	if leaf.Records != nil {
+		return mianmi.Missing("entry")
+	}
+	return nil
+}
+
+func recordOf(find func(record []byte) bool) func(Leaf, *Receipt) error {
+	return func(leaf Leaf, r *Receipt) error {
 		for i, b := range leaf.Records {
 			if !find(b) {
 				continue
@@ -320,10 +326,10 @@ func (l *Log) RecordReceipt(ctx context.Context, id mianmi.EntryID, find func(re
 			return err
 		}
 		return mianmi.Missing("record")
-	})
+	}
 }
 
-func (l *Log) receipt(ctx context.Context, id mianmi.EntryID, fill func(Leaf, *Receipt) error) (*Receipt, error) {
+func (l *Log) receipt(ctx context.Context, id mianmi.EntryID, under func(context.Context, int64) (Stamp, error), fill func(Leaf, *Receipt) error) (*Receipt, error) {
 	leaf, err := l.store.Leaf(ctx, id)
 	if err != nil {
 		return nil, err
@@ -331,7 +337,7 @@ func (l *Log) receipt(ctx context.Context, id mianmi.EntryID, fill func(Leaf, *R
 	if leaf.Index < 0 {
 		return nil, ErrNotYet
 	}
-	c, cosignatures, witnesses, err := l.pointFor(ctx, leaf.Index)
+	c, err := under(ctx, leaf.Index)
 	if err != nil {
 		return nil, err
 	}
@@ -342,8 +348,8 @@ func (l *Log) receipt(ctx context.Context, id mianmi.EntryID, fill func(Leaf, *R
 	if err != nil {
 		return nil, err
 	}
-	r := &Receipt{Version: receiptVersion, Entry: string(leaf.Bytes), Index: leaf.Index, Checkpoint: c.Note + cosignatures, Key: keys[len(keys)-1].Public,
-		WitnessKeys: witnesses}
+	r := &Receipt{Version: receiptVersion, Entry: string(leaf.Bytes), Index: leaf.Index, Checkpoint: c.Note + c.Cosignatures, Key: keys[len(keys)-1].Public,
+		WitnessKeys: c.Witnesses}
 	for _, k := range keys[1:] {
 		r.KeyChanges = append(r.KeyChanges, k.Statement)
 	}

@@ -224,37 +224,38 @@ func (l *Log) openCosigned(ctx context.Context, c StoredCosigned) (Signed, error
 	return s, err
 }
 
-// pointFor is the checkpoint that a receipt of the entry at index is made with:
+// stampFor is the checkpoint that a receipt of the entry at index is made with:
 // of those that witnesses have cosigned the one with the most cosignatures, the
 // newest of several; the newest of all when there is none, or it is too old.
-func (l *Log) pointFor(ctx context.Context, index int64) (c StoredCheckpoint, lines string, keys []string, err error) {
-	if c, err = l.store.Checkpoint(ctx); err != nil || c.Size <= index {
-		return c, "", nil, err
+func (l *Log) stampFor(ctx context.Context, index int64) (Stamp, error) {
+	c, err := l.store.Checkpoint(ctx)
+	best := Stamp{Size: c.Size, Note: c.Note}
+	if err != nil || c.Size <= index {
+		return best, err
 	}
 	list, err := l.store.Cosigned(ctx)
 	if err != nil {
-		return c, "", nil, err
+		return best, err
 	}
-	best := c
 	for i, s := range list {
 		if slices.ContainsFunc(list[:i], func(o StoredCosigned) bool { return o.Note == s.Note }) {
 			continue
 		}
 		point, good, who := l.cosignedAs(ctx, list, s.Note)
-		if len(who) <= len(keys) || point.Size <= index || point.Size > c.Size {
+		if len(who) <= len(best.Witnesses) || point.Size <= index || point.Size > c.Size {
 			continue
 		}
 		// A node that had asked when the database went back may have kept what is
 		// of the lost part: a receipt cannot be made with that.
 		root, err := tlog.TreeHash(point.Size, l.hashes(ctx))
 		if err != nil {
-			return c, "", nil, fmt.Errorf("root of %d entries: %w", point.Size, err)
+			return best, fmt.Errorf("root of %d entries: %w", point.Size, err)
 		}
 		if point.Origin == l.key.name && point.Root == root {
-			best, lines, keys = StoredCheckpoint{Size: point.Size, At: s.At, Note: s.Note}, good, who
+			best = Stamp{Size: point.Size, Note: s.Note, Cosignatures: good, Witnesses: who}
 		}
 	}
-	return best, lines, keys, nil
+	return best, nil
 }
 
 // cosignedAs collects the good cosignatures of one checkpoint, those of former
@@ -276,11 +277,11 @@ func (l *Log) cosignedAs(ctx context.Context, list []StoredCosigned, signed stri
 // CosignedCheckpoint is the checkpoint that most witnesses have cosigned, with
 // their cosignatures and verifier keys. NotFound when there is none.
 func (l *Log) CosignedCheckpoint(ctx context.Context) (signed string, keys []string, err error) {
-	c, lines, keys, err := l.pointFor(ctx, 0)
-	if err == nil && len(keys) == 0 {
+	c, err := l.stampFor(ctx, 0)
+	if err == nil && len(c.Witnesses) == 0 {
 		err = mianmi.Missing("cosigned checkpoint")
 	}
-	return c.Note + lines, keys, err
+	return c.Note + c.Cosignatures, c.Witnesses, err
 }
 
 // witnesses reads what witnesses have cosigned: each must bear the signatures of
