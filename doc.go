@@ -32,6 +32,7 @@
 //	support/    what payers complain of, read at every channel, and what is said to that
 //	  desk/     cases: from what a person reports to the decision and its end
 //	  files/    what is attached to cases: made anew, sealed, beside the database
+//	  pack/     the proof pack of a case: facts and receipts in one file
 //	  liability/ who is to bear what of them, from what was recorded
 //	  help/     help articles and notices in both languages; finding them
 //	risk/       what looks wrong in the log: rules as data, over windows of events

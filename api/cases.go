@@ -38,6 +38,9 @@ func (s *Server) registerCases() {
 	once.repeat = firstAnswer
 	add(s, once, s.actForPayer)
 	add(s, at("GET", "/{case}/liability", "liability", "Who is to bear what of a case", "What happened, oldest first, and a proposal for each payment with its reason; a person decides.", only(ownPeople...)), s.liability)
+	s.plain(at("POST", "/{case}/pack", "packCase", "The proof pack of a case",
+		"One ZIP for those who have no login here: a summary in Chinese and English, the facts, what payer and merchant wrote and attached, and a receipt of every entry that the facts rest on; mianmi pack verify checks it offline. "+
+			"The same case gives the same bytes. Mianmi-Entry names the entry that records the handing out. receipt_not_ready means: in a second.", only(ownPeople...)), describePack, s.packCase)
 	add(s, at("POST", "/{case}/decision", "decideCase", "Decide a case", "With the reason that the payer reads.", only(ownPeople...)), s.decideCase)
 }
 

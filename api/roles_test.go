@@ -194,6 +194,7 @@ checkIdentity             @own
 decideCase                @own
 liability                 @own
 linkCase                  @own
+packCase                  @own
 moveCase                  @own payer merchant_admin
 noteCase                  @own payer merchant_admin
 openCase                  @own payer merchant_admin

@@ -45,6 +45,7 @@ import (
 	"github.com/mianmi/mianmi/support/desk"
 	"github.com/mianmi/mianmi/support/help"
 	"github.com/mianmi/mianmi/support/liability"
+	"github.com/mianmi/mianmi/support/pack"
 	"github.com/mianmi/mianmi/terminal"
 	"github.com/mianmi/mianmi/terminal/protocol"
 	"github.com/mianmi/mianmi/wechat"
@@ -105,6 +106,7 @@ type Deps struct {
 	Cases      *desk.Service
 	Risk       *risk.Service
 	Liability  *liability.Service
+	Packs      *pack.Service
 	Inbox      *inbox.Service
 	Receipts   *receipt.Service
 	Evidence   *evidence.Log
@@ -172,7 +174,7 @@ type Server struct {
 // New returns a Server, or an error that names what is missing.
 func New(d Deps, c Config) (*Server, error) {
 	if d.Help == nil || d.Payers == nil || d.Access == nil || d.Merchants == nil || d.Terminals == nil || d.Enrol == nil || d.Payments == nil || d.Once == nil ||
-		d.Rules == nil || d.Webhooks == nil || d.Wechat == nil || d.Contracts == nil || d.Complaints == nil || d.Cases == nil || d.Risk == nil || d.Liability == nil || d.Inbox == nil || d.Receipts == nil || d.Evidence == nil || d.AsOf == nil || d.Keys == nil || d.Clock == nil || d.Random == nil || d.Log == nil {
+		d.Rules == nil || d.Webhooks == nil || d.Wechat == nil || d.Contracts == nil || d.Complaints == nil || d.Cases == nil || d.Risk == nil || d.Liability == nil || d.Packs == nil || d.Inbox == nil || d.Receipts == nil || d.Evidence == nil || d.AsOf == nil || d.Keys == nil || d.Clock == nil || d.Random == nil || d.Log == nil {
 		return nil, errors.New("api: a required part is missing")
 	}
 	s := &Server{Deps: d, cfg: c.withDefaults(), mux: http.NewServeMux(),

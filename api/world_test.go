@@ -42,6 +42,7 @@ import (
 	"github.com/mianmi/mianmi/support/files"
 	"github.com/mianmi/mianmi/support/help"
 	"github.com/mianmi/mianmi/support/liability"
+	"github.com/mianmi/mianmi/support/pack"
 	"github.com/mianmi/mianmi/terminal"
 	"github.com/mianmi/mianmi/terminal/protocol"
 	"github.com/mianmi/mianmi/wechat"
@@ -188,13 +189,13 @@ func newParts(t testing.TB, engine string, cfg api.Config, instead ...api.Paymen
 	signals, err := risk.New(risk.Parts{Store: p.db, Keys: p.keys, Clock: p.clock, Random: rand.Reader, Log: log})
 	must(t, err)
 	past := asof.New(asof.Parts{Log: p.db, Payments: payments, Terminals: terminals, Merchants: p.merchants, Clock: p.clock, Channel: "wallet"})
+	bears := &liability.Service{Cases: cases, Payments: payments, Payers: payers, AsOf: past, Terminals: terminals, Clock: p.clock}
 	p.server, err = api.New(api.Deps{
 		Webhooks: webhooks, Wechat: front, Complaints: complaints, Cases: cases, Risk: signals, Inbox: inboxOf(t, p.db, payments),
-		Liability: &liability.Service{Cases: cases, Payments: payments, Payers: payers, AsOf: past, Terminals: terminals, Clock: p.clock},
+		Liability: bears, Packs: &pack.Service{Cases: cases, Liability: bears, AsOf: past, Payments: payments, Terminals: terminals, Records: p.db, Log: p.log},
 		Contracts: contract.New(contract.Parts{Store: p.db, Payers: payers, Clock: p.clock, Random: rand.Reader, Log: log}, 0),
 		Receipts:  &receipt.Service{Log: p.log, Payments: payments, Merchants: p.merchants, Terminals: terminals, Keys: p.keys}, Evidence: p.log,
-		AsOf:   past,
-		Payers: payers, Access: p.access, Merchants: p.merchants, Terminals: terminals,
+		AsOf: past, Payers: payers, Access: p.access, Merchants: p.merchants, Terminals: terminals,
 		Enrol: &terminal.Enrol{Records: p.db, Keys: p.keys, Clock: p.clock, Random: rand.Reader}, CA: protocol.FingerprintOf([]byte("authority")),
 		Payments: p.payments, Help: articles, Once: &idempotency.Service{Store: p.db, Keys: p.keys, Clock: p.clock, Random: rand.Reader},
 		Rules: rulepacks.New(rulepacks.Parts{Records: p.db, Clock: p.clock, Random: rand.Reader}), Keys: p.keys, Clock: p.clock, Random: rand.Reader, Log: log,

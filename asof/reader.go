@@ -92,6 +92,7 @@ var facets = map[string]facet{
 	"case.moved":                         nothing,
 	"case.assigned":                      nothing,
 	"case.noted":                         nothing,
+	"case.packed":                        nothing,
 	"case.attached":                      nothing,
 	"case.linked":                        nothing,
 	"case.identity_checked":              nothing,

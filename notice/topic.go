@@ -179,6 +179,7 @@ var entryTopics = map[string]Topic{
 	desk.TypeAssigned:  CaseChanged,
 	desk.TypeNoted:     CaseChanged,
 	desk.TypeAttached:  CaseChanged,
+	desk.TypePacked:    CaseChanged,
 	desk.TypeLinked:    CaseChanged,
 	desk.TypeChecked:   CaseChanged,
 	desk.TypeActed:     CaseChanged,

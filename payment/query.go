@@ -104,15 +104,20 @@ func (s *Service) Payments(ctx context.Context, actor mianmi.Actor, id mianmi.Pa
 // Promise is what the rule packs in force promise to the holder of a lost or stolen
 // card for a payment with the instrument, nil when it is not known; nil: nothing.
 func (s *Service) Promise(ctx context.Context, p *Payment, in *payer.Instrument) (*pinfree.CompensationRule, error) {
-	rules, err := s.RulesInForce(ctx)
+	snap, err := s.Books.Settings(ctx)
 	if err != nil {
 		return nil, err
 	}
+	return Promised(snap, s.seen(ctx, snap), p, in), nil
+}
+
+// Promised is Promise by settings and rules that were read; the rules may be nil.
+func Promised(snap *settings.Snapshot, rules *pinfree.RuleSet, p *Payment, in *payer.Instrument) *pinfree.CompensationRule {
 	of := pinfree.Input{Amount: p.Amount, Method: p.Method, Entry: p.Entry, CVM: p.CVM, Card: card(in), At: p.CreatedAt}
-	if site, ok := s.Site(ctx, p.Terminal); ok {
+	if site, ok := snap.Site(p.Terminal); ok {
 		of.Place = site.Place()
 	}
-	return rules.Promised(&of), nil
+	return rules.Promised(&of)
 }
 
 // Refunds lists the refunds of a payment that the actor may see.

@@ -207,6 +207,9 @@ var holders = func() map[string][3]mianmi.Text {
 	}
 }()
 
+// Words name who has a say, for people.
+func (k LayerKind) Words() mianmi.Text { return layerWords[min(int(k), len(layerWords)-1)] }
+
 // layerWords names who has a say; the last is for kinds that are not known.
 var layerWords = [...]mianmi.Text{
 	LayerNone:       {ZH: "本次付款", EN: "the payment"},

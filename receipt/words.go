@@ -136,6 +136,7 @@ var sentences = map[string]mianmi.Text{
 	"case.moved":                    {ZH: "{who}变更了{what}的进度", EN: "{who} moved {what} on"},
 	"case.assigned":                 {ZH: "{who}为{what}指定了经办人", EN: "{who} assigned {what}"},
 	"case.noted":                    {ZH: "{who}在{what}中留言", EN: "{who} wrote a note on {what}"},
+	"case.packed":                   {ZH: "{who}导出了{what}的证据包", EN: "{who} handed out a proof pack of {what}"},
 	"case.attached":                 {ZH: "{who}为{what}添加了附件", EN: "{who} attached a file to {what}"},
 	"case.linked":                   {ZH: "{who}为{what}补充了关联", EN: "{who} linked more to {what}"},
 	"case.identity_checked":         {ZH: "{who}为{what}核验了付款人身份", EN: "{who} made an identity check for {what}"},
@@ -228,13 +229,16 @@ var wide = map[string]mianmi.Text{
 	"":           {ZH: "系统", EN: "the system"},
 }
 
-// Actor names an actor as mianmi.Actor.String wrote it.
+// Actor names an actor as mianmi.Actor.String wrote it, or the role alone.
 func Actor(actor string) mianmi.Text {
 	role, id, _ := strings.Cut(actor, ":")
 	t, known := roles[role]
 	if !known {
 		t = mianmi.Text{ZH: "{id} ", EN: "{id}"}
 		id = actor
+	}
+	if id == "" { // a role alone
+		return mianmi.Text{ZH: strings.TrimSpace(strings.ReplaceAll(t.ZH, "{id}", "")), EN: strings.TrimSpace(strings.ReplaceAll(t.EN, "{id}", ""))}
 	}
 	return fill(t, "{id}", mianmi.Text{ZH: id, EN: id})
 }

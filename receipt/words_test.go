@@ -20,7 +20,9 @@ var typeName = regexp.MustCompile(`^[a-z_]+(\.[a-z_]+)+$`)
 
 // notType reports a text that looks like a type of entry and is none: the
 // topics of webhooks are names of messages, given as name in one table.
-func notType(file string) bool { return file == "notice/topic.go" }
+func notType(file string) bool {
+	return file == "notice/topic.go" || strings.HasPrefix(file, "support/pack/") // its names are of files
+}
 
 // typesInTree finds the texts that look like types, in packages that make
 // entries: those that import evidence and are not named here.

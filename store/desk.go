@@ -168,6 +168,9 @@ func writeCase(ctx context.Context, tx *sql.Tx, ch *desk.Change, query string) e
 	if err := writeFiles(ctx, tx, c.ID, ch.Files); err != nil {
 		return err
 	}
+	if err := writePacks(ctx, tx, c.ID, ch.Packs); err != nil {
+		return err
+	}
 	return writeEntries(ctx, tx, mianmi.BucketOf(string(c.ID)), c.Version-int64(len(ch.Entries))+1, ch.Entries...)
 }
 
@@ -206,7 +209,10 @@ func readWhole(ctx context.Context, q querier, c desk.Case) (w desk.Whole, err e
 	if w.Checks, err = readAll(ctx, q, scanCaseCheck, selectChecks, string(c.ID), caseRowsMax); err != nil {
 		return w, err
 	}
-	w.Files, err = readAll(ctx, q, scanCaseFile, selectFiles, string(c.ID), caseRowsMax)
+	if w.Files, err = readAll(ctx, q, scanCaseFile, selectFiles, string(c.ID), caseRowsMax); err != nil {
+		return w, err
+	}
+	w.Packs, err = readAll(ctx, q, scanCasePack, selectPacks, string(c.ID), caseRowsMax)
 	return w, err
 }
 

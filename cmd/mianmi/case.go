@@ -9,7 +9,9 @@ import (
 
 	"github.com/mianmi/mianmi"
 	"github.com/mianmi/mianmi/money"
+	"github.com/mianmi/mianmi/payer"
 	"github.com/mianmi/mianmi/payment"
+	"github.com/mianmi/mianmi/secret"
 	"github.com/mianmi/mianmi/store"
 	"github.com/mianmi/mianmi/support/desk"
 )
@@ -26,6 +28,7 @@ type caseCmd struct {
 	Check  caseCheckCmd  `cmd:"" help:"Record an identity check: what was asked and whether it was passed, never an answer." zh:"登记身份核验：问了什么、是否通过，绝不记录答案。"`
 	Act    caseActCmd    `cmd:"" help:"Act for the payer of a case." zh:"替工单的付款人办理。"`
 	Decide caseDecideCmd `cmd:"" help:"Decide a case, with the reason that the payer reads." zh:"对工单作出决定，并写明付款人会看到的理由。"`
+	Pack   casePackCmd   `cmd:"" help:"Make the proof pack of a case: one file for a bank or a court, that anybody can verify offline." zh:"生成工单的证据包：一个文件，交给银行或法院，任何人都可离线核对。"`
 }
 
 // deskBooks shows payments to mianmi's own people, as payment.Service would.
@@ -47,10 +50,16 @@ type caseFlag struct {
 // deskWork is what the subcommands have.
 type deskWork struct {
 	*fleetWork
-	desk *desk.Service
+	desk   *desk.Service
+	payers *payer.Service
+	keys   *secret.Keys
 }
 
 func (a *app) onDesk(ctx context.Context, who *asStaff, fn func(context.Context, *deskWork) error) error {
+	return a.onDeskWith(ctx, who, &filesFlags{}, fn) // nothing there reads a file
+}
+
+func (a *app) onDeskWith(ctx context.Context, who *asStaff, files *filesFlags, fn func(context.Context, *deskWork) error) error {
 	return a.onFleet(ctx, who, func(ctx context.Context, w *fleetWork) error {
 		all, err := a.closer(ctx, w.db, w.actor)
 		if err != nil {
@@ -60,7 +69,7 @@ func (a *app) onDesk(ctx context.Context, who *asStaff, fn func(context.Context,
 		if err != nil {
 			return err
 		}
-		folder, err := (&filesFlags{}).filesFolder(a, keys) // nothing here reads one
+		folder, err := files.filesFolder(a, keys)
 		if err != nil {
 			return err
 		}
@@ -69,7 +78,7 @@ func (a *app) onDesk(ctx context.Context, who *asStaff, fn func(context.Context,
 		if err != nil {
 			return err
 		}
-		return fn(ctx, &deskWork{w, d})
+		return fn(ctx, &deskWork{w, d, all.payers, keys})
 	})
 }
 

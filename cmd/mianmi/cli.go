@@ -56,6 +56,7 @@ type cli struct {
 	Fleet    fleetCmd    `cmd:"" help:"Look after terminals: enrol them, revoke them, see what they run." zh:"管理终端：登记、吊销、查看其运行的设置。"`
 	Rules    rulesCmd    `cmd:"" help:"Rule packs: try them, put them in force." zh:"规则包：试算与启用。"`
 	Risk     riskCmd     `cmd:"" help:"Signals: rules, backtests, alarms." zh:"风险信号：规则、回测与告警。"`
+	Pack     packCmd     `cmd:"" help:"Proof packs of cases: verify them offline." zh:"工单证据包：离线核对。"`
 	Receipt  receiptCmd  `cmd:"" help:"Receipts: fetch them, verify them offline." zh:"凭证：取得与离线核对。"`
 	Evidence evidenceCmd `cmd:"" help:"The transparency log: check it." zh:"透明日志：核对。"`
 	Webhook  webhookCmd  `cmd:"" help:"Webhooks: how they stand, and a receiver for trying out." zh:"webhook：查看投递情况，调试接收。"`

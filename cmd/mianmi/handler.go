@@ -8,6 +8,7 @@ import (
 	"github.com/mianmi/mianmi/idempotency"
 	"github.com/mianmi/mianmi/store"
 	"github.com/mianmi/mianmi/support/liability"
+	"github.com/mianmi/mianmi/support/pack"
 	"github.com/mianmi/mianmi/web/check"
 	"github.com/mianmi/mianmi/web/payer"
 	"github.com/mianmi/mianmi/web/static"
@@ -17,13 +18,15 @@ import (
 // newHandler is the API over the services.
 func newHandler(a *app, s *services, db *store.DB, t *tuning) (*api.Server, error) {
 	past := a.asOf(db, s.payments, s.terminals, s.merchants)
+	bears := &liability.Service{Cases: s.cases, Payments: s.payments, Payers: s.payers, AsOf: past, Terminals: s.terminals, Clock: a.clock}
 	return api.New(api.Deps{
 		Payers: s.payers, Access: s.access, Merchants: s.merchants, Terminals: s.terminals, Payments: s.payments,
 		Enrol: s.enrol, CA: s.ca.Fingerprint(), Help: s.help,
 		Once:     &idempotency.Service{Store: db, Keys: s.keys, Clock: a.clock, Random: a.random},
 		Receipts: s.receipts, Evidence: s.log, AsOf: past,
 		Rules: s.rules, Webhooks: s.webhooks, Wechat: s.wechat, Contracts: s.contracts, Complaints: s.complaints, Cases: s.cases, Risk: s.risk, Inbox: s.inbox,
-		Liability: &liability.Service{Cases: s.cases, Payments: s.payments, Payers: s.payers, AsOf: past, Terminals: s.terminals, Clock: a.clock}, Keys: s.keys, Clock: a.clock, Random: a.random, Log: a.log,
+		Liability: bears, Packs: &pack.Service{Cases: s.cases, Liability: bears, AsOf: past, Payments: s.payments, Terminals: s.terminals, Records: db, Log: s.log},
+		Keys: s.keys, Clock: a.clock, Random: a.random, Log: a.log,
 	}, api.Config{LoginsMax: t.LoginsMax, TerminalHost: t.terminalHost, TrustedProxies: t.TrustedProxies, Metrics: s.metrics})
 }
 

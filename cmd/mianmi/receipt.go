@@ -88,8 +88,13 @@ func (b books) Entries(ctx context.Context, _ mianmi.Actor, id mianmi.PaymentID)
 }
 
 type receiptVerifyCmd struct {
-	File       string   `arg:"" placeholder:"FILE" help:"Receipt; - is standard input." zh:"凭证文件；- 表示标准输入。"`
-	Key        []string `placeholder:"KEY,…" help:"Verifier key of the log that you trust, of today or a former one; without it the receipt's own is used, which does not prove who issued it." zh:"您信任的日志公钥（现用或曾用均可）；不给出则用凭证自带的公钥，这不能证明由谁出具。"`
+	File string `arg:"" placeholder:"FILE" help:"Receipt; - is standard input." zh:"凭证文件；- 表示标准输入。"`
+	trustFlags
+}
+
+// trustFlags are whom somebody believes who verifies.
+type trustFlags struct {
+	Key        []string `placeholder:"KEY,…" help:"Verifier key of the log that you trust, of today or a former one; without it the file's own is used, which does not prove who issued it." zh:"您信任的日志公钥（现用或曾用均可）；不给出则用文件自带的公钥，这不能证明由谁出具。"`
 	WitnessKey []string `placeholder:"KEY,…" help:"Verifier keys of witnesses that you trust." zh:"您信任的见证人公钥。"`
 	Witnesses  int      `placeholder:"N" default:"-1" help:"How many of those witnesses must have cosigned; -1 is all of them." zh:"其中至少须有几位见证人联署；-1 表示全部。"`
 }
@@ -116,7 +121,7 @@ func (c *receiptVerifyCmd) Run(_ context.Context, a *app) error {
 	return err
 }
 
-func (c *receiptVerifyCmd) trust() (t evidence.Trust, err error) {
+func (c *trustFlags) trust() (t evidence.Trust, err error) {
 	for _, k := range c.Key {
 		v, err := evidence.ParseKey(k)
 		if err != nil {

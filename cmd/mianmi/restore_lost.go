@@ -94,7 +94,7 @@ var effects = map[string]effect{
 	"contract.opened": nothing, "contract.signed": byHand, "contract.ended": nothing, "contract.ended_unannounced": nothing,
 	"wechat.identity.made": nothing, "wechat.identity.changed": byHand, "wechat.serial.added": nothing,
 	// A case that the copy does not know was somebody's report; what was done in it stands in other entries.
-	"case.opened": byHand, "case.repeated": nothing, "case.moved": nothing, "case.assigned": nothing, "case.noted": nothing, "case.attached": nothing, "case.linked": nothing,
+	"case.opened": byHand, "case.repeated": nothing, "case.moved": nothing, "case.assigned": nothing, "case.noted": nothing, "case.attached": nothing, "case.packed": nothing, "case.linked": nothing,
 	"case.identity_checked": nothing, "case.acted": nothing, "case.decided": byHand, "case.escalated": nothing,
 	// What was found is found again when the log is followed from where the copy stood; what people made of it is not.
 	"risk.rule.added": byHand, "risk.rule.promoted": byHand, "risk.rule.withdrawal_proposed": nothing, "risk.rule.kept": nothing, "risk.rule.withdrawn": byHand,

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/mianmi/mianmi"
+	"github.com/mianmi/mianmi/evidence"
 	"github.com/mianmi/mianmi/money"
 	"github.com/mianmi/mianmi/support/files"
 )
@@ -232,6 +233,17 @@ type File struct {
 	At       time.Time
 }
 
+// Pack is a proof pack of a case that was handed out.
+type Pack struct {
+	N       int64  // 1, 2, 3 … in the case
+	Content string // digest of what it tells; its receipts left aside
+	Digest  string // SHA-256 of the file, in hexadecimal
+	Size    int64  // bytes
+	Stamp   evidence.Stamp
+	Actor   string
+	At      time.Time
+}
+
 // Whole is a case with all that hangs on it.
 type Whole struct {
 	Case
@@ -239,6 +251,7 @@ type Whole struct {
 	Links  []Link  // oldest first
 	Checks []Check // oldest first
 	Files  []File  // oldest first
+	Packs  []Pack  // oldest first; for the desk alone
 }
 
 // Payments are those that the case is about.

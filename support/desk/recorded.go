@@ -26,6 +26,7 @@ const (
 	TypeActed     = "case.acted" // for the payer, after a check
 	TypeDecided   = "case.decided"
 	TypeEscalated = "case.escalated"
+	TypePacked    = "case.packed" // a proof pack was handed out
 )
 
 // Record is the body of every entry about a case: identifiers, words of the
@@ -53,6 +54,7 @@ type Record struct {
 	Award    int64             `json:"award,omitempty"` // minor units
 	Currency string            `json:"currency,omitempty"`
 	Deadline string            `json:"deadline,omitempty"` // of an escalation: first_answer_late, …
+	Pack     string            `json:"pack,omitempty"`     // SHA-256 of a proof pack
 }
 
 // add records a step of a case that is locked, and makes a version of it.

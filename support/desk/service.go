@@ -70,6 +70,7 @@ type Change struct {
 	Links   []Link
 	Checks  []Check
 	Files   []File
+	Packs   []Pack
 	Entries []evidence.Entry
 }
 

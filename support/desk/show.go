@@ -119,7 +119,7 @@ func (w Whole) seenBy(actor mianmi.Actor) Whole {
 			w.Files[i].Actor = "support"
 		}
 	}
-	w.Checks = nil
+	w.Checks, w.Packs = nil, nil
 	return w
 }
 

@@ -644,6 +644,20 @@ CREATE TABLE support_file (
 
 CREATE INDEX support_file_id ON support_file (id);
 
+-- Proof packs that were handed out; stamp is the checkpoint that their receipts are
+-- made under, so that the same can be made again.
+CREATE TABLE support_pack (
+  case_id text COLLATE "C" NOT NULL,
+  n       bigint NOT NULL,
+  content text NOT NULL,
+  digest  text COLLATE "C" NOT NULL,
+  size    bigint NOT NULL,
+  stamp   text COLLATE "C" NOT NULL,
+  actor   text COLLATE "C" NOT NULL,
+  at      bigint NOT NULL,
+  PRIMARY KEY (case_id, n)
+);
+
 -- Files in the folder that perhaps no case has: after due they are looked at, and
 -- removed when none has. One that is leaving is being removed.
 CREATE TABLE support_file_loose (
@@ -1329,6 +1343,7 @@ DROP TABLE entry;
 DROP TABLE webhook_delivery;
 DROP TABLE webhook_queue;
 DROP TABLE outbox;
+DROP TABLE support_pack;
 DROP TABLE support_file_loose;
 DROP TABLE support_file;
 DROP TABLE support_check;

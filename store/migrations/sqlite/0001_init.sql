@@ -640,6 +640,20 @@ CREATE TABLE support_file (
 
 CREATE INDEX support_file_id ON support_file (id);
 
+-- Proof packs that were handed out; stamp is the checkpoint that their receipts are
+-- made under, so that the same can be made again.
+CREATE TABLE support_pack (
+  case_id text NOT NULL,
+  n       integer NOT NULL,
+  content text NOT NULL,
+  digest  text NOT NULL,
+  size    integer NOT NULL,
+  stamp   text NOT NULL,
+  actor   text NOT NULL,
+  at      integer NOT NULL,
+  PRIMARY KEY (case_id, n)
+);
+
 -- Files in the folder that perhaps no case has: after due they are looked at, and
 -- removed when none has. One that is leaving is being removed.
 CREATE TABLE support_file_loose (
@@ -1318,6 +1332,7 @@ DROP TABLE entry;
 DROP TABLE webhook_delivery;
 DROP TABLE webhook_queue;
 DROP TABLE outbox;
+DROP TABLE support_pack;
 DROP TABLE support_file_loose;
 DROP TABLE support_file;
 DROP TABLE support_check;
