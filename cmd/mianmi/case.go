@@ -19,16 +19,17 @@ import (
 // caseCmd is the support desk on the database itself, while servers run. The
 // command line alone may open and read; who works on a case says who he is.
 type caseCmd struct {
-	List   caseListCmd   `cmd:"" help:"List cases, newest first." zh:"列出工单，最新的在前。"`
-	Show   caseShowCmd   `cmd:"" help:"Show a case with its notes, links, identity checks and files." zh:"显示一件工单：留言、关联、身份核验与附件。"`
-	Open   caseOpenCmd   `cmd:"" help:"Open a case." zh:"新建工单。"`
-	Take   caseTakeCmd   `cmd:"" help:"Take a case up: it is yours, and in progress." zh:"受理工单：归到自己名下，开始处理。"`
-	Note   caseNoteCmd   `cmd:"" help:"Write a note, for mianmi's own people, the payer or the merchant." zh:"写留言：内部、给付款人或给商户。"`
-	Move   caseMoveCmd   `cmd:"" help:"Bring a case to another state." zh:"变更工单状态。"`
-	Check  caseCheckCmd  `cmd:"" help:"Record an identity check: what was asked and whether it was passed, never an answer." zh:"登记身份核验：问了什么、是否通过，绝不记录答案。"`
-	Act    caseActCmd    `cmd:"" help:"Act for the payer of a case." zh:"替工单的付款人办理。"`
-	Decide caseDecideCmd `cmd:"" help:"Decide a case, with the reason that the payer reads." zh:"对工单作出决定，并写明付款人会看到的理由。"`
-	Pack   casePackCmd   `cmd:"" help:"Make the proof pack of a case: one file for a bank or a court, that anybody can verify offline." zh:"生成工单的证据包：一个文件，交给银行或法院，任何人都可离线核对。"`
+	List   caseListCmd      `cmd:"" help:"List cases, newest first." zh:"列出工单，最新的在前。"`
+	Show   caseShowCmd      `cmd:"" help:"Show a case with its notes, links, identity checks and files." zh:"显示一件工单：留言、关联、身份核验与附件。"`
+	Open   caseOpenCmd      `cmd:"" help:"Open a case." zh:"新建工单。"`
+	Take   caseTakeCmd      `cmd:"" help:"Take a case up: it is yours, and in progress." zh:"受理工单：归到自己名下，开始处理。"`
+	Note   caseNoteCmd      `cmd:"" help:"Write a note, for mianmi's own people, the payer or the merchant." zh:"写留言：内部、给付款人或给商户。"`
+	Move   caseMoveCmd      `cmd:"" help:"Bring a case to another state." zh:"变更工单状态。"`
+	Check  caseCheckCmd     `cmd:"" help:"Record an identity check: what was asked and whether it was passed, never an answer." zh:"登记身份核验：问了什么、是否通过，绝不记录答案。"`
+	Act    caseActCmd       `cmd:"" help:"Act for the payer of a case." zh:"替工单的付款人办理。"`
+	Decide caseDecideCmd    `cmd:"" help:"Decide a case, with the reason that the payer reads." zh:"对工单作出决定，并写明付款人会看到的理由。"`
+	Liable caseLiabilityCmd `cmd:"" name:"liability" help:"Who is to bear what of a case: what happened, and a proposal for each payment with its reason; a person decides." zh:"工单由谁承担：列出经过，并对每笔付款给出建议和理由；决定由人作出。"`
+	Pack   casePackCmd      `cmd:"" help:"Make the proof pack of a case: one file for a bank or a court, that anybody can verify offline." zh:"生成工单的证据包：一个文件，交给银行或法院，任何人都可离线核对。"`
 }
 
 // deskBooks shows payments to mianmi's own people, as payment.Service would.
@@ -44,7 +45,7 @@ func (b deskBooks) Payment(ctx context.Context, a mianmi.Actor, id mianmi.Paymen
 // caseFlag names a case.
 type caseFlag struct {
 	Case string `arg:"" placeholder:"CASE" help:"The case: cs…, or its number of eight letters and digits." zh:"工单：cs…，或八位编号。"`
-	asStaff
+	deskFlags
 }
 
 // deskWork is what the subcommands have.
@@ -55,12 +56,22 @@ type deskWork struct {
 	keys   *secret.Keys
 }
 
-func (a *app) onDesk(ctx context.Context, who *asStaff, fn func(context.Context, *deskWork) error) error {
+// deskFlags are who works at the desk, and by which service levels.
+type deskFlags struct {
+	asStaff
+	levelsFlags
+}
+
+func (a *app) onDesk(ctx context.Context, who *deskFlags, fn func(context.Context, *deskWork) error) error {
 	return a.onDeskWith(ctx, who, &filesFlags{}, fn) // nothing there reads a file
 }
 
-func (a *app) onDeskWith(ctx context.Context, who *asStaff, files *filesFlags, fn func(context.Context, *deskWork) error) error {
-	return a.onFleet(ctx, who, func(ctx context.Context, w *fleetWork) error {
+func (a *app) onDeskWith(ctx context.Context, who *deskFlags, files *filesFlags, fn func(context.Context, *deskWork) error) error {
+	levels, err := who.levels()
+	if err != nil {
+		return err
+	}
+	return a.onFleet(ctx, &who.asStaff, func(ctx context.Context, w *fleetWork) error {
 		all, err := a.closer(ctx, w.db, w.actor)
 		if err != nil {
 			return err
@@ -74,7 +85,7 @@ func (a *app) onDeskWith(ctx context.Context, who *asStaff, files *filesFlags, f
 			return err
 		}
 		d, err := desk.New(desk.Parts{Store: w.db, Payers: all.payers, Payments: deskBooks{w.db}, Staff: w.db, Keys: keys, Clock: a.clock, Random: a.random,
-			Log: slog.New(slog.DiscardHandler), Files: folder})
+			Log: slog.New(slog.DiscardHandler), Files: folder, Levels: levels})
 		if err != nil {
 			return err
 		}
@@ -84,7 +95,7 @@ func (a *app) onDeskWith(ctx context.Context, who *asStaff, files *filesFlags, f
 
 // on finds the case, does something to it and prints what it is then.
 func (c *caseFlag) on(ctx context.Context, a *app, fn func(context.Context, *deskWork, *desk.Whole) (desk.Whole, error)) error {
-	return a.onDesk(ctx, &c.asStaff, func(ctx context.Context, w *deskWork) error {
+	return a.onDesk(ctx, &c.deskFlags, func(ctx context.Context, w *deskWork) error {
 		k, err := w.find(ctx, c.Case)
 		if err != nil {
 			return err
@@ -157,7 +168,7 @@ func oneLine(text string) string {
 }
 
 type caseListCmd struct {
-	asStaff
+	deskFlags
 	Open    bool   `help:"Those alone that are not over." zh:"仅列出未结束的。"`
 	State   string `placeholder:"STATE" enum:"opened,in_progress,waiting_payer,waiting_merchant,waiting_bank,decided,closed," default:"" help:"Those in this state alone: opened, in_progress, waiting_payer, waiting_merchant, waiting_bank, decided or closed." zh:"仅列出该状态的：opened（待受理）、in_progress（处理中）、waiting_payer、waiting_merchant、waiting_bank（等待付款人、商户、银行）、decided（已决定）、closed（已结束）。"`
 	Kind    string `placeholder:"KIND" enum:"feedback,help,loss,fraud,dispute,complaint," default:"" help:"Those of this kind alone: feedback, help, loss, fraud, dispute or complaint." zh:"仅列出该种类的：feedback（意见反馈）、help（求助）、loss（挂失）、fraud（盗刷）、dispute（争议）、complaint（投诉）。"`
@@ -174,7 +185,7 @@ func (c *caseListCmd) Run(ctx context.Context, a *app) error {
 	if c.Payment != "" {
 		q.Link = desk.NewLink{Kind: desk.ToPayment, Ref: c.Payment}
 	}
-	return a.onDesk(ctx, &c.asStaff, func(ctx context.Context, w *deskWork) error {
+	return a.onDesk(ctx, &c.deskFlags, func(ctx context.Context, w *deskWork) error {
 		list, err := w.desk.Cases(ctx, w.actor, q)
 		if err != nil {
 			return err
@@ -207,7 +218,7 @@ func (c *caseShowCmd) Run(ctx context.Context, a *app) error {
 }
 
 type caseOpenCmd struct {
-	asStaff
+	deskFlags
 	Kind    string   `required:"" placeholder:"KIND" enum:"feedback,help,loss,fraud,dispute" help:"What it is: feedback, help, loss, fraud or dispute." zh:"种类：feedback（意见反馈）、help（求助）、loss（挂失）、fraud（盗刷）、dispute（争议）。"`
 	Payer   string   `placeholder:"PAYER" help:"The payer (py…); may be left out when a payment is named." zh:"付款人（py…）；指明付款时可省略。"`
 	Payment []string `placeholder:"PAYMENT" help:"A payment (pm…) that it is about; repeatable." zh:"所涉付款（pm…），可重复。"`
@@ -220,7 +231,7 @@ func (c *caseOpenCmd) Run(ctx context.Context, a *app) error {
 	for _, p := range c.Payment {
 		n.Links = append(n.Links, desk.NewLink{Kind: desk.ToPayment, Ref: p})
 	}
-	return a.onDesk(ctx, &c.asStaff, func(ctx context.Context, w *deskWork) error {
+	return a.onDesk(ctx, &c.deskFlags, func(ctx context.Context, w *deskWork) error {
 		o, err := w.desk.Open(ctx, w.actor, n)
 		if err != nil {
 			return err

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/mianmi/mianmi"
+	"github.com/mianmi/mianmi/asof"
 	"github.com/mianmi/mianmi/evidence"
 	"github.com/mianmi/mianmi/merchant"
 	"github.com/mianmi/mianmi/money"
@@ -19,7 +20,6 @@ import (
 	"github.com/mianmi/mianmi/receipt"
 	"github.com/mianmi/mianmi/support/liability"
 	"github.com/mianmi/mianmi/support/pack"
-	"github.com/mianmi/mianmi/terminal"
 )
 
 // Promise implements liability.Payments.
@@ -43,7 +43,7 @@ func (b deskBooks) Refunds(ctx context.Context, _ mianmi.Actor, id mianmi.Paymen
 
 type casePackCmd struct {
 	Case string `arg:"" placeholder:"CASE" help:"The case: cs…, or its number of eight letters and digits." zh:"工单：cs…，或八位编号。"`
-	asStaff
+	deskFlags
 	filesFlags
 	Out       string `short:"o" placeholder:"FILE" help:"File to write; by default mianmi-NUMBER.zip here." zh:"输出文件；默认为当前目录下的 mianmi-编号.zip。"`
 	Confirmed bool   `help:"The fraud has been confirmed: the proposal of who bears what reckons with it." zh:"盗刷已查实：责任建议据此计算。"`
@@ -51,7 +51,7 @@ type casePackCmd struct {
 
 // Run makes the pack and says what it is.
 func (c *casePackCmd) Run(ctx context.Context, a *app) error {
-	return a.onDeskWith(ctx, &c.asStaff, &c.filesFlags, func(ctx context.Context, w *deskWork) error {
+	return a.onDeskWith(ctx, &c.deskFlags, &c.filesFlags, func(ctx context.Context, w *deskWork) error {
 		k, err := w.find(ctx, c.Case)
 		if err != nil {
 			return err
@@ -76,6 +76,62 @@ func (c *casePackCmd) Run(ctx context.Context, a *app) error {
 	})
 }
 
+// liability proposes who bears what, from what the log tells.
+func (w *deskWork) liability() (*liability.Service, *asof.Service) {
+	a := w.app
+	past := a.asOf(w.db, plainPayments{w.db}, w.terminals, merchant.New(w.db, a.clock, a.random))
+	return &liability.Service{Cases: w.desk, Payments: deskBooks{w.db}, Payers: w.payers, AsOf: past, Terminals: w.terminals, Clock: a.clock}, past
+}
+
+type caseLiabilityCmd struct {
+	caseFlag
+	Confirmed bool `help:"The fraud has been confirmed." zh:"盗刷已查实。"`
+}
+
+// Run tells what happened, and who is to bear what.
+func (c *caseLiabilityCmd) Run(ctx context.Context, a *app) error {
+	return a.onDesk(ctx, &c.deskFlags, func(ctx context.Context, w *deskWork) error {
+		k, err := w.find(ctx, c.Case)
+		if err != nil {
+			return err
+		}
+		bears, _ := w.liability()
+		line, err := bears.Of(ctx, w.actor, k.ID, c.Confirmed)
+		if err != nil {
+			return err
+		}
+		return w.print(tellLiability(&line, a.lang))
+	})
+}
+
+var eventWords = map[string]mianmi.Text{
+	"reported":        {ZH: "付款人报告", EN: "reported"},
+	"payment":         {ZH: "付款", EN: "payment"},
+	"terminal_proved": {ZH: "终端证明其设置", EN: "the terminal proved its setting"},
+}
+
+func tellLiability(line *liability.Timeline, l mianmi.Lang) mianmi.Text {
+	var out strings.Builder
+	for _, e := range line.Events {
+		what := e.What // of an entry, its type
+		if words, own := eventWords[e.What]; own {
+			what = words.In(l)
+		}
+		fmt.Fprintf(&out, "%s  %s  %s\n", moment(e.At), what, e.Ref)
+	}
+	for i := range line.Findings {
+		f := &line.Findings[i]
+		out.WriteString(say("\n付款 %s，缺口 %s\n", "\npayment %s, missing %s\n", f.Payment, f.Open).In(l))
+		for _, s := range f.Shares {
+			fmt.Fprintf(&out, "  %s  %s  %s\n", s.Amount, s.Bearer.Words().In(l), s.Words.In(l))
+		}
+	}
+	if len(line.Findings) == 0 {
+		out.WriteString(say("工单没有关联付款。\n", "The case is linked to no payment.\n").In(l))
+	}
+	return mianmi.Text{ZH: out.String(), EN: out.String()}
+}
+
 // receiptEnding is put behind the name of a pack for the receipt of its handing out.
 const receiptEnding = ".receipt.json"
 
@@ -85,15 +141,12 @@ const packPatience = 15 * time.Second
 
 // pack makes the pack, and the receipt of its handing out.
 func (w *deskWork) pack(ctx context.Context, id mianmi.CaseID, confirmed bool) (p pack.Pack, handed []byte, err error) {
-	a, books := w.app, deskBooks{w.db}
-	log, err := a.openLog(ctx, w.db, w.keys)
+	log, err := w.app.openLog(ctx, w.db, w.keys)
 	if err != nil {
 		return p, nil, err
 	}
-	terminals, merchants := terminal.New(w.db, a.clock, a.random), merchant.New(w.db, a.clock, a.random)
-	past := a.asOf(w.db, plainPayments{w.db}, terminals, merchants)
-	s := pack.Service{Cases: w.desk, AsOf: past, Payments: books, Terminals: terminals, Records: w.db, Log: log,
-		Liability: &liability.Service{Cases: w.desk, Payments: books, Payers: w.payers, AsOf: past, Terminals: terminals, Clock: a.clock}}
+	bears, past := w.liability()
+	s := pack.Service{Cases: w.desk, Liability: bears, AsOf: past, Payments: deskBooks{w.db}, Terminals: w.terminals, Records: w.db, Log: log}
 	if err := inLog(ctx, func() error { p, err = s.Make(ctx, w.actor, id, confirmed); return err }); err != nil {
 		return p, nil, err
 	}

@@ -24,6 +24,7 @@ func TestPackByCommandLine(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "case.zip")
 	made := s.as(t, agent, "case", "pack", c.Number, "--out="+file, "--lang=en")
 	wantRun(t, "made", made, exitOK, "wrote", "SHA-256")
+	wantRun(t, "who bears it", s.as(t, s.member(t, "agent.two", "support_agent"), "case", "liability", c.Number, "--lang=zh"), exitOK, "付款人报告", "缺口 ¥1.00")
 	keys := must(secret.Load(s.keys(t)))(t)
 	again := must(srv.As(s.operators[0]).PackCase(t.Context(), c.ID, false))(t)
 	content := must(os.ReadFile(file))(t)

@@ -23,6 +23,7 @@ type tuning struct {
 	HelpArticles string `placeholder:"DIR" help:"Folder of your own help articles (name.zh.md and name.en.md). One with the name of a shipped article takes its place." zh:"自备帮助文章（name.zh.md 与 name.en.md）所在目录；与随附文章同名的，取代随附文章。"`
 
 	filesFlags
+	levelsFlags
 	webhookTuning
 	wechatTuning
 
@@ -50,7 +51,8 @@ func (t *tuning) check() error {
 	case t.LoginsMax < 1 || t.LoginsMax > 100_000:
 		return errors.New("--logins-max: want 1 to 100000")
 	}
-	return errors.Join(t.webhookTuning.check(), t.wechatTuning.check(), t.filesFlags.check())
+	_, err := t.levels()
+	return errors.Join(err, t.webhookTuning.check(), t.wechatTuning.check(), t.filesFlags.check())
 }
 
 func webAddress(text string) bool {

@@ -33,6 +33,23 @@ var bearerNames = []string{"unclear", "nobody", "payer", "cover", "merchant", "p
 // String is the bearer's name in the API.
 func (b Bearer) String() string { return bearerNames[min(int(b), len(bearerNames)-1)] }
 
+// ParseBearer is the inverse of String; an unknown name is Unclear.
+func ParseBearer(name string) Bearer {
+	return Bearer(max(slices.Index(bearerNames, name), 0)) //nolint:gosec // a table index
+}
+
+var bearerWords = map[Bearer]mianmi.Text{
+	Unclear:  {ZH: "尚不明确", EN: "not clear yet"},
+	Nobody:   {ZH: "无损失", EN: "nobody"},
+	Payer:    {ZH: "付款人", EN: "the payer"},
+	Cover:    {ZH: "赔付承诺", EN: "the promise of a rule pack"},
+	Merchant: {ZH: "商户", EN: "the merchant"},
+	Platform: {ZH: "平台", EN: "the platform"},
+}
+
+// Words name the bearer, for people.
+func (b Bearer) Words() mianmi.Text { return bearerWords[b] }
+
 // Off is something that was off, in the scope of a payment, when it was decided.
 type Off struct {
 	Layer pinfree.LayerKind

@@ -82,16 +82,11 @@ func (g *gathering) head() []pdf.Row {
 	}
 	for b := liability.Unclear; b <= liability.Platform && g.line.Currency != ""; b++ {
 		if n := g.line.Total[b]; n > 0 {
-			rows = append(rows, pdf.Row{Label: say("建议承担", "Proposed to bear"), Value: mianmi.Text{ZH: bearers[b].ZH + "：" + money.Of(n, g.line.Currency).String(),
-				EN: bearers[b].EN + ": " + money.Of(n, g.line.Currency).String()}})
+			rows = append(rows, pdf.Row{Label: say("建议承担", "Proposed to bear"), Value: mianmi.Text{ZH: b.Words().ZH + "：" + money.Of(n, g.line.Currency).String(),
+				EN: b.Words().EN + ": " + money.Of(n, g.line.Currency).String()}})
 		}
 	}
 	return rows
-}
-
-var bearers = map[liability.Bearer]mianmi.Text{
-	liability.Unclear: say("尚不明确", "not clear yet"), liability.Nobody: say("无损失", "nobody"), liability.Payer: say("付款人", "the payer"),
-	liability.Cover: say("赔付承诺", "the promise of a rule pack"), liability.Merchant: say("商户", "the merchant"), liability.Platform: say("平台", "the platform"),
 }
 
 // page tells of one payment.
@@ -122,12 +117,7 @@ func (g *gathering) page(d *pdf.Document, p *PaymentFacts) {
 	}
 	for _, s := range p.Shares {
 		sum := money.Of(s.Amount.Minor, money.Currency(s.Amount.Currency)).String()
-		bearer := say("", "")
-		for b, t := range bearers {
-			if b.String() == s.Bearer {
-				bearer = t
-			}
-		}
+		bearer := liability.ParseBearer(s.Bearer).Words()
 		rows = append(rows, pdf.Row{Label: say("建议承担", "Proposed to bear"), Value: mianmi.Text{ZH: bearer.ZH + " " + sum + "。" + s.Words.ZH, EN: bearer.EN + " " + sum + ". " + s.Words.EN}})
 	}
 	d.Rows(9, rows...)
