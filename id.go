@@ -35,6 +35,7 @@ type (
 	AnswerID     string // "ca…", what is said to that
 	CaseID       string // "cs…", a case of the support desk
 	AlarmID      string // "am…", something that looks wrong
+	MeasureID    string // "ms…", a protective measure that follows from it
 	StaffID      string // "sf…"
 	KeyID        string // "ak…", an API key (its name, not its secret)
 	SessionID    string // "se…" (its name, not its secret)

@@ -27,16 +27,17 @@ type Hold struct {
 	Since      time.Time `json:"since"`
 	Until      time.Time `json:"until" doc:"It ends by itself"`
 	By         string    `json:"by" doc:"Role of who placed it" example:"risk_analyst"`
-	Because    string    `json:"because" enum:"unusual,reported,case,asked,restored"`
+	Because    string    `json:"because" enum:"unusual,reported,case,asked,restored,signal"`
 	Words      Text      `json:"words" doc:"Why"`
 	Answerable bool      `json:"answerable" doc:"Whether the payer may lift it with the payment password"`
+	Rule       string    `json:"rule,omitzero" doc:"The risk rule that placed it"`
 }
 
 func showHold(h *payer.Hold) *Hold {
 	if h == nil {
 		return nil
 	}
-	return &Hold{Since: h.Since.UTC(), Until: h.Until.UTC(), By: h.By, Because: string(h.Because), Words: textOf(h.Because.Words()), Answerable: h.Answerable()}
+	return &Hold{Since: h.Since.UTC(), Until: h.Until.UTC(), By: h.By, Because: string(h.Because), Words: textOf(h.Because.Words()), Answerable: h.Answerable(), Rule: h.Rule}
 }
 
 // HoldBody asks for a hold.

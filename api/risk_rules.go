@@ -14,7 +14,7 @@ func (s *Server) registerRiskRules() {
 		about: "The shipped ones and the operator's own, each with its stage, and what one in shadow has found."}, s.riskRules)
 	add(s, route{method: "POST", path: "/v1/risk-rules", name: "addRiskRule", tag: "risk", may: manage, status: 201, bodyMax: 16 << 10, summary: "Add a rule, in shadow",
 		about: "Its findings are counted, and nothing else comes of them until it is promoted. Try it on the past before: mianmi risk backtest."}, s.addRiskRule)
-	add(s, route{method: "POST", path: "/v1/risk-rules/{rule}/promotion", name: "promoteRiskRule", tag: "risk", may: manage, summary: "Let a rule raise alarms",
+	add(s, route{method: "POST", path: "/v1/risk-rules/{rule}/promotion", name: "promoteRiskRule", tag: "risk", may: manage, summary: "Let a rule raise alarms and take its measures",
 		about: "A tightening: one person, at once."}, s.promoteRiskRule)
 	add(s, route{method: "POST", path: "/v1/risk-rules/{rule}/withdrawal", name: "withdrawRiskRule", tag: "risk", may: manage, summary: "Take a rule away",
 		about: "One in shadow goes at once. A live one is a loosening: the first person proposes it (proposed_by), the second one does it by the same request."}, s.withdrawRiskRule)
@@ -29,6 +29,8 @@ type RiskRule struct {
 	Says       Text       `json:"says"`
 	Severity   string     `json:"severity" enum:"low,medium,high,critical"`
 	Key        []string   `json:"key" doc:"What it is about: payer, instrument, merchant, store, terminal, actor"`
+	Measures   []string   `json:"measures" doc:"What is done about a finding: tell, step_up, freeze"`
+	For        string     `json:"for,omitzero" doc:"How long that holds" example:"24h"`
 	Shipped    bool       `json:"shipped"`
 	Stage      string     `json:"stage" enum:"shadow,live,withdrawn"`
 	Version    int64      `json:"version" doc:"0: shipped, and nobody has changed anything"`
@@ -43,8 +45,16 @@ type RiskRule struct {
 
 func showRiskRule(h *risk.Held) RiskRule {
 	return RiskRule{ID: h.ID, Title: Text{ZH: h.Rule.Title.ZH, EN: h.Rule.Title.EN}, Says: Text{ZH: h.Rule.Says.ZH, EN: h.Rule.Says.EN},
-		Severity: string(h.Rule.Severity), Key: h.Rule.Key, Shipped: h.Shipped, Stage: h.Stage.String(), Version: h.Version, Since: timeOrNone(h.Since), By: h.By,
+		Severity: string(h.Rule.Severity), Key: h.Rule.Key, Measures: measureNames(h.Rule.Measures), For: h.Rule.For, Shipped: h.Shipped, Stage: h.Stage.String(), Version: h.Version, Since: timeOrNone(h.Since), By: h.By,
 		ProposedBy: h.ProposedBy, ProposedAt: timeOrNone(h.ProposedAt), Found: h.Found, LastAt: timeOrNone(h.LastAt), Last: string(h.Last)}
+}
+
+func measureNames(list []risk.Measure) []string {
+	out := make([]string, len(list))
+	for i, m := range list {
+		out[i] = string(m)
+	}
+	return out
 }
 
 func (s *Server) riskRules(ctx context.Context, a mianmi.Actor, _ *struct{}) (*struct{ Body List[RiskRule] }, error) {

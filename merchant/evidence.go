@@ -33,6 +33,7 @@ type scopeNote struct {
 	Until      string            `json:"until,omitempty"` // RFC 3339, UTC, as are those that follow
 	PlacedAt   string            `json:"placed_at,omitempty"`
 	PlacedBy   string            `json:"placed_by,omitempty"`
+	Measure    *mianmi.Measure   `json:"measure,omitempty"` // of a risk rule, that a stop follows from
 	Plan       *rollout.Plan     `json:"plan,omitempty"`    // proposed with the terms
 	Rollout    *rolloutNote      `json:"rollout,omitempty"` // that brings the policy to terminals
 }

@@ -17,6 +17,9 @@ func (s *Service) Place(ctx context.Context, actor mianmi.Actor, o StopOrder) (S
 	if err := o.Validate(); err != nil {
 		return Stop{}, err
 	}
+	if o.Measure != nil && (!actor.Is(mianmi.RoleSystem) || o.Measure.ID == "" || o.Measure.Rule == "") {
+		return Stop{}, mianmi.InvalidField("measure", "is what a rule's own order says")
+	}
 	var stop Stop
 	err := s.records.ChangeScope(ctx, o.Scope, func(h Held) (Outcome, error) {
 		d := s.begin(actor, h)
@@ -31,7 +34,11 @@ func (s *Service) Place(ctx context.Context, actor mianmi.Actor, o StopOrder) (S
 		stop = Stop{ID: mianmi.StopID(id), Scope: o.Scope, Reason: o.Reason, PlacedBy: actor.String(),
 			PlacedAt: d.now, Until: d.now.Add(o.For).Truncate(time.Microsecond)}
 		d.out.Stop, d.out.Tightening = &stop, true
-		d.record("merchant.stop.placed", noteOf(stop))
+		n := noteOf(stop)
+		if n.Measure = o.Measure; n.Measure != nil {
+			d.out.Measure = n.Measure.ID
+		}
+		d.record("merchant.stop.placed", n)
 		return d.out, d.err
 	})
 	if err != nil {

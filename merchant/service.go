@@ -84,6 +84,9 @@ type Outcome struct {
 	// to prove that they run it, or of a policy on terminals be judged by it.
 	Tightening bool
 	Rollout    *Rollout // begun or changed; the one of the policy
+	// Measure is taken with the change; that it was before is a Conflict with the
+	// code "measure_taken", and nothing is written. Empty: it follows from none.
+	Measure mianmi.MeasureID
 	// Reached says that a stage of it begins: its terminals get another config.
 	Reached bool
 }

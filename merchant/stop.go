@@ -33,6 +33,9 @@ type StopOrder struct {
 	Scope  Scope
 	Reason string        // for the record, shown to staff
 	For    time.Duration // a minute to StopLifeMax
+	// Measure is what a risk rule's order follows from; nil: a person's. With it the
+	// order is carried out once, however often it is given.
+	Measure *mianmi.Measure
 }
 
 // stopLifeMin keeps out stops that end before anybody sees them.

@@ -24,6 +24,7 @@ type Hold struct {
 	Until   time.Time `json:"until"`
 	By      string    `json:"by"` // mianmi.Role.String() of who placed it; who it was stands in the record
 	Because HoldCause `json:"because"`
+	Rule    string    `json:"rule,omitempty"` // of the risk rule that placed it
 }
 
 // HoldCause says why there is a hold, in one word as it stands in the API.
@@ -36,6 +37,7 @@ const (
 	HoldCase     HoldCause = "case"     // somebody looks into a case
 	HoldAsked    HoldCause = "asked"    // the payer asked for it
 	HoldRestored HoldCause = "restored" // stood in a database that a backup took the place of
+	HoldSignal   HoldCause = "signal"   // a rule froze it: a person has to look before it ends early
 )
 
 var holdCauses = map[HoldCause]mianmi.Text{
@@ -44,6 +46,7 @@ var holdCauses = map[HoldCause]mianmi.Text{
 	HoldCase:     {ZH: "正在核查", EN: "a case is being looked into"},
 	HoldAsked:    {ZH: "应付款人要求", EN: "the payer asked for it"},
 	HoldRestored: {ZH: "系统从备份恢复", EN: "the system was restored from a backup"},
+	HoldSignal:   {ZH: "风险信号触发冻结", EN: "a risk signal froze it"},
 }
 
 // Words says why, as a part of a sentence.
@@ -69,6 +72,9 @@ type HoldOrder struct {
 	Until   time.Time // a minute to HoldLifeMax from now
 	Because HoldCause
 	Basis   Basis // may be empty
+	// Measure is what a risk rule's order follows from; nil: a person's. With it the
+	// order is carried out once, however often it is given.
+	Measure *mianmi.Measure
 }
 
 func (o HoldOrder) check(now time.Time) error {
@@ -81,29 +87,45 @@ func (o HoldOrder) check(now time.Time) error {
 	return o.Basis.check(false)
 }
 
+// ruled makes sure that a measure is of the system alone.
+func (o HoldOrder) ruled(actor mianmi.Actor) error {
+	if o.Measure != nil && (!actor.Is(mianmi.RoleSystem) || o.Measure.ID == "" || o.Measure.Rule == "") {
+		return mianmi.InvalidField("measure", "is what a rule's own order says")
+	}
+	return nil
+}
+
 // Hold makes every payment of the payer ask for authentication until its end,
 // in one step. Once it has returned, no payment that is decided before that end
 // passes PIN-free. The switch, what waits for its cooling-off, limits,
 // agreements, codes and the one-off allowance stay as they are. A hold that
 // stands is made longer and never shorter, and what a person placed stays
-// theirs; an order that adds nothing changes nothing.
+// theirs; an order that adds nothing changes nothing. The order of a measure that
+// was taken before is a Conflict with the code "measure_taken".
 func (s *Service) Hold(ctx context.Context, actor mianmi.Actor, id mianmi.PayerID, o HoldOrder) (Status, error) {
 	if err := access.Allow(actor, access.PayerTighten, target(id)); err != nil {
 		return Status{}, err
 	}
 	o.Until = o.Until.UTC().Truncate(time.Microsecond)
+	if err := o.ruled(actor); err != nil {
+		return Status{}, err
+	}
 	if err := o.check(s.now()); err != nil {
 		return Status{}, err
 	}
 	return s.change(ctx, id, func(c *Change, now time.Time) error {
 		p := &c.Payer
-		wanted := p.Held(now).with(Hold{Since: now, Until: o.Until, By: actor.Role.String(), Because: o.Because})
+		h := Hold{Since: now, Until: o.Until, By: actor.Role.String(), Because: o.Because}
+		if m := o.Measure; m != nil {
+			h.Rule, c.Measure = m.Rule, m.ID
+		}
+		wanted := p.Held(now).with(h)
 		if p.Hold != nil && wanted == *p.Hold {
 			return nil
 		}
 		before := p.snapshot()
 		p.Hold = &wanted
-		return s.record(c, now, recordInput{Actor: actor, Type: "payer.hold.placed", Before: before, Basis: o.Basis})
+		return s.record(c, now, recordInput{Actor: actor, Type: "payer.hold.placed", Before: before, Basis: o.Basis, Measure: o.Measure})
 	})
 }
 
@@ -115,7 +137,7 @@ func (h *Hold) with(o Hold) Hold {
 	}
 	sum := *h
 	if h.Answerable() && !o.Answerable() || h.Answerable() == o.Answerable() && o.Until.After(h.Until) {
-		sum.By, sum.Because = o.By, o.Because
+		sum.By, sum.Because, sum.Rule = o.By, o.Because, o.Rule
 	}
 	if o.Until.After(h.Until) {
 		sum.Until = o.Until

@@ -23,6 +23,7 @@ type Record struct {
 	Document  string             `json:"document_version,omitempty"` // of the text that was accepted
 	Agreement *RecordedAgreement `json:"agreement,omitempty"`        // after the change
 	Detail    map[string]any     `json:"detail,omitempty"`           // identifiers and figures only
+	Measure   *mianmi.Measure    `json:"measure,omitempty"`          // of a risk rule, that the change follows from
 }
 
 // Snapshot is a payer's settings as a record shows them.

@@ -144,6 +144,9 @@ type Change struct {
 	EndSessions  bool // end the payer's sessions
 	KeepSession  mianmi.SessionID
 	VoidCodes    bool // remove the payer's payment codes
+	// Measure is taken with the change; that it was before is a Conflict with the
+	// code "measure_taken", and nothing is written. Empty: it follows from none.
+	Measure mianmi.MeasureID
 }
 
 // EntryQuery chooses a page of a subject's record.
@@ -233,6 +236,7 @@ type recordInput struct {
 	Document  string
 	Agreement *RecordedAgreement
 	Detail    map[string]any
+	Measure   *mianmi.Measure
 }
 
 // record raises the payer's version and adds the entry of the change.
@@ -241,7 +245,7 @@ func (s *Service) record(c *Change, now time.Time, in recordInput) error {
 	c.Save = true
 	e, err := s.entry(now, c.Payer.ID, in.Actor, in.Type, Record{
 		Version: c.Payer.Version, Before: in.Before, After: c.Payer.snapshot(), Session: in.Actor.Via,
-		Basis: in.Basis.Recorded(c.PersonKey), Document: in.Document, Agreement: in.Agreement, Detail: in.Detail,
+		Basis: in.Basis.Recorded(c.PersonKey), Document: in.Document, Agreement: in.Agreement, Detail: in.Detail, Measure: in.Measure,
 	})
 	c.Entries = append(c.Entries, e)
 	return err

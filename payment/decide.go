@@ -81,7 +81,15 @@ func holdLayer(now time.Time, a *Account) (pinfree.Layer, bool) {
 	if h == nil {
 		return pinfree.Layer{}, false
 	}
-	return pinfree.Layer{Kind: pinfree.LayerRisk, ID: h.By, Version: a.Version, State: pinfree.Off, Because: pinfree.RiskStepUp, At: h.Until.Unix()}, true
+	return pinfree.Layer{Kind: pinfree.LayerRisk, ID: h.By, Version: a.Version, State: pinfree.Off, Because: pinfree.RiskStepUp, Rule: ruleOf(h), At: h.Until.Unix()}, true
+}
+
+// ruleOf names the risk rule that placed a hold, as reasons do; empty: a person did.
+func ruleOf(h *payer.Hold) string {
+	if h.Rule == "" {
+		return ""
+	}
+	return "risk/" + h.Rule
 }
 
 func ownLimits(s payer.Settings) pinfree.Limits {

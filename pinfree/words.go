@@ -151,6 +151,9 @@ func (w Why) generalName() mianmi.Text {
 
 // holder is who placed a hold: its ID is the name of their role.
 func (w Why) holder(a Audience) mianmi.Text {
+	if rule, ok := strings.CutPrefix(w.Rule, "risk/"); ok && a == ForSupport {
+		return mianmi.Text{ZH: "风险规则 " + rule + " ", EN: "the risk rule " + rule}
+	}
 	if t, ok := holders[w.ID]; ok {
 		return t[min(int(a), len(t)-1)]
 	}

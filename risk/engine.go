@@ -36,6 +36,7 @@ type Compiled struct {
 	windows     []compiledWindow // by name
 	names       map[string]windowName
 	quietFor    time.Duration
+	holdsFor    time.Duration // of measures; 0: none but to tell
 	memory      time.Duration // after which an idle key knows nothing any more
 }
 
@@ -47,6 +48,9 @@ func Compile(r Rule) (*Compiled, error) {
 	c := &Compiled{Rule: r, on: set(r.On), names: map[string]windowName{}}
 	var err error
 	if c.quietFor, err = r.quiet(); err != nil {
+		return nil, err
+	}
+	if c.holdsFor, err = r.checkMeasures(); err != nil {
 		return nil, err
 	}
 	c.memory = c.quietFor

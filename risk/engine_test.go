@@ -18,7 +18,8 @@ import (
 // counting is a rule that finds whenever its window has a figure of at least n.
 func counting(w risk.Window, when string) risk.Rule {
 	return risk.Rule{ID: "r", Title: risk.Text{ZH: "规则", EN: "rule"}, Says: risk.Text{ZH: "{x}", EN: "{x}"}, Severity: risk.Low, Key: []string{"payer"},
-		On: []risk.Kind{risk.PinFree}, Windows: map[string]risk.Window{"x": w}, When: when, Quiet: "1m"}
+		On: []risk.Kind{risk.PinFree}, Windows: map[string]risk.Window{"x": w}, When: when, Quiet: "1m",
+		Measures: []risk.Measure{risk.Tell}}
 }
 
 func mustCompile(t testing.TB, r risk.Rule) *risk.Compiled {
@@ -154,6 +155,20 @@ func TestWrongRulesAreRefused(t *testing.T) {
 		{"a dear expression", "r.when", func(r *risk.Rule) {
 			r.When = "e.actor.matches('" + strings.Repeat("a", 400) + "') || e.payer.matches('" + strings.Repeat("a", 400) + "')"
 		}},
+		{"no measure", "r.measures", func(r *risk.Rule) { r.Measures = nil }},
+		{"an empty measure", "r.measures", func(r *risk.Rule) { r.Measures = []risk.Measure{""} }},
+		{"an unknown measure", "r.measures", func(r *risk.Rule) { r.Measures = []risk.Measure{risk.Tell, "arrest"} }},
+		{"a measure twice", "r.measures", func(r *risk.Rule) { r.Measures = []risk.Measure{risk.Tell, risk.Tell} }},
+		{"a step-up of nobody", "r.measures", func(r *risk.Rule) {
+			r.Key, r.Measures, r.For = []string{"terminal"}, []risk.Measure{risk.StepUp}, "24h"
+		}},
+		{"a freeze of nothing", "r.measures", func(r *risk.Rule) {
+			r.Key, r.Measures, r.For = []string{"actor"}, []risk.Measure{risk.Freeze}, "24h"
+		}},
+		{"a measure without an end", "r.for", func(r *risk.Rule) { r.Measures = []risk.Measure{risk.Freeze} }},
+		{"a measure for too long", "r.for", func(r *risk.Rule) { r.Measures, r.For = []risk.Measure{risk.Freeze}, "169h" }},
+		{"a measure for too short", "r.for", func(r *risk.Rule) { r.Measures, r.For = []risk.Measure{risk.StepUp}, "9m" }},
+		{"to tell for a time", "r.for", func(r *risk.Rule) { r.For = "24h" }},
 		{"a quiet time", "r.quiet", func(r *risk.Rule) { r.Quiet = "1000h" }},
 		{"a span", "r.windows.x.span", func(r *risk.Rule) {
 			r.Windows = map[string]risk.Window{"x": {On: ok.On, Span: "1s", Measure: "count"}}
@@ -178,7 +193,7 @@ func TestWrongRulesAreRefused(t *testing.T) {
 // The text of a rule with a slip of the pen is refused whole.
 func TestParse(t *testing.T) {
 	t.Parallel()
-	const good = "id: r\ntitle: {zh: 规则, en: rule}\nsays: {zh: 有, en: there is}\nseverity: low\nkey: [payer]\non: [pin_free]\nwhen: e.minor > 5\n"
+	const good = "id: r\ntitle: {zh: 规则, en: rule}\nsays: {zh: 有, en: there is}\nseverity: low\nkey: [payer]\non: [pin_free]\nwhen: e.minor > 5\nmeasures: [tell]\n"
 	if r, err := risk.Parse([]byte(good)); err != nil || r.ID != "r" {
 		t.Fatal(r, err)
 	}

@@ -2,8 +2,9 @@
 // transparency log, keeps windows of events, and asks rules that are data
 // (docs/adr/0022).
 //
-// It decides no payment. What stops one is a setting like any other, made by
-// payer and merchant; who is told is notice's business.
+// It decides no payment. What a live rule does about a finding (Measure) is a
+// tightening like any other, that payer and merchant make: a hold, an emergency
+// stop. Who is told is notice's business.
 package risk
 
 import (

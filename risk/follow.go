@@ -23,12 +23,11 @@ const (
 // follower is what the node that reads the log keeps in memory. All of it can be
 // read again from the log.
 type follower struct {
-	name     string
-	engine   *Engine         // nil: nothing is known
-	next     int64           // the leaf that the engine has to see next
-	shadow   map[string]bool // rules whose findings are counted alone
-	revision int64           // of the rules
-	rest     time.Time       // until when it does nothing, so that payments have the machine
+	name   string
+	engine *Engine   // nil: nothing is known
+	next   int64     // the leaf that the engine has to see next
+	rules  ruleSet   // that the engine asks
+	rest   time.Time // until when it does nothing, so that payments have the machine
 
 	events, findings, faults, evicted, failed atomic.Int64
 	position                                  atomic.Int64 // as far as this node knows
@@ -87,7 +86,7 @@ func (s *Service) turn(ctx context.Context, position int64) (more bool, err erro
 	if err != nil {
 		return false, err
 	}
-	if f.engine == nil || f.next > position || f.revision != revision {
+	if f.engine == nil || f.next > position || f.rules.revision != revision {
 		if err := s.begin(ctx, position); err != nil {
 			return false, err
 		}
@@ -109,11 +108,11 @@ func (s *Service) Leave(ctx context.Context) error {
 // begin makes an engine that has to see the log from as far back as the rules
 // remember.
 func (s *Service) begin(ctx context.Context, position int64) error {
-	rules, shadow, revision, err := s.asked(ctx)
+	rules, err := s.asked(ctx)
 	if err != nil {
 		return err
 	}
-	engine := NewEngine(rules)
+	engine := NewEngine(rules.list)
 	next := int64(0)
 	if position > 0 {
 		at, err := s.Store.LeafTime(ctx, position-1)
@@ -125,7 +124,7 @@ func (s *Service) begin(ctx context.Context, position int64) error {
 		}
 	}
 	f := &s.follower
-	f.engine, f.next, f.shadow, f.revision = engine, next, shadow, revision
+	f.engine, f.next, f.rules = engine, next, rules
 	return nil
 }
 
@@ -189,11 +188,12 @@ func (s *Service) read(ctx context.Context, leaves []evidence.Leaf, position int
 	return nil
 }
 
-// fill adds what findings become: alarms, or a count of what a rule in shadow saw.
+// fill adds what findings become: alarms with the measures of their rules, or a
+// count of what a rule in shadow saw.
 func (s *Service) fill(step *Step, found []Finding) error {
 	for i := range found {
 		f := &found[i]
-		if s.follower.shadow[f.Rule.ID] {
+		if s.follower.rules.shadow[f.Rule.ID] {
 			step.see(f)
 			continue
 		}
@@ -206,6 +206,11 @@ func (s *Service) fill(step *Step, found []Finding) error {
 			return err
 		}
 		step.Alarms, step.Entries = append(step.Alarms, a), append(step.Entries, e)
+		list, err := s.protections(f, s.follower.rules.versions[f.Rule.ID])
+		if err != nil {
+			return err
+		}
+		step.Measures = append(step.Measures, list...)
 	}
 	return nil
 }

@@ -124,10 +124,18 @@ func (s *Service) held(ctx context.Context) ([]Held, int64, error) {
 	return out, revision, nil
 }
 
-// asked are the rules that are asked, compiled, with the stage of each.
-func (s *Service) asked(ctx context.Context) (list []*Compiled, shadow map[string]bool, revision int64, err error) {
+// ruleSet are rules that are asked, compiled.
+type ruleSet struct {
+	list     []*Compiled
+	shadow   map[string]bool  // those whose findings are counted alone
+	versions map[string]int64 // of each
+	revision int64            // of all
+}
+
+// asked are the rules that are asked.
+func (s *Service) asked(ctx context.Context) (ruleSet, error) {
 	held, revision, err := s.held(ctx)
-	shadow = map[string]bool{}
+	out := ruleSet{shadow: map[string]bool{}, versions: map[string]int64{}, revision: revision}
 	for i := range held {
 		h := &held[i]
 		if h.Stage != Live && h.Stage != Shadow {
@@ -138,9 +146,10 @@ func (s *Service) asked(ctx context.Context) (list []*Compiled, shadow map[strin
 			s.Log.ErrorContext(ctx, "risk: a rule cannot be read and is not asked", "rule", h.ID, "error", err)
 			continue
 		}
-		list, shadow[h.ID] = append(list, c), h.Stage == Shadow
+		out.list = append(out.list, c)
+		out.shadow[h.ID], out.versions[h.ID] = h.Stage == Shadow, h.Version
 	}
-	return list, shadow, revision, err
+	return out, err
 }
 
 // AddRule takes a rule of the operator's own into shadow: its findings are counted.

@@ -70,6 +70,9 @@ type Rule struct {
 	Windows map[string]Window `json:"windows,omitempty" yaml:"windows,omitempty"`
 	When    string            `json:"when" yaml:"when"`                       // CEL over event and windows: true is a finding
 	Quiet   string            `json:"quiet,omitempty" yaml:"quiet,omitempty"` // how long one finding of a key is not repeated: "6h"
+	// Measures are what is done about a finding, and For how long it holds: "24h".
+	Measures []Measure `json:"measures" yaml:"measures"`
+	For      string    `json:"for,omitempty" yaml:"for,omitempty"`
 }
 
 // Window is something that is kept of past events of the same key.
@@ -149,6 +152,9 @@ func (r *Rule) check() error {
 		return err
 	}
 	if _, err := r.quiet(); err != nil {
+		return err
+	}
+	if _, err := r.checkMeasures(); err != nil {
 		return err
 	}
 	for name, w := range r.Windows {

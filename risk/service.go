@@ -19,6 +19,7 @@ import (
 type Store interface {
 	World
 	RuleStore
+	MeasureStore
 	// Leaves reads the log from a leaf on; a page is bounded by its bytes, too.
 	Leaves(ctx context.Context, from int64, limit int) ([]evidence.Leaf, error)
 	// LeafTime is when the fact of a leaf was; NotFound: there is no such leaf yet.
@@ -55,6 +56,7 @@ type Step struct {
 	From, Next int64
 	Alarms     []Alarm          // each as it would be if there were none yet
 	Entries    []evidence.Entry // of Alarms, in their order
+	Measures   []Protection     // of Alarms, each with its alarm to be filled in
 	Shadows    []Seen           // of rules in shadow
 }
 
@@ -81,13 +83,18 @@ type Query struct {
 
 const pageMax = 200
 
-// Parts are what a Service works with; all but Share are required.
+// Parts are what a Service works with; all but Payers, Merchants and Share are
+// required. Without those two it takes no measures: TakeMeasures leaves them to
+// another node.
 type Parts struct {
 	Store  Store
 	Keys   *secret.Keys
 	Clock  mianmi.Clock
 	Random io.Reader // safe for concurrent use
 	Log    *slog.Logger
+
+	Payers    Payers
+	Merchants Merchants
 
 	// Share is how much of one processor's time looking for signals may take, in
 	// percent; 0: ShareDefault. What it cannot do at a peak it does afterwards.

@@ -122,6 +122,9 @@ func (db *DB) ChangeScope(ctx context.Context, s merchant.Scope, decide func(mer
 		if err != nil {
 			return err
 		}
+		if err := db.takeMeasure(ctx, tx, out.Measure); err != nil {
+			return err
+		}
 		if err := writeOutcome(ctx, tx, epoch, out); err != nil {
 			return err
 		}

@@ -161,6 +161,11 @@ func (db *DB) Found(ctx context.Context, s risk.Step) error {
 				return err
 			}
 		}
+		for i := range s.Measures {
+			if err := writeMeasure(ctx, tx, &s.Measures[i]); err != nil {
+				return err
+			}
+		}
 		return countShadows(ctx, tx, s.Shadows)
 	})
 }

@@ -16,6 +16,7 @@ type Hold struct {
 	Because    string      `json:"because"` // unusual, reported, case, asked, restored
 	Words      mianmi.Text `json:"words"`
 	Answerable bool        `json:"answerable"`
+	Rule       string      `json:"rule"` // the risk rule that placed it
 }
 
 // NewHold asks for a hold; basis is for staff.

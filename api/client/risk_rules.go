@@ -15,6 +15,8 @@ type RiskRule struct {
 	Says       mianmi.Text    `json:"says"`
 	Severity   string         `json:"severity"`
 	Key        []string       `json:"key"`
+	Measures   []string       `json:"measures"` // tell, step_up, freeze
+	For        string         `json:"for"`      // how long that holds
 	Shipped    bool           `json:"shipped"`
 	Stage      string         `json:"stage"` // shadow, live, withdrawn
 	Version    int64          `json:"version"`

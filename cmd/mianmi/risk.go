@@ -12,7 +12,8 @@ import (
 
 // withRisk makes what looks for signals.
 func (s *services) withRisk(a *app, db *store.DB, t *tuning) (err error) {
-	s.risk, err = risk.New(risk.Parts{Store: db, Keys: s.keys, Clock: a.clock, Random: a.random, Log: a.log, Share: t.RiskShare})
+	s.risk, err = risk.New(risk.Parts{Store: db, Keys: s.keys, Clock: a.clock, Random: a.random, Log: a.log, Share: t.RiskShare,
+		Payers: s.payers, Merchants: s.merchants})
 	return err
 }
 
@@ -20,6 +21,7 @@ func (s *services) withRisk(a *app, db *store.DB, t *tuning) (err error) {
 func riskWorkers(s *services) []worker {
 	return []worker{
 		{"look for signals", 250 * time.Millisecond, s.risk.Follow},
+		{"take measures", 250 * time.Millisecond, s.risk.TakeMeasures},
 		{"escalate alarms", 5 * time.Second, func(ctx context.Context) (bool, error) {
 			n, err := s.risk.Escalate(ctx)
 			return n > 0, err

@@ -33,6 +33,10 @@ func Risk(t *testing.T, open func(*testing.T) Engine) {
 		"own rules go through the shadow":                      riskOwnRules,
 		"a live rule goes by a second person":                  riskWithdraw,
 		"rules are tried on the past":                          riskBacktest,
+		"a finding steps its payer up once":                    riskStepUp,
+		"a freeze is a person's to lift":                       riskFreeze,
+		"a terminal is stopped":                                riskStop,
+		"what cannot be taken is tried again until its end":    riskRetry,
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -63,7 +67,8 @@ func newRiskWorld(t *testing.T, e Engine) *riskWorld {
 	for _, s := range []**risk.Service{&w.a, &w.b} {
 		w.node = must(NewNode(t.Context(), NodeConfig{DB: e.Open(t), Keys: keys, Clock: w.clock}))(t)
 		t.Cleanup(w.node.Payments.Stop)
-		*s = must(risk.New(risk.Parts{Store: w.node.DB, Keys: keys, Clock: w.clock, Random: rand.Reader, Log: slog.New(slog.DiscardHandler)}))(t)
+		*s = must(risk.New(risk.Parts{Store: w.node.DB, Keys: keys, Clock: w.clock, Random: rand.Reader, Log: slog.New(slog.DiscardHandler),
+			Payers: w.node.Payers, Merchants: w.node.Merchants}))(t)
 	}
 	w.log = evidence.NewLog(w.node.DB, must(evidence.NewKey("log.example", bytes.Repeat([]byte{7}, 32)))(t), w.clock)
 	w.shop = must(w.node.NewShop(t.Context(), merchant.Facts{}))(t)

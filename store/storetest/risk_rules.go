@@ -14,7 +14,7 @@ import (
 // pairs is a rule of an operator's own: two PIN-free payments in an hour.
 var pairs = risk.Rule{ID: "own_pairs", Title: risk.Text{ZH: "两笔", EN: "pairs"}, Says: risk.Text{ZH: "{n} 笔", EN: "{n} payments"}, Severity: risk.Low,
 	Key: []string{"payer"}, On: []risk.Kind{risk.PinFree}, Windows: map[string]risk.Window{"n": {On: []risk.Kind{risk.PinFree}, Span: "1h", Measure: "count"}},
-	When: "w.n.count >= 2", Quiet: "1h"}
+	When: "w.n.count >= 2", Quiet: "1h", Measures: []risk.Measure{risk.Tell}}
 
 func riskOwnRules(t *testing.T, w *riskWorld) {
 	ctx := t.Context()

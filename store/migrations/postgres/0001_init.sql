@@ -551,6 +551,34 @@ CREATE INDEX risk_alarm_due ON risk_alarm (due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX risk_alarm_payer ON risk_alarm (payer, id) WHERE payer <> '';
 CREATE INDEX risk_alarm_merchant ON risk_alarm (merchant, id) WHERE merchant <> '';
 
+-- What rules do about findings: one of a finding, rule, key and measure, about one payer or
+-- place. state: 1 waits, 2 taken, 3 lapsed; due_at is when it is tried, none: never again.
+CREATE TABLE risk_measure (
+  id           text COLLATE "C" NOT NULL PRIMARY KEY,
+  measure      text COLLATE "C" NOT NULL,
+  state        smallint NOT NULL,
+  rule         text COLLATE "C" NOT NULL,
+  rule_version bigint NOT NULL,
+  rule_digest  text COLLATE "C" NOT NULL,
+  key          text COLLATE "C" NOT NULL,
+  alarm        text COLLATE "C" NOT NULL,
+  finding      text COLLATE "C" NOT NULL,
+  payer        text COLLATE "C" NOT NULL,
+  terminal     text COLLATE "C" NOT NULL,
+  store        text COLLATE "C" NOT NULL,
+  merchant     text COLLATE "C" NOT NULL,
+  payment      text COLLATE "C" NOT NULL,
+  found_at     bigint NOT NULL,
+  until        bigint NOT NULL,
+  taken_at     bigint,
+  due_at       bigint,
+  tries        bigint NOT NULL
+);
+CREATE UNIQUE INDEX risk_measure_finding ON risk_measure (finding, rule, key, measure);
+CREATE INDEX risk_measure_due ON risk_measure (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX risk_measure_alarm ON risk_measure (alarm);
+CREATE INDEX risk_measure_payer ON risk_measure (payer, id) WHERE payer <> '';
+
 -- Cases of the support desk (docs/adr/0021). number is for people; due_at is when
 -- somebody has to be told of a deadline, none: of none; escalated are the
 -- deadlines that were told of, as bits.
@@ -1349,6 +1377,7 @@ DROP TABLE support_file;
 DROP TABLE support_check;
 DROP TABLE support_link;
 DROP TABLE support_note;
+DROP TABLE risk_measure;
 DROP TABLE risk_alarm;
 DROP TABLE risk_follow;
 DROP TABLE risk_rule;

@@ -547,6 +547,34 @@ CREATE INDEX risk_alarm_due ON risk_alarm (due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX risk_alarm_payer ON risk_alarm (payer, id) WHERE payer <> '';
 CREATE INDEX risk_alarm_merchant ON risk_alarm (merchant, id) WHERE merchant <> '';
 
+-- What rules do about findings: one of a finding, rule, key and measure, about one payer or
+-- place. state: 1 waits, 2 taken, 3 lapsed; due_at is when it is tried, none: never again.
+CREATE TABLE risk_measure (
+  id           text NOT NULL PRIMARY KEY,
+  measure      text NOT NULL,
+  state        integer NOT NULL,
+  rule         text NOT NULL,
+  rule_version integer NOT NULL,
+  rule_digest  text NOT NULL,
+  key          text NOT NULL,
+  alarm        text NOT NULL,
+  finding      text NOT NULL,
+  payer        text NOT NULL,
+  terminal     text NOT NULL,
+  store        text NOT NULL,
+  merchant     text NOT NULL,
+  payment      text NOT NULL,
+  found_at     integer NOT NULL,
+  until        integer NOT NULL,
+  taken_at     integer,
+  due_at       integer,
+  tries        integer NOT NULL
+);
+CREATE UNIQUE INDEX risk_measure_finding ON risk_measure (finding, rule, key, measure);
+CREATE INDEX risk_measure_due ON risk_measure (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX risk_measure_alarm ON risk_measure (alarm);
+CREATE INDEX risk_measure_payer ON risk_measure (payer, id) WHERE payer <> '';
+
 -- Cases of the support desk (docs/adr/0021). number is for people; due_at is when
 -- somebody has to be told of a deadline, none: of none; escalated are the
 -- deadlines that were told of, as bits.
@@ -1338,6 +1366,7 @@ DROP TABLE support_file;
 DROP TABLE support_check;
 DROP TABLE support_link;
 DROP TABLE support_note;
+DROP TABLE risk_measure;
 DROP TABLE risk_alarm;
 DROP TABLE risk_follow;
 DROP TABLE risk_rule;

@@ -1,0 +1,86 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/mianmi/mianmi"
+	"github.com/mianmi/mianmi/risk"
+)
+
+const (
+	riskMeasureColumns = `id, measure, state, rule, rule_version, rule_digest, key, alarm, finding, payer, terminal, store, merchant, payment, found_at, until,
+		taken_at, due_at, tries`
+	// The alarm that the finding made, or was counted on.
+	insertRiskMeasure = `INSERT INTO risk_measure (` + riskMeasureColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7,
+		(SELECT id FROM risk_alarm WHERE rule = $4 AND key = $7 AND state <> 3), $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+		ON CONFLICT (finding, rule, key, measure) DO NOTHING`
+	riskMeasuresDue = `SELECT ` + riskMeasureColumns + ` FROM risk_measure WHERE due_at <= $1 ORDER BY due_at, id LIMIT $2`
+	putOffMeasure   = `UPDATE risk_measure SET state = $2, due_at = $3, tries = $4 WHERE id = $1 AND state = 1`
+)
+
+var takeRiskMeasure = newTimed(`UPDATE risk_measure SET state = 2, taken_at = {now}, due_at = NULL WHERE id = $1 AND state = 1`)
+
+func writeMeasure(ctx context.Context, tx *sql.Tx, p *risk.Protection) error {
+	_, err := tx.ExecContext(ctx, insertRiskMeasure, string(p.ID), string(p.Measure), int64(p.State), p.Rule, p.RuleVersion, p.RuleDigest, p.Key, string(p.Finding),
+		string(p.Payer), string(p.Terminal), string(p.Store), string(p.Merchant), string(p.Payment), micros(p.FoundAt), micros(p.Until), nullMicros(p.TakenAt),
+		nullMicros(p.DueAt), p.Tries)
+	return wrapDriver("write a measure", err)
+}
+
+func scanMeasure(scan scanner) (p risk.Protection, err error) {
+	var found, until int64
+	var taken, due sql.NullInt64
+	err = scan((*string)(&p.ID), (*string)(&p.Measure), &p.State, &p.Rule, &p.RuleVersion, &p.RuleDigest, &p.Key, (*string)(&p.Alarm), (*string)(&p.Finding),
+		(*string)(&p.Payer), (*string)(&p.Terminal), (*string)(&p.Store), (*string)(&p.Merchant), (*string)(&p.Payment), &found, &until, &taken, &due, &p.Tries)
+	p.FoundAt, p.Until, p.TakenAt, p.DueAt = fromMicros(found), fromMicros(until), fromNullMicros(taken), fromNullMicros(due)
+	return p, err
+}
+
+// takeMeasure writes, in the transaction of the tightening, that a measure was
+// taken: whoever comes second finds that it was, and writes nothing.
+func (db *DB) takeMeasure(ctx context.Context, tx *sql.Tx, id mianmi.MeasureID) error {
+	if id == "" {
+		return nil
+	}
+	res, err := tx.ExecContext(ctx, db.in(takeRiskMeasure), string(id))
+	if err != nil {
+		return wrapDriver("take a measure", err)
+	}
+	n, err := res.RowsAffected()
+	if err == nil && n != 1 {
+		return mianmi.Conflicts("measure_taken", "this measure was taken, or has lapsed")
+	}
+	return wrapDriver("take a measure", err)
+}
+
+// MeasuresDue implements risk.MeasureStore.
+func (db *DB) MeasuresDue(ctx context.Context, now time.Time, most int) ([]risk.Protection, error) {
+	return readAll(ctx, db.read, scanMeasure, riskMeasuresDue, micros(now), most)
+}
+
+// PutOff implements risk.MeasureStore.
+func (db *DB) PutOff(ctx context.Context, p risk.Protection) error {
+	_, err := db.execRows(ctx, "put a measure off", putOffMeasure, string(p.ID), int64(p.State), nullMicros(p.DueAt), p.Tries)
+	return err
+}
+
+// Measures implements risk.MeasureStore.
+func (db *DB) Measures(ctx context.Context, f risk.MeasureQuery) ([]risk.Protection, error) {
+	var q caseQuery
+	q.and("id > ?", "ms")
+	for _, c := range []struct{ condition, value string }{{"alarm = ?", string(f.Alarm)}, {"payer = ? AND payer <> ''", string(f.Payer)}, {"id < ?", string(f.Before)}} {
+		if c.value != "" {
+			q.and(c.condition, c.value)
+		}
+	}
+	if f.State != risk.NoMeasureState {
+		q.and("state = ?", int64(f.State))
+	}
+	q.args = append(q.args, f.Limit)
+	return readAll(ctx, db.read, scanMeasure, `SELECT `+riskMeasureColumns+` FROM risk_measure WHERE `+strings.Join(q.where, " AND ")+
+		` ORDER BY id DESC LIMIT $`+strconv.Itoa(len(q.args)), q.args...)
+}
