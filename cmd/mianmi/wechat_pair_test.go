@@ -23,6 +23,7 @@ type pair struct {
 	shop, wechat *shop
 	till, other  *server // of shop and of wechat
 	at           [2]string
+	c            credentials // of the till's merchant at wechat
 	file         string
 	back         *client.Client // may give money back at the till's server
 }
@@ -36,7 +37,8 @@ func newPair(t *testing.T) *pair {
 	p.wechat, second = newShop(t)
 	second.stop()
 	p.startWechat()
-	c := p.wechat.handOut(t)
+	p.c = p.wechat.handOut(t)
+	c := p.c
 	p.file = filepath.Join(c.dir, "wechatpay.yaml")
 	config := fmt.Sprintf(`connections:
   - name: pair
@@ -50,6 +52,7 @@ func newPair(t *testing.T) *pair {
     base_url: http://%s
     notify_url: http://%s
     unknown_payers: own_rules
+    contracts: {password_exempt: "12535", papay: "1201"}
 `, p.shop.merchant, c.mchid, c.appid, c.serial, c.keyID, p.at[1], p.at[0])
 	for name, text := range map[string]string{p.file: config, filepath.Join(c.dir, "api_v3_key"): c.apiKey} {
 		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
@@ -67,7 +70,7 @@ func (p *pair) startTill() {
 }
 
 func (p *pair) startWechat() {
-	p.other = p.wechat.serve(p.t, "--listen="+p.at[1], "--payment-code-prefix=13", "--webhook-allow=127.0.0.0/8")
+	p.other = p.wechat.serve(p.t, "--listen="+p.at[1], "--payment-code-prefix=13", "--webhook-allow=127.0.0.0/8", "--public-url=http://"+p.at[1])
 }
 
 // charge has the till scan a code of the payer, and returns what it is told.
