@@ -40,18 +40,11 @@ func (ch *Channel) PayerOf(ctx context.Context, m mianmi.MerchantID, code string
 	case <-ctx.Done():
 		return "", false, "authcodetoopenid: " + faultWords[notSent]
 	}
-	nonce, err := utils.GenerateNonce()
-	if err != nil {
-		return "", false, "authcodetoopenid: no randomness"
+	ask, why := c.whoShows(code)
+	if why != noFault {
+		return "", false, "authcodetoopenid: " + faultWords[why]
 	}
-	ask := fieldsXML{"appid": c.AppID, "mch_id": c.MchID, "auth_code": code, "nonce_str": nonce, "sign_type": "HMAC-SHA256"}
-	if c.partner() {
-		ask["sub_mch_id"] = c.SubMchID
-		if c.SubAppID != "" {
-			ask["sub_appid"] = c.SubAppID
-		}
-	}
-	got, why := c.askV2(ctx, "/tools/authcodetoopenid", ask)
+	got, why := c.askV2(ctx, pathWhoShows, ask)
 	if why != noFault {
 		return "", false, "authcodetoopenid: " + faultWords[why]
 	}
@@ -68,7 +61,64 @@ func (ch *Channel) PayerOf(ctx context.Context, m mianmi.MerchantID, code string
 	return openID, true, ""
 }
 
-// askV2 sends signed XML and believes what is signed with the same key.
+// KeyV2 is what WeChat Pay lets see of a connection's v2_key.
+type KeyV2 uint8
+
+const (
+	KeyV2Absent KeyV2 = 0 // the connection has none
+	KeyV2Right  KeyV2 = 1 // an answer was signed with it
+	KeyV2Wrong  KeyV2 = 2 // WeChat Pay does not take our signature, or signs with another
+	KeyV2Untold KeyV2 = 3 // nothing that came back tells
+)
+
+// codeOfNobody has the form of a payment code, and is nobody's: to ask for it
+// makes no code of a payer's ours.
+const codeOfNobody = "100000000000000000"
+
+// ProbeV2 asks whose a code is that nobody has. WeChat Pay refuses, and what it
+// signs of that shows that the v2_key is right; that a signature is wrong it says
+// without one. The fault is one line without secrets.
+func (ch *Channel) ProbeV2(ctx context.Context, name string) (KeyV2, string) {
+	c := ch.connections[name]
+	if c == nil || c.V2Key == "" {
+		return KeyV2Absent, ""
+	}
+	ctx, cancel := context.WithTimeout(ctx, callMax)
+	defer cancel()
+	ask, why := c.whoShows(codeOfNobody)
+	if why != noFault {
+		return KeyV2Untold, faultWords[why]
+	}
+	got, why := c.askV2(ctx, pathWhoShows, ask)
+	switch {
+	case why == noFault:
+		return KeyV2Right, ""
+	case why == foreign, got["err_code"] == "SIGNERROR", strings.Contains(got["return_msg"], "签名"):
+		return KeyV2Wrong, faultWords[why]
+	}
+	return KeyV2Untold, faultWords[why]
+}
+
+const pathWhoShows = "/tools/authcodetoopenid"
+
+// whoShows is the question, not yet signed.
+func (c *connection) whoShows(code string) (fieldsXML, fault) {
+	nonce, err := utils.GenerateNonce()
+	if err != nil {
+		return nil, notSent
+	}
+	ask := fieldsXML{"appid": c.AppID, "mch_id": c.MchID, "auth_code": code, "nonce_str": nonce, "sign_type": "HMAC-SHA256"}
+	if c.partner() {
+		ask["sub_mch_id"] = c.SubMchID
+		if c.SubAppID != "" {
+			ask["sub_appid"] = c.SubAppID
+		}
+	}
+	return ask, noFault
+}
+
+// askV2 sends signed XML and believes what is signed with the same key. What is
+// not signed comes with a fault, and is worth no more than a hint.
 func (c *connection) askV2(ctx context.Context, path string, ask fieldsXML) (fieldsXML, fault) {
 	ask["sign"] = ask.sign(c.V2Key)
 	body, err := xml.Marshal(ask)
@@ -100,7 +150,7 @@ func (c *connection) askV2(ctx context.Context, path string, ask fieldsXML) (fie
 	case xml.Unmarshal(text, &got) != nil:
 		return nil, unread
 	case got["sign"] == "": // as its errors are
-		return nil, refused
+		return got, refused
 	}
 	if !hmac.Equal([]byte(got["sign"]), []byte(got.sign(c.V2Key))) {
 		return nil, foreign

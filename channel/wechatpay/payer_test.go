@@ -41,6 +41,11 @@ func xmlOf(fields [][2]string) string {
 	return text + "</xml>"
 }
 
+// signed is a message with its signature.
+func signed(fields [][2]string, key string) string {
+	return xmlOf(append(slices.Clone(fields), [2]string{"sign", signV2(key, fields)}))
+}
+
 // Who shows a code is known where the connection has the key for it, and only
 // from an answer that is signed with that key and about this account.
 func TestPayerOf(t *testing.T) {
@@ -54,9 +59,6 @@ func TestPayerOf(t *testing.T) {
 			}
 		}
 		return out
-	}
-	signed := func(fields [][2]string, key string) string {
-		return xmlOf(append(fields, [2]string{"sign", signV2(key, fields)}))
 	}
 	for _, tt := range []struct {
 		name, answer string
@@ -107,6 +109,46 @@ func TestPayerOf(t *testing.T) {
 				}
 				return
 			}
+			checkAsked(t, asked)
+		})
+	}
+}
+
+// Whether a v2_key is right is seen from a refusal that is signed with it; what
+// nobody signed shows at most that it is wrong.
+func TestKeyOfOlderInterface(t *testing.T) {
+	t.Parallel()
+	refusal := [][2]string{{"return_code", "SUCCESS"}, {"result_code", "FAIL"}, {"err_code", "AUTH_CODE_INVALID"}}
+	for _, tt := range []struct {
+		name, answer string
+		want         wechatpay.KeyV2
+	}{
+		{"signed", signed(refusal, v2Key), wechatpay.KeyV2Right},
+		{"signed with another", signed(refusal, strings.ToUpper(v2Key)), wechatpay.KeyV2Wrong},
+		{"refused for its signature", "<xml><return_code>FAIL</return_code><return_msg>签名错误</return_msg></xml>", wechatpay.KeyV2Wrong},
+		{"refused by code", "<xml><return_code>FAIL</return_code><err_code>SIGNERROR</err_code></xml>", wechatpay.KeyV2Wrong},
+		{"not signed", xmlOf(refusal), wechatpay.KeyV2Untold},
+		{"no XML", "{}", wechatpay.KeyV2Untold},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			asked := ""
+			at := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				body, _ := io.ReadAll(r.Body)
+				asked = r.URL.Path + string(body)
+				_, _ = io.WriteString(w, tt.answer)
+			}))
+			t.Cleanup(at.Close)
+			c := connection(t, at.URL)
+			if got, _ := open(t, c).ProbeV2(t.Context(), c.Name); got != wechatpay.KeyV2Absent || asked != "" {
+				t.Errorf("without a key: %v, asked %s", got, asked)
+			}
+			c.V2Key = v2Key
+			got, fault := open(t, c).ProbeV2(t.Context(), c.Name)
+			if got != tt.want || (fault == "") != (got == wechatpay.KeyV2Right) {
+				t.Errorf("%v, %q, want %v", got, fault, tt.want)
+			}
+			noSecret(t, fault)
 			checkAsked(t, asked)
 		})
 	}

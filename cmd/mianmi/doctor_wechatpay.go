@@ -27,6 +27,8 @@ func (a *app) examineWeChatPay(ctx context.Context, file string) []finding {
 		findings = append(findings, checkWeChatPay(p)...)
 		if p.Echoed {
 			findings = append(findings, checkComplaints(ctx, ch, name))
+			key, fault := ch.ProbeV2(ctx, name)
+			findings = append(findings, checkKeyV2("wechatpay."+name+".v2_key", key, fault)...)
 		}
 	}
 	return findings
@@ -97,6 +99,23 @@ func checkWeChatSignature(check string, p wechatpay.Probe) finding {
 	}
 	return but(warn, check, "签名测试没有通过，原因不明：%s", "the test of signatures was not passed, and it is not known why: %s", p.Fault).
 		then("稍后再试；凭请求编号可向微信支付查询", "try again later; WeChat Pay's support can look the request's number up")
+}
+
+// checkKeyV2 judges the key of the older interface, of a connection that has one.
+// Its form was checked when the file was read.
+func checkKeyV2(check string, key wechatpay.KeyV2, fault string) []finding {
+	switch key {
+	case wechatpay.KeyV2Absent:
+	case wechatpay.KeyV2Right:
+		return []finding{good(check, "v2_key 正确：以一个无人使用的付款码查询，微信支付的应答由它签名", "v2_key is right: asked for a payment code that nobody has, WeChat Pay signed its answer with it")}
+	case wechatpay.KeyV2Wrong:
+		return []finding{but(fail, check, "微信支付不接受 v2_key 的签名：%s；所有付款码付款都会改为二维码付款", "WeChat Pay does not take a signature by v2_key: %s; every code payment becomes a QR payment", fault).
+			then("到商户平台核对 APIv2 密钥（不是 APIv3 密钥），或删去 v2_key", "compare it with the APIv2 key of the merchant platform (not the APIv3 key), or take v2_key out")}
+	default:
+		return []finding{but(warn, check, "v2_key 长度正确（32 个字符），但未能向微信支付核实：%s", "v2_key has the right length (32 characters), but could not be tried at WeChat Pay: %s", fault).
+			then("用一位会员的付款码付一笔：没有 payer_unclear 即为正确；服务商与自建服务请确认已开通 authcodetoopenid", "pay once with a member's payment code: without payer_unclear it is right; make sure that the account may call authcodetoopenid")}
+	}
+	return nil
 }
 
 // checkComplaints says whether WeChat Pay tells this installation of complaints.

@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -79,6 +80,13 @@ func TestDoctorOfWeChatPay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	older := strings.Replace(string(text), "    notify_url", "    v2_key: {file: v2_key}\n    notify_url", 1)
+	for key, want := range map[string]string{wechatpaytest.V2Key: "ok", strings.Repeat("x", 32): "fail"} {
+		err := errors.Join(os.WriteFile(file, []byte(older), 0o600), os.WriteFile(filepath.Join(w.dir, "v2_key"), []byte(key), 0o600))
+		if got := ofWeChat()["wechatpay.shop.v2_key"]; err != nil || got != want {
+			t.Errorf("a v2_key is %q, want %q, %v", got, want, err)
+		}
+	}
 	for _, tt := range []struct {
 		old, new string
 		want     map[string]string
@@ -122,6 +130,9 @@ func TestDoctorJudgesWeChatPay(t *testing.T) {
 		{"an old echo", last(with(func(p *wechatpay.Probe) { p.Accepted, p.Genuine = true, true })), fail},
 		{"who knows", last(with(func(p *wechatpay.Probe) { p.Status = 500 })), warn},
 		{"all good", last(with(func(p *wechatpay.Probe) { p.Accepted, p.Genuine, p.Echoed = true, true, true })), ok},
+		{"an older key", checkKeyV2("c", wechatpay.KeyV2Right, "")[0], ok},
+		{"a wrong older key", checkKeyV2("c", wechatpay.KeyV2Wrong, "refused")[0], fail},
+		{"an older key, untold", checkKeyV2("c", wechatpay.KeyV2Untold, "refused")[0], warn},
 		{"clocks apart", checkWeChatClock("c", -wechatClockFail), fail},
 		{"clocks that part", checkWeChatClock("c", wechatClockWarn), warn},
 		{"clocks that agree", checkWeChatClock("c", time.Second), ok},
