@@ -124,7 +124,7 @@ func (s *Service) ask(ctx context.Context, remote channel.Remote, c *Call) error
 			return err
 		}
 		// What follows at once is the undoing of what has just been given up.
-		if *c, err = s.Books.Call(ctx, p.ID); err != nil || c.Task != Undo || c.Due.After(s.now()) {
+		if *c, err = s.Books.Call(ctx, p.ID); err != nil || c.Task != Undo || c.stands() || c.Due.After(s.now()) {
 			return err
 		}
 	}
@@ -191,6 +191,9 @@ func (s *Service) heard(ctx context.Context, c *Call, asked Task, a channel.Answ
 	if what == late {
 		s.Log.ErrorContext(ctx, "money came after a payment had ended without: it is given back", "payment", string(out.ID), "channel", out.Channel)
 	}
+	if what == stalled {
+		s.Log.ErrorContext(ctx, "a channel has not said for a week whether it undid a payment: it is asked no more; look at it there, and reverse it again here", "payment", string(out.ID), "channel", out.Channel)
+	}
 	if what == captured && a.Payer != "" {
 		s.learnFrom(ctx, out, a.Payer)
 	}
@@ -229,6 +232,9 @@ func typeOf(t turn) string {
 	case kept:
 		return TypeKept
 	case stalled:
+		if t.call.Task == Undo {
+			return TypeUndoStalled
+		}
 		return TypeReturnStalled
 	case ended:
 		if t.state == Expired {

@@ -32,8 +32,9 @@ const (
 	TypeKept          = "payment.not_given_back" // the channel gives it back under no number: it stays taken
 	TypeRefundPending = "payment.refund_pending" // the channel is asked for it
 	TypeRefundFailed  = "payment.refund_failed"
-	// The channel has not said for a week whether the money went back: it is still
-	// owed, and is asked for again by hand.
+	// The channel has not said for a week whether it undid the order, or whether the
+	// money went back: it is still owed, and is asked for again by hand.
+	TypeUndoStalled   = "payment.undo_stalled"
 	TypeReturnStalled = "payment.return_stalled"
 	TypeRefundStalled = "payment.refund_stalled"
 )
@@ -93,7 +94,7 @@ func (s *Service) settle(now time.Time, c *Change, f fact) error {
 	switch f.kind {
 	case TypeLate:
 		c.Topic = TopicLate
-	case TypeKept, TypeReturnStalled, TypeRefundStalled:
+	case TypeKept, TypeUndoStalled, TypeReturnStalled, TypeRefundStalled:
 		c.Topic = TopicKept
 	case TypeRefundPending:
 		c.Topic = TopicRefundPending
@@ -146,7 +147,7 @@ func ReadChanged(e evidence.Entry) (Changed, error) {
 	switch e.Type {
 	case TypeVerified, TypeTryFailed, TypeCancelled, TypeExpired, TypeReversed, TypeRefunded, TypePayerAsked, TypeUnclear, TypeCaptured,
 		TypeUndoing, TypeDeclined, TypeLate, TypeKept, TypeRefundPending, TypeRefundFailed,
-		TypeReturnStalled, TypeRefundStalled:
+		TypeUndoStalled, TypeReturnStalled, TypeRefundStalled:
 	default:
 		return Changed{}, fmt.Errorf("entry %s is of type %s, which is no change of a payment", e.ID, e.Type)
 	}

@@ -20,13 +20,12 @@ func (s *Service) AskSoon(ctx context.Context, id mianmi.PaymentID, r mianmi.Ref
 		if k == nil {
 			return nil
 		}
-		switch k.Task {
-		case Query, GiveBack, PayBack:
+		switch {
+		case k.Task == Query, k.Task == GiveBack, k.Task == PayBack, k.stands():
 			if now := s.now(); k.Due.After(now) || k.Due.IsZero() {
 				k.Due = now
 			}
-		case Rest, Open, Undo: // nothing is waited for, or its time is the channel's
-		}
+		} // else nothing is waited for, or its time is the channel's
 		return nil
 	})
 	if errors.Is(err, mianmi.NotFound) {

@@ -26,7 +26,7 @@ const (
 	reversed // the money is back
 	late     // paid after the end; it goes back
 	kept     // the channel gives it back under no number: it stays taken
-	stalled  // the channel does not say whether it gave it back: people are to look
+	stalled  // the channel does not say whether it undid it, or gave it back: people are to look
 )
 
 // turn is what an answer makes of a payment.
@@ -124,7 +124,9 @@ func hearUndoing(c Call, asked Task, a channel.Answer, at moment) turn {
 		return giveBack(c, undoing, at)
 	}
 	same.call.Tries++
-	same.call.Due = at.now.Add(backoff(at.pace.Every, c.Tries, pauseMax))
+	if same.call.waits(at) {
+		same.what, same.failure = stalled, channel.ChannelBusy
+	}
 	return same
 }
 
@@ -238,8 +240,8 @@ const (
 	stalledAfter = 40
 )
 
-// waits puts off the next question about money that goes back, after Tries answers
-// that settled nothing. It reports whether that has just come to its end: then
+// waits puts off the next question about money that goes back, and about an order
+// that is to be undone, after Tries answers that settled nothing. It reports whether that has just come to its end: then
 // nothing is asked any more, unless somebody hints at news, or asks by hand.
 func (c *Call) waits(at moment) bool {
 	if c.Tries >= stalledAfter {
@@ -251,12 +253,14 @@ func (c *Call) waits(at moment) bool {
 }
 
 // stands reports whether the channel is asked again by hand alone.
-func (c *Call) stands() bool { return (c.Task == GiveBack || c.Task == PayBack) && c.Due.IsZero() }
+func (c *Call) stands() bool {
+	return (c.Task == Undo || c.Task == GiveBack || c.Task == PayBack) && c.Due.IsZero()
+}
 
 // again has the channel asked at once, from the shortest pause on.
 func (c *Call) again(now time.Time) { c.Due, c.Tries = now, 0 }
 
-// pauseMax is the longest pause between two questions about an order.
+// pauseMax is the longest pause between two late looks at an order.
 const pauseMax = 10 * time.Minute
 
 // backoff doubles the pause after each answer that settled nothing, up to most.

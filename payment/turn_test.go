@@ -253,6 +253,19 @@ func TestReturnsEnd(t *testing.T) {
 	if d := now.Sub(turnBegan); d < 6*24*time.Hour || d > 9*24*time.Hour {
 		t.Errorf("people are told after %v", d)
 	}
+	undo, now := Call{Way: channel.ByCode, Task: Undo, Ending: Declined, Began: turnBegan}, turnBegan
+	for i := 1; i <= stalledAfter+1; i++ {
+		got := hearUndoing(undo, Undo, channel.Answer{}, moment{now, turnPace})
+		if got.state != Undoing || got.call.Task != Undo || (got.what == stalled) != (i == stalledAfter) || (got.failure == channel.ChannelBusy) != (i == stalledAfter) || got.call.stands() != (i >= stalledAfter) {
+			t.Fatalf("an undoing that is unclear for the time %d: %+v", i, got)
+		}
+		if undo = got.call; !undo.stands() {
+			now = undo.Due
+		}
+	}
+	if d := now.Sub(turnBegan); d < 6*24*time.Hour || d > 9*24*time.Hour {
+		t.Errorf("people are told of an undoing after %v", d)
+	}
 	for i := 1; ; i++ {
 		got := hearReturn(c, channel.RefundAnswer{Standing: channel.Unpaid}, moment{turnBegan, turnPace})
 		if c = got.call; c.Return != "" {

@@ -45,6 +45,7 @@ var sentences = map[string]mianmi.Text{
 	"payment.late":           {ZH: "付款 {what} 结束后又到账，自动退回付款人", EN: "money for payment {what} came after it had ended, and goes back to the payer by itself"},
 	"payment.refund_pending": {ZH: "{who}为付款 {what} 发起退款，等待支付渠道确认", EN: "{who} asked for a refund of payment {what}, which waits for the payment system's word"},
 	"payment.not_given_back": {ZH: "付款 {what} 应退回，支付渠道拒绝退款，款项仍在商户处", EN: "payment {what} was to go back; the payment system refuses, and the merchant still has the money"},
+	"payment.undo_stalled":   {ZH: "付款 {what} 正在撤销，支付渠道一周没有明确答复，不再自动查询，须人工处理", EN: "payment {what} is to be undone; the payment system has not said clearly for a week how it stands, and people have to look"},
 	"payment.return_stalled": {ZH: "付款 {what} 应退回，支付渠道一周没有明确答复，款项仍记为应退", EN: "payment {what} is to go back; the payment system has not said clearly for a week whether it did, and it is still owed"},
 	"payment.refund_stalled": {ZH: "付款 {what} 的一笔退款，支付渠道一周没有明确答复，仍记为应退", EN: "a refund of payment {what}: the payment system has not said clearly for a week whether it gave it back, and it is still owed"},
 	"payment.refund_failed":  {ZH: "支付渠道没有办理付款 {what} 的一笔退款", EN: "the payment system did not give back a refund of payment {what}"},

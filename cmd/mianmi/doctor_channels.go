@@ -27,6 +27,8 @@ func (a *app) examineChannels(ctx context.Context, db *store.DB) []finding {
 	now := a.clock.Now()
 	overdue, err := db.OverdueCalls(ctx, now.Add(-overdueAfter), overdueMax)
 	findings := checkOverdue(overdue, err)
+	stalled, err := db.StalledCalls(ctx, overdueMax)
+	findings = append(findings, checkStalled(stalled, err)...)
 	keys, err := db.PlatformKeys(ctx)
 	if err != nil {
 		return append(findings, but(fail, "wechat.certificate", "无法读取平台密钥", "the platform's keys cannot be read").then("检查数据库", "check the database"))
@@ -44,6 +46,20 @@ func checkOverdue(overdue map[string]int64, err error) []finding {
 		findings = append(findings, but(warn, "channels.asked."+name, "%s：有 %d 笔付款或退款早该查询，却没有服务器去查", "%s: %d payments or refunds are long due to be asked for, and no server asks", name, overdue[name]).
 			then("在至少一个节点上以该渠道的连接运行 mianmi serve（微信支付：--wechatpay）；在此之前这些款项没有结论",
 				"run mianmi serve with a connection to it on one node at least (WeChat Pay: --wechatpay); until then nobody knows how these ended"))
+	}
+	return findings
+}
+
+// checkStalled judges what a channel did not settle in a week.
+func checkStalled(stalled map[string]int64, err error) []finding {
+	if err != nil {
+		return []finding{but(fail, "channels.settled", "无法读取支付渠道尚未明确的撤销与退款", "what channels have not settled cannot be read").then("检查数据库", "check the database")}
+	}
+	var findings []finding
+	for _, name := range slices.Sorted(maps.Keys(stalled)) {
+		findings = append(findings, but(fail, "channels.settled."+name, "%s：有 %d 笔撤销或退款一周没有明确答复，已不再自动查询", "%s: %d reversals or refunds had no clear answer for a week, and are asked for no more", name, stalled[name]).
+			then("列表即主题 payment.not_given_back 与日志中的 payment.undo_stalled、return_stalled、refund_stalled；到支付渠道查明，再次撤销或以相同 refund_no 退款即重新查询",
+				"the topic payment.not_given_back and the entries payment.undo_stalled, return_stalled and refund_stalled name them; look at the payment system, then reverse again, or refund with the same refund_no: that asks anew"))
 	}
 	return findings
 }

@@ -42,6 +42,9 @@ func TestDoctorJudgesChannels(t *testing.T) {
 		"one that is none":            {checkPlatform([]wechat.PlatformKey{{Serial: "5E02", Cert: []byte("?")}}, now), []status{fail}},
 		"nothing is overdue":          {checkOverdue(nil, nil), nil},
 		"two channels":                {checkOverdue(map[string]int64{"a": 1, "b": 2}, nil), []status{warn, warn}},
+		"nothing has stalled":         {checkStalled(nil, nil), nil},
+		"two that are silent":         {checkStalled(map[string]int64{"a": 1, "b": 2}, nil), []status{fail, fail}},
+		"what stalled cannot be read": {checkStalled(nil, errors.New("away")), []status{fail}},
 		"a database that cannot tell": {checkOverdue(nil, errors.New("away")), []status{fail}},
 	} {
 		if len(tt.got) != len(tt.want) {

@@ -107,7 +107,7 @@ var effects = map[string]effect{
 	"payment.try_failed": nothing, "payment.verified": nothing, "payment.cancelled": nothing, "payment.expired": nothing,
 	"payment.reversed": nothing, "payment.refunded": nothing, "payment.payer_asked": nothing, "payment.unclear": nothing,
 	"payment.captured": nothing, "payment.undoing": nothing, "payment.declined": nothing, "payment.late": nothing, "payment.not_given_back": nothing,
-	"payment.refund_pending": nothing, "payment.refund_failed": nothing, "payment.return_stalled": byHand, "payment.refund_stalled": byHand,
+	"payment.refund_pending": nothing, "payment.refund_failed": nothing, "payment.undo_stalled": byHand, "payment.return_stalled": byHand, "payment.refund_stalled": byHand,
 }
 
 func (s *lostSum) add(l *evidence.Leaf) error {

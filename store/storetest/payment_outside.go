@@ -24,6 +24,7 @@ var outsideTests = map[string]func(*testing.T, *desk){
 	"a channel outside is not asked by a question":            outsideDryRuns,
 	"a channel outside that gives nothing back":               outsideKeeps,
 	"a channel outside that does not say what it gave back":   outsideStalls,
+	"a channel outside that does not say what it undid":       outsideUndoStalls,
 	"a channel outside that hangs holds up no other":          outsideHangs,
 	"what no process asks a channel outside is counted":       outsideOverdue,
 	"a channel outside gives money back":                      outsideGivesBack,

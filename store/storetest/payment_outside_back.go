@@ -119,6 +119,61 @@ func outsideStalls(t *testing.T, d *desk) {
 	c.wantTaken(t, q.ID, 15_00)
 }
 
+// An order that a channel does not say it undid is asked for at growing pauses, for
+// about a week. Then somebody is told, and nothing is asked any more; a hint asks
+// once. A person has it asked anew, and what was paid is refunded, for a reversal
+// comes too late.
+func outsideUndoStalls(t *testing.T, d *desk) {
+	c := newCounter(t, d)
+	db := c.engine.Open(t)
+	p := c.take(t, c.scan(channeltest.CodeRich, 30_00), payment.Approved)
+	q := c.take(t, payment.Request{Terminal: c.Terminal, OrderNo: order(), Amount: money.Of(20_00, "CNY"), Method: pinfree.DynamicQR, Channel: c.fake.Name()}, payment.StepUpRequired)
+	asked := map[mianmi.PaymentID]int{}
+	down := true
+	c.fake.Trouble = func(call string, p mianmi.PaymentID) channeltest.Fault {
+		if !down {
+			return channeltest.NoFault
+		}
+		asked[p]++
+		return channeltest.NotSent
+	}
+	wantState(t, must(c.n.Payments.Reverse(t.Context(), c.till, p.ID))(t), payment.Undoing)
+	wantState(t, must(c.n.Payments.Cancel(t.Context(), c.till, q.ID))(t), payment.Undoing)
+	told := func() int64 {
+		return number(t, c.rows, `SELECT count(*) FROM outbox WHERE topic = $1`, int64(payment.TopicKept))
+	}
+	stalled := func() int64 { return must(db.StalledCalls(t.Context(), 10))(t)["fake"] }
+	for i := range 60 { // more than it is asked, with the longest pause between
+		if c.later(t, 6*time.Hour); i == 20 && (told() != 0 || stalled() != 0) {
+			t.Error("somebody is told after five days")
+		}
+	}
+	before := asked[p.ID]
+	if got := c.is(t, p.ID, payment.Undoing); got.Failure != channel.ChannelBusy || before < 20 || before > 50 || told() != 2 || stalled() != 2 {
+		t.Errorf("failure %v, asked %d times, told %d times, %d stalled", got.Failure, before, told(), stalled())
+	}
+	c.is(t, q.ID, payment.Undoing)
+	if err := c.n.Payments.AskSoon(t.Context(), p.ID, ""); err != nil {
+		t.Fatal(err)
+	}
+	if c.later(t, 24*time.Hour); asked[p.ID] != before+1 || told() != 2 || stalled() != 2 {
+		t.Errorf("after a hint: asked %d times, told %d times, %d stalled", asked[p.ID], told(), stalled())
+	}
+
+	down = false
+	wantState(t, must(c.n.Payments.Reverse(t.Context(), c.Manager, p.ID))(t), payment.Undoing)
+	wantState(t, must(c.n.Payments.Cancel(t.Context(), c.Manager, q.ID))(t), payment.Undoing)
+	for range 5 {
+		c.later(t, time.Minute)
+	}
+	c.is(t, p.ID, payment.Reversed)
+	c.wantTaken(t, p.ID, 0)
+	c.wantTaken(t, q.ID, 0)
+	if q := must(c.n.Payments.Payment(t.Context(), Operator, q.ID))(t); q.State != payment.Declined || stalled() != 0 {
+		t.Errorf("the payment that nobody made is %v, %d stalled", q.State, stalled())
+	}
+}
+
 // While one channel does not answer, another is asked and heard, and so is the
 // same channel about other payments.
 func outsideHangs(t *testing.T, d *desk) {

@@ -223,6 +223,7 @@ CREATE TABLE channel_call (
   PRIMARY KEY (bucket, payment, refund)
 ) WITHOUT ROWID;
 CREATE INDEX channel_call_due ON channel_call (channel, due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX channel_call_stalled ON channel_call (channel) WHERE due_at IS NULL AND task >= 3;
 
 -- One merchant order number is charged at most once, whoever pays. bucket is
 -- that of the key; key and digest are 16-byte hashes of merchant + number and of
