@@ -35,6 +35,7 @@
 //	  pack/     the proof pack of a case: facts and receipts in one file
 //	  liability/ who is to bear what of them, from what was recorded
 //	  help/     help articles and notices in both languages; finding them
+//	privacy/    all that is kept on a person: handed out, and erased for good
 //	risk/       what looks wrong in the log: rules as data, over windows of events
 //	wechat/     what mianmi keeps to be WeChat Pay to merchants' software
 //	notice/     who is told of what has happened: webhooks

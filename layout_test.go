@@ -13,7 +13,7 @@ const module = "github.com/mianmi/mianmi"
 
 // domain is who holds the business: transports and the store speak to these.
 var domain = []string{"mianmi", "money", "pinfree", "pinfree/emv", "evidence", "secret", "access", "idempotency", "rollout", "payer", "merchant",
-	"terminal", "terminal/protocol", "terminal/posture", "rules", "settings", "payment", "asof", "receipt", "support", "support/desk", "support/files", "support/help", "support/liability", "support/pack", "risk", "notice", "notice/inbox", "wechat", "contract"}
+	"terminal", "terminal/protocol", "terminal/posture", "rules", "settings", "payment", "asof", "receipt", "support", "support/desk", "support/files", "support/help", "support/liability", "support/pack", "risk", "notice", "notice/inbox", "wechat", "contract", "privacy"}
 
 // mayImport says which packages of this module a package may import, tests
 // apart. "mianmi" is the root, "*" everything. A package that is not here may
@@ -56,6 +56,7 @@ var mayImport = map[string][]string{
 	"support/help":         {"mianmi", "payer"},                                                                                                                                                   // the payer's day, by which notices hold
 	"risk":                 {"mianmi", "money", "pinfree", "evidence", "secret", "access", "payment", "payer", "merchant", "terminal"},                                                            // names of outcomes and reasons; rights, digests of words
 	"notice":               {"mianmi", "money", "rollout", "evidence", "payment", "payer", "merchant", "terminal", "access", "secret", "settings", "pinfree", "contract", "support/desk", "risk"}, // rights, sealed secrets, who listens; names of methods
+	"privacy":              {"mianmi", "evidence", "secret", "access", "payer"},                                                                                                                   // what is kept on a person; what looks like a card number
 	"notice/inbox":         {"mianmi", "money", "pinfree", "evidence", "access", "payer", "payment", "settings", "channel"},                                                                       // a view over what was recorded; names of failures
 	"wechat":               {"mianmi", "money", "pinfree", "channel", "evidence", "secret", "access", "settings", "payer", "payment", "notice", "support"},                                        // payments, agreements, keys and queues in WeChat Pay's form
 	"contract":             {"mianmi", "evidence", "access", "payer", "channel"},                                                                                                                  // what payers signed at channels, for an agreement here

@@ -42,6 +42,8 @@ const (
 	AlarmShow              // what looks wrong
 	RiskRuleManage         // add, promote and withdraw the rules that look for signals
 	AlarmWork              // take alarms up, and say what they turned out to be
+	PersonExport           // all that is kept on a person, as files
+	PersonErase            // forget a person for good: by an operator who is logged in
 	actionEnd
 )
 
@@ -104,6 +106,8 @@ var rights = [actionEnd]row{
 	AlarmShow:       {admin: ownShop, support: all, risk: all, operator: all, auditor: all, system: all},
 	RiskRuleManage:  {risk: all, operator: all, system: all},
 	AlarmWork:       {support: all, risk: all, operator: all, system: all},
+	PersonExport:    {payer: own, operator: all},
+	PersonErase:     {operator: all},
 }
 
 // Allow returns nil when the actor may do the action to the target. Without a

@@ -53,6 +53,8 @@ func TestRights(t *testing.T) {
 		{"allow one payment", PayerAllow, payer, "pso"},
 		{"set a first password", PayerPassword, payer, "pw"},
 		{"act on a checked identity", PayerIdentify, payer, "so"},
+		{"export a person", PersonExport, payer, "po"},
+		{"erase a person", PersonErase, payer, "o"},
 		{"issue a payment code", PayerCode, payer, "pw"},
 		{"list the store's staff", StaffShow, inStore, "maou"},
 		{"list everybody's staff", StaffShow, Target{}, "ou"},

@@ -144,6 +144,8 @@ var facets = map[string]facet{
 	"payer.limits.changed":               thing,
 	"payer.settings.in_force":            thing,
 	"payer.loss.reported":                thing,
+	"payer.exported":                     nothing,
+	"payer.erased":                       nothing,
 	"payer.loss.lifted":                  thing,
 	"payer.hold.placed":                  thing,
 	"payer.hold.lifted":                  thing,

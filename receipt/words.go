@@ -15,6 +15,8 @@ var sentences = map[string]mianmi.Text{
 	"payer.settings.in_force":     {ZH: "冷静期结束，{what}放宽后的设置生效", EN: "the cooling-off was over, and the loosened settings of {what} came into force"},
 	"payer.limits.changed":        {ZH: "{who}修改了{what}的自设限额", EN: "{who} changed the own limits of {what}"},
 	"payer.loss.reported":         {ZH: "{who}为{what}挂失，全部免密支付立即冻结", EN: "{who} reported a loss for {what}: everything PIN-free was frozen at once"},
+	"payer.exported":              {ZH: "{who}导出了所保存的{what}的全部数据", EN: "{who} exported all that is kept on {what}"},
+	"payer.erased":                {ZH: "{who}删除了{what}的个人信息", EN: "{who} erased the person of {what}"},
 	"payer.loss.lifted":           {ZH: "{who}核实身份后解除了{what}的挂失", EN: "{who} checked the identity and lifted the loss report of {what}"},
 	"payer.hold.placed":           {ZH: "{who}暂停了{what}的免密支付，到期前每笔付款都须验证", EN: "{who} put PIN-free payment of {what} on hold: every payment asks for authentication until it ends"},
 	"payer.hold.lifted":           {ZH: "{who}提前解除了{what}的免密暂停", EN: "{who} lifted the hold on PIN-free payment of {what} before its end"},

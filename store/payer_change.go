@@ -7,9 +7,7 @@ import (
 	"fmt"
 
 	"github.com/mianmi/mianmi"
-	"github.com/mianmi/mianmi/evidence"
 	"github.com/mianmi/mianmi/payer"
-	"github.com/mianmi/mianmi/support"
 )
 
 // ChangePayer implements payer.Store.
@@ -140,12 +138,7 @@ func writePassword(ctx context.Context, tx *sql.Tx, id mianmi.PayerID, w payer.P
 	return wrapDriver("write a payment password", err)
 }
 
-const (
-	selectPersonKey = `SELECT key FROM payer_person WHERE bucket = $1 AND payer = $2`
-	deletePerson    = `DELETE FROM payer_person WHERE bucket = $1 AND payer = $2`
-	deleteLogin     = `DELETE FROM payer_login WHERE bucket = $1 AND digest = $2 AND payer = $3`
-	blankCards      = `UPDATE instrument SET last4 = '' WHERE bucket = $1 AND payer = $2`
-)
+const selectPersonKey = `SELECT key FROM payer_person WHERE bucket = $1 AND payer = $2`
 
 // readPersonKey returns nil for a payer whose person was erased.
 func readPersonKey(ctx context.Context, tx *sql.Tx, id mianmi.PayerID) (key []byte, err error) {
@@ -154,53 +147,4 @@ func readPersonKey(ctx context.Context, tx *sql.Tx, id mianmi.PayerID) (key []by
 		return nil, nil
 	}
 	return key, wrapDriver("read a person's key", err)
-}
-
-// Erasure is a payer whose person is to be forgotten.
-type Erasure struct {
-	Payer       mianmi.PayerID
-	PhoneDigest []byte         // by which the payer logs in
-	Entry       evidence.Entry // that it was done, by whom
-}
-
-// ErasePerson removes what names a payer: name, phone number, login, the last
-// digits of cards, what channels call the payer, what the payer wrote in
-// complaints, and the key of the digests in the log. Sessions and payment codes
-// end, and contracts at channels are revoked. What the payer did stays, under a
-// pseudonym that leads nowhere, and the log verifies as before. A payer who is
-// erased already is NotFound.
-func (db *DB) ErasePerson(ctx context.Context, e Erasure) error {
-	bucket, id := int64(e.Payer.Bucket()), string(e.Payer)
-	return db.tx(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		if _, err := db.lockAccount(ctx, tx, e.Payer); err != nil {
-			return err
-		}
-		res, err := tx.ExecContext(ctx, deletePerson, bucket, id)
-		if err != nil {
-			return wrapDriver("erase a person", err)
-		}
-		if n, err := res.RowsAffected(); err != nil || n == 0 {
-			return errors.Join(err, mianmi.Missing("person"))
-		}
-		for _, s := range []struct {
-			query string
-			args  []any
-		}{
-			{deleteLogin, []any{int64(mianmi.BucketOf(string(e.PhoneDigest))), e.PhoneDigest, id}},
-			{blankCards, []any{bucket, id}},
-			{`UPDATE complaint_step SET words = '' WHERE party = $2 AND complaint IN (SELECT id FROM complaint WHERE payer = $1 AND payer <> '')`, []any{id, int64(support.ByPayer)}},
-			{`UPDATE complaint SET words = '' WHERE payer = $1 AND payer <> ''`, []any{id}},
-			{`DELETE FROM session WHERE actor = $1`, []any{id}},
-			{dropNames, []any{id}},
-			{`DELETE FROM payment_code WHERE bucket = $1 AND payer = $2`, []any{bucket, id}},
-		} {
-			if _, err := tx.ExecContext(ctx, s.query, s.args...); err != nil {
-				return wrapDriver("erase a person", err)
-			}
-		}
-		if err := revokeContracts(ctx, tx, revoking{payer: e.Payer, at: e.Entry.At, by: e.Entry.Actor}); err != nil {
-			return err
-		}
-		return writeEntries(ctx, tx, e.Payer.Bucket(), noVersion, e.Entry)
-	})
 }

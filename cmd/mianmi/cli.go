@@ -55,6 +55,7 @@ type cli struct {
 	Wechat   wechatCmd   `cmd:"" help:"The front in WeChat Pay's form: its platform keys." zh:"微信支付兼容接口：平台密钥。"`
 	Fleet    fleetCmd    `cmd:"" help:"Look after terminals: enrol them, revoke them, see what they run." zh:"管理终端：登记、吊销、查看其运行的设置。"`
 	Rules    rulesCmd    `cmd:"" help:"Rule packs: try them, put them in force." zh:"规则包：试算与启用。"`
+	Privacy  privacyCmd  `cmd:"" help:"What is kept on a person: hand it out, erase it." zh:"个人信息：导出与删除。"`
 	Risk     riskCmd     `cmd:"" help:"Signals: rules, backtests, alarms." zh:"风险信号：规则、回测与告警。"`
 	Pack     packCmd     `cmd:"" help:"Proof packs of cases: verify them offline." zh:"工单证据包：离线核对。"`
 	Receipt  receiptCmd  `cmd:"" help:"Receipts: fetch them, verify them offline." zh:"凭证：取得与离线核对。"`

@@ -68,7 +68,7 @@ var effects = map[string]effect{
 	"payer.agreement.opened": concern, "merchant.stop.lifted": concern, "terminal.moved": concern,
 	"merchant.policy.loosened": nothing, "merchant.facts.loosened": nothing,
 	"terminals.tightened": byHand, "terminals.loosened": nothing, "terminals.loosening_proposed": nothing,
-	"payer.created": nothing, "payer.instrument.added": nothing, "payer.password.set": nothing, "payer.password.failed": nothing,
+	"payer.exported": nothing, "payer.erased": byHand, "payer.created": nothing, "payer.instrument.added": nothing, "payer.password.set": nothing, "payer.password.failed": nothing,
 	"payer.password.verified": nothing, "payer.password.unlocked": nothing, "payer.password.reset_issued": nothing,
 	"payer.password.locked": byHand, "payer.password.changed": byHand, "payer.password.reset": byHand,
 	"merchant.created": nothing, "merchant.renamed": nothing, "merchant.channel.connected": nothing, "merchant.facts.loosening_proposed": nothing,

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"crypto/rand"
+	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -41,6 +42,8 @@ func Cases(t *testing.T, open func(*testing.T) Engine) {
 		"who reads what is attached":                           caseFilesRights,
 		"files of a case have a size in all":                   caseFilesSize,
 		"an upload that was cut off leaves nothing":            caseFilesCut,
+		"all that is kept on a person is handed out":           personExported,
+		"a person is forgotten when nothing hangs on them":     personForgotten,
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -61,11 +64,12 @@ type caseWorld struct {
 	agent2 mianmi.Actor
 	folder *files.Folder // of both
 	orders int
+	rows   *sql.DB
 }
 
 func newCaseWorld(t *testing.T, e Engine) *caseWorld {
 	t.Helper()
-	w := &caseWorld{clock: NewClock()}
+	w := &caseWorld{clock: NewClock(), rows: Inspect(t, e.DSN)}
 	keys := must(secret.New(rand.Reader))(t)
 	w.folder = must(files.New(files.Parts{Dir: t.TempDir(), Keys: keys, Random: rand.Reader}))(t)
 	for _, s := range []**cases.Service{&w.a, &w.b} {

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"crypto/rand"
+	"database/sql"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -56,11 +57,12 @@ type complaintWorld struct {
 	there *complaintsThere
 	a, b  *support.Service
 	node  *Node
+	rows  *sql.DB
 }
 
 func newComplaintWorld(t *testing.T, e Engine) *complaintWorld {
 	t.Helper()
-	w := &complaintWorld{clock: NewClock()}
+	w := &complaintWorld{clock: NewClock(), rows: Inspect(t, e.DSN)}
 	w.there = newComplaintsThere(w.clock.Now)
 	keys := must(secret.New(rand.Reader))(t)
 	for _, s := range []**support.Service{&w.a, &w.b} {

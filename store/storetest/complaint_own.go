@@ -15,7 +15,7 @@ import (
 	"github.com/mianmi/mianmi/merchant"
 	"github.com/mianmi/mianmi/money"
 	"github.com/mianmi/mianmi/payment"
-	"github.com/mianmi/mianmi/store"
+	"github.com/mianmi/mianmi/privacy"
 	"github.com/mianmi/mianmi/support"
 )
 
@@ -265,13 +265,18 @@ func ownWordsStay(t *testing.T, w *complaintWorld) {
 		}
 	}
 	must(o.a.Answer(t.Context(), o.admin(), c.ID, support.Order{Key: "a", Kind: support.Reply, Text: "您好"}))(t)
+	if _, _, err := o.write(c.ID, support.Message{Key: "w", What: support.Withdraws})(t); err != nil {
+		t.Fatal(err)
+	}
+	must(w.rows.ExecContext(t.Context(), `UPDATE payer SET balance = 0 WHERE id = $1`, string(o.who.ID)))(t) // paid out
+	must(o.node.Payers.Close(t.Context(), o.who.Actor(), o.who.ID, noBasis))(t)
 	erased := evidence.Entry{ID: mianmi.EntryID(must(mianmi.NewID("en", w.clock.Now(), rand.Reader))(t)), At: w.clock.Now(), Type: "payer.erased",
 		Subject: string(o.who.ID), Actor: Operator.String(), Body: []byte("{}")}
-	if err := o.node.DB.ErasePerson(t.Context(), store.Erasure{Payer: o.who.ID, PhoneDigest: []byte("nobody's"), Entry: erased}); err != nil {
+	if err := o.node.DB.ErasePerson(t.Context(), privacy.Erasure{Payer: o.who.ID, PhoneDigest: []byte("nobody's"), Entry: erased}); err != nil {
 		t.Fatal(err)
 	}
 	c, steps, err = o.a.Complaint(t.Context(), Support, c.ID)
-	if err != nil || c.Text != "" || len(steps) != 3 || steps[0].Text+steps[1].Text+steps[2].Text != "您好" {
+	if err != nil || c.Text != "" || len(steps) != 4 || steps[0].Text+steps[1].Text+steps[2].Text+steps[3].Text != "" {
 		t.Errorf("of an erased person: %q, %v, %v", c.Text, steps, err)
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/mianmi/mianmi/contract"
 	"github.com/mianmi/mianmi/evidence"
 	"github.com/mianmi/mianmi/payer"
-	"github.com/mianmi/mianmi/store"
+	"github.com/mianmi/mianmi/privacy"
 )
 
 // Contracts is the contract of contracts at channels.
@@ -214,13 +214,18 @@ func contractEndsByAnyWay(t *testing.T, nodes Nodes) {
 			_, err := w.payers.ReportLoss(t.Context(), w.support, idOf(who), checked)
 			return err
 		},
-		"erasure": func(who mianmi.Actor, _ payer.Agreement) error {
-			return w.db.ErasePerson(t.Context(), store.Erasure{Payer: idOf(who), PhoneDigest: []byte("none"), Entry: evidence.Entry{
-				ID: mianmi.EntryID("en" + who.ID[2:]), At: w.clock.Now(), Type: "payer.person.erased", Subject: who.ID, Actor: w.support.String(), Body: []byte("{}")}})
-		},
 		"support": func(who mianmi.Actor, a payer.Agreement) error {
-			_, err := w.payers.CloseAgreement(t.Context(), w.support, idOf(who), a.ID)
-			return err
+			if _, err := w.payers.CloseAgreement(t.Context(), w.support, idOf(who), a.ID); err != nil {
+				return err
+			}
+			// A person with a contract whose end is not confirmed is not erased.
+			if _, err := w.payers.Close(t.Context(), who, idOf(who), payer.Basis{}); err != nil {
+				return err
+			}
+			err := w.db.ErasePerson(t.Context(), privacy.Erasure{Payer: idOf(who), PhoneDigest: []byte("none"), Entry: evidence.Entry{
+				ID: mianmi.EntryID("en" + who.ID[2:]), At: w.clock.Now(), Type: privacy.TypeErased, Subject: who.ID, Actor: w.support.String(), Body: []byte("{}")}})
+			wantKind(t, err, mianmi.Conflict, "contracts_open")
+			return nil
 		},
 	} {
 		who, a, id := w.signed(t)
@@ -230,7 +235,7 @@ func contractEndsByAnyWay(t *testing.T, nodes Nodes) {
 		w.later(t, time.Second)
 		w.is(t, id, contract.Ended)
 	}
-	if w.signer.ends != 3 || w.alarms != 0 {
+	if w.signer.ends != 2 || w.alarms != 0 {
 		t.Errorf("ended %d times, %d alarms", w.signer.ends, w.alarms)
 	}
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/mianmi/mianmi/payer"
 	"github.com/mianmi/mianmi/payment"
 	"github.com/mianmi/mianmi/pinfree"
+	"github.com/mianmi/mianmi/privacy"
 	"github.com/mianmi/mianmi/secret"
-	"github.com/mianmi/mianmi/store"
 )
 
 // personErased: of all that names a payer nothing is in the log, in no entry and
@@ -34,6 +34,8 @@ func personErased(t *testing.T, d *desk) {
 	must(d.a.Payments.Refund(ctx, d.Manager, w.ID, payment.RefundRequest{RefundNo: who.Phone[1:], Amount: money.Of(1, "CNY"), Reason: "for " + who.Name}))(t)
 	must(d.a.Payments.TopUp(ctx, Operator, payment.TopUpRequest{Payer: p.ID, Key: who.Phone[1:], Amount: money.Of(1, "CNY")}))(t)
 	must(d.pay(t, payment.Request{Terminal: d.Terminal, OrderNo: who.Phone[3:], Amount: money.Of(1, "CNY"), Method: pinfree.Cash}))(t)
+	rest := d.mustPay(t, p.Tap(d.Terminal, order(), must(d.a.DB.Payer(ctx, p.ID))(t).Balance.Minor()), payment.StepUpRequired)
+	must(d.a.Payments.Confirm(ctx, p.Actor(), rest.ID, PaymentPassword))(t)
 	must(d.a.Payers.ReportLoss(ctx, Support, p.ID, basis))(t)
 
 	key := must(evidence.NewKey("log.example", bytes.Repeat([]byte{7}, 32)))(t)
@@ -80,7 +82,10 @@ func (d *desk) erase(t *testing.T, p Person, who payer.Person) evidence.Entry {
 	ctx := t.Context()
 	e := evidence.Entry{ID: mianmi.EntryID(must(mianmi.NewID("en", d.clock.Now(), rand.Reader))(t)), At: d.clock.Now(), Type: "payer.erased",
 		Subject: string(p.ID), Actor: Operator.String(), Body: []byte("{}")}
-	erase := store.Erasure{Payer: p.ID, PhoneDigest: d.keys.Digest(secret.ForPhone, who.Phone), Entry: e}
+	erase := privacy.Erasure{Payer: p.ID, PhoneDigest: d.keys.Digest(secret.ForPhone, who.Phone), Entry: e}
+	for _, a := range must(d.a.DB.Agreements(ctx, p.ID))(t) {
+		must(d.a.Payers.CloseAgreement(ctx, p.Actor(), p.ID, a.ID))(t)
+	}
 	if err := d.a.DB.ErasePerson(ctx, erase); err != nil {
 		t.Fatal(err)
 	}
