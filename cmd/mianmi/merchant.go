@@ -30,6 +30,9 @@ type wechatCredentialsCmd struct {
 
 // Run works without a server and without a session, as mianmi staff create does.
 func (c *wechatCredentialsCmd) Run(ctx context.Context, a *app) error {
+	if err := folder(c.Out); err != nil {
+		return err
+	}
 	return a.onWechat(ctx, func(s *wechat.Service) error {
 		made, err := c.change(ctx, s)
 		if err != nil {
@@ -123,6 +126,18 @@ func (c *wechatCredentialsCmd) tell(ctx context.Context, a *app, s *wechat.Servi
 	}
 	_, err = fmt.Fprint(a.stdout, out.String())
 	return err
+}
+
+// folder makes the folder that --out names, for its owner alone, before anything is
+// changed: what is shown once has to have a place. Empty: there is none to make.
+func folder(name string) error {
+	if name == "" {
+		return nil
+	}
+	if err := os.MkdirAll(name, 0o700); err != nil {
+		return fmt.Errorf("--out: %w", err)
+	}
+	return nil
 }
 
 // writeNew writes a file that nobody else may read, and never over another;

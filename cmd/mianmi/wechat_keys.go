@@ -34,11 +34,17 @@ type wechatRevokeCmd struct {
 
 // Run shows the keys.
 func (c *wechatKeysCmd) Run(ctx context.Context, a *app) error {
+	if err := folder(c.Out); err != nil {
+		return err
+	}
 	return a.onWechat(ctx, func(s *wechat.Service) error { return a.tellPlatforms(ctx, s, c.Out) })
 }
 
 // Run makes a key, and shows all.
 func (c *wechatRotateCmd) Run(ctx context.Context, a *app) error {
+	if err := folder(c.Out); err != nil {
+		return err
+	}
 	return a.onWechat(ctx, func(s *wechat.Service) error {
 		if _, err := s.Rotate(ctx, commandLine, c.SignsIn); err != nil {
 			return err

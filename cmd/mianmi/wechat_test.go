@@ -35,7 +35,14 @@ type credentials struct {
 // handOut gives the shop's merchant credentials, with files.
 func (s *shop) handOut(t *testing.T) credentials {
 	t.Helper()
-	c := credentials{dir: t.TempDir()}
+	c := credentials{dir: filepath.Join(t.TempDir(), "credentials")} // the program makes it
+	taken := filepath.Join(s.dir, "taken")
+	if err := os.WriteFile(taken, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.run(t, "merchant", "wechat-credentials", string(s.merchant), "--terminal", string(s.terminal), "--out", taken); got.code != exitFailed || !strings.Contains(got.stderr, "--out") || got.stdout != "" {
+		t.Errorf("a folder that cannot be made: %+v", got)
+	}
 	got := s.run(t, "merchant", "wechat-credentials", string(s.merchant), "--terminal", string(s.terminal), "--out", c.dir)
 	if got.code != exitOK {
 		t.Fatalf("%+v", got)
@@ -122,7 +129,7 @@ func TestWechatCredentials(t *testing.T) {
 // written, a second change waits for the first, and the former is revoked.
 func TestWechatKeys(t *testing.T) {
 	t.Parallel()
-	w, dir := newWorld(t), t.TempDir()
+	w, dir := newWorld(t), filepath.Join(t.TempDir(), "new-key")
 	w.run(t, "migrate")
 	first := regexp.MustCompile(`PUB_KEY_ID_\d+`).FindString(w.run(t, "wechat", "keys").stdout)
 	if got := w.run(t, "wechat", "revoke", first); first == "" || got.code != exitFailed || !strings.Contains(got.stderr, "no other platform key signs") {
