@@ -92,7 +92,11 @@ func (c *wechatCredentialsCmd) tell(ctx context.Context, a *app, s *wechat.Servi
 	line("平台证书序列号", "platform certificate serial", p.Serial)
 	for _, one := range list {
 		if one.RevokedAt.IsZero() {
-			line("商户证书序列号", "merchant serial", one.Serial)
+			mark := ""
+			if c.AddSerial && one.Serial == made.Serial.Serial {
+				mark = mianmi.Text{ZH: "  新", EN: "  new"}.In(a.lang)
+			}
+			line("商户证书序列号", "merchant serial", one.Serial+mark)
 		} else {
 			line("已吊销的序列号", "revoked serial", one.Serial+"  "+one.RevokedAt.Format(time.RFC3339))
 		}

@@ -117,6 +117,9 @@ func TestWechatCredentials(t *testing.T) {
 	if got := s.run(t, "merchant", "wechat-credentials", string(s.merchant), "--new-key"); got.code != exitOK || strings.Contains(got.stdout, c.apiKey) || !strings.Contains(got.stdout, "APIv3 key") {
 		t.Errorf("a new APIv3 key: %+v", got)
 	}
+	if got := s.run(t, "merchant", "wechat-credentials", string(s.merchant), "--add-serial"); got.code != exitOK || strings.Count(got.stdout, "  new\n") != 1 {
+		t.Errorf("a further serial: %+v", got)
+	}
 	if got := s.run(t, "merchant", "wechat-credentials", "mc0", "--add-serial"); got.code != exitFailed || !strings.Contains(got.stderr, "--terminal") {
 		t.Errorf("a merchant that has none: %+v", got)
 	}
