@@ -92,7 +92,7 @@ type CaseNote struct {
 
 // CaseLink names something that a case is about.
 type CaseLink struct {
-	Kind string `json:"kind" enum:"payment,terminal,agreement,complaint,entry,case,refund"`
+	Kind string `json:"kind" enum:"payment,terminal,agreement,complaint,entry,case,refund,alarm"`
 	Ref  string `json:"ref"`
 }
 
@@ -166,7 +166,7 @@ func (s *Server) cases(ctx context.Context, a mianmi.Actor, in *struct {
 	Assignee string    `query:"assignee" doc:"sf…; none: assigned to nobody"`
 	Payer    string    `query:"payer" doc:"py…"`
 	Merchant string    `query:"merchant" doc:"mc…; cases that it was asked about"`
-	LinkKind string    `query:"link_kind" enum:"payment,terminal,agreement,complaint,entry,case,refund"`
+	LinkKind string    `query:"link_kind" enum:"payment,terminal,agreement,complaint,entry,case,refund,alarm"`
 	LinkRef  string    `query:"link_ref" doc:"What a case is about, with link_kind"`
 	Open     bool      `query:"open" doc:"Those alone that are not over"`
 	Since    time.Time `query:"since" doc:"Opened at or after"`

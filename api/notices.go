@@ -26,7 +26,7 @@ func (s *Server) registerNotices() {
 // Notice is one thing that a payer is told.
 type Notice struct {
 	ID        string     `json:"id" doc:"Of the payment or of the entry in the record; a notice that changes keeps it"`
-	Kind      string     `json:"kind" enum:"pin_free,paid,waiting,refused,returned,setting,agreement,card,password,loss"`
+	Kind      string     `json:"kind" enum:"pin_free,paid,waiting,refused,returned,setting,agreement,card,password,loss,question"`
 	Security  bool       `json:"security" doc:"Something that a thief would rather keep from the payer"`
 	Unread    bool       `json:"unread"`
 	At        time.Time  `json:"at" doc:"When it happened"`
@@ -36,6 +36,7 @@ type Notice struct {
 	Hint      *Text      `json:"hint,omitzero" doc:"What to do if that was somebody else"`
 	Payment   string     `json:"payment,omitzero"`
 	Agreement string     `json:"agreement,omitzero"`
+	Question  string     `json:"question,omitzero" doc:"ms…, that is asked or was answered"`
 	Merchant  string     `json:"merchant,omitzero"`
 	UndoUntil *time.Time `json:"undo_until,omitzero" doc:"Until then support or the shop can undo the payment"`
 }
@@ -48,7 +49,7 @@ type Notices struct {
 
 func showNotice(n *inbox.Notice) Notice {
 	v := Notice{ID: n.ID, Kind: string(n.Kind), Security: n.Security, Unread: n.Unread, At: n.At.UTC(), ChangedAt: n.ChangedAt.UTC(), Title: textOf(n.Title),
-		Text: textOf(n.Words), Payment: string(n.Payment), Agreement: string(n.Agreement), Merchant: string(n.Merchant), UndoUntil: timeOrNone(n.UndoUntil)}
+		Text: textOf(n.Words), Payment: string(n.Payment), Agreement: string(n.Agreement), Question: string(n.Question), Merchant: string(n.Merchant), UndoUntil: timeOrNone(n.UndoUntil)}
 	if n.Hint != (mianmi.Text{}) {
 		hint := textOf(n.Hint)
 		v.Hint = &hint

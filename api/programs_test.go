@@ -3,6 +3,10 @@ package api_test
 // rightsOfPrograms is the part of rightsOf about rollouts of programs, which are
 // of all merchants.
 const rightsOfPrograms = `
+riskMeasures              @readers
+backtestRiskRule          @readers
+questions                 @readers payer
+answerQuestion            payer
 startProgramRollout       operator
 programRollout            @readers
 programRollouts           @readers

@@ -13,7 +13,7 @@ func (s *Server) registerRiskRules() {
 	add(s, route{method: "GET", path: "/v1/risk-rules", name: "riskRules", tag: "risk", may: only(readers...), summary: "List the rules that look for signals",
 		about: "The shipped ones and the operator's own, each with its stage, and what one in shadow has found."}, s.riskRules)
 	add(s, route{method: "POST", path: "/v1/risk-rules", name: "addRiskRule", tag: "risk", may: manage, status: 201, bodyMax: 16 << 10, summary: "Add a rule, in shadow",
-		about: "Its findings are counted, and nothing else comes of them until it is promoted. Try it on the past before: mianmi risk backtest."}, s.addRiskRule)
+		about: "Its findings are counted, and nothing else comes of them until it is promoted. Try it on the past before: /v1/risk/backtest."}, s.addRiskRule)
 	add(s, route{method: "POST", path: "/v1/risk-rules/{rule}/promotion", name: "promoteRiskRule", tag: "risk", may: manage, summary: "Let a rule raise alarms and take its measures",
 		about: "A tightening: one person, at once."}, s.promoteRiskRule)
 	add(s, route{method: "POST", path: "/v1/risk-rules/{rule}/withdrawal", name: "withdrawRiskRule", tag: "risk", may: manage, summary: "Take a rule away",
@@ -29,7 +29,7 @@ type RiskRule struct {
 	Says       Text       `json:"says"`
 	Severity   string     `json:"severity" enum:"low,medium,high,critical"`
 	Key        []string   `json:"key" doc:"What it is about: payer, instrument, merchant, store, terminal, actor"`
-	Measures   []string   `json:"measures" doc:"What is done about a finding: tell, step_up, freeze"`
+	Measures   []string   `json:"measures" doc:"What is done about a finding: tell, ask, step_up, freeze"`
 	For        string     `json:"for,omitzero" doc:"How long that holds" example:"24h"`
 	Shipped    bool       `json:"shipped"`
 	Stage      string     `json:"stage" enum:"shadow,live,withdrawn"`

@@ -23,6 +23,8 @@ var bodies = map[string]string{
 	"openContract":            `{"channel":"wechatpay","kind":"password_exempt"}`,
 	"holdPayer":               `{"until":"2030-01-01T00:00:00Z","because":"case"}`,
 	"liftHold":                `{"basis":{"method":"video_call","ref":"N-1"}}`,
+	"answerQuestion":          `{"answer":"no"}`,
+	"backtestRiskRule":        `{"yaml":"id: x","days":1}`,
 	"liftLoss":                `{"basis":{"method":"video_call","ref":"N-1"}}`,
 	"unlockPassword":          `{"basis":{"method":"video_call","ref":"N-1"}}`,
 	"resetPassword":           `{"basis":{"method":"video_call","ref":"N-1"}}`,

@@ -289,7 +289,7 @@ func TestRolesAndRoutes(t *testing.T) {
 				fill := strings.NewReplacer("{payer}", string(p.ID), "{payment}", string(paid.ID), "{merchant}", string(s.merchant.ID),
 					"{store}", string(s.store.ID), "{terminal}", string(s.terminal.ID), "{model}", string(s.model.ID), "{channel}", "wallet",
 					"{order_no}", "A1", "{n}", fmt.Sprint("n", number), "{n4}", fmt.Sprint(number), "{open}", fmt.Sprint(name == "+manage"),
-					"{approval}", "ap0", "{stop}", "es0", "{rollout}", "ro0", "{staff}", "sf0", "{key}", "ak0", "{token}", "t0", "{receipt}", string(paid.ID), "{agreement}", "ag0", "{contract}", "cc0", "{webhook}", "wh0", "{complaint}", "cp0", "{case}", "cs0", "{file}", "f0", "{alarm}", "am0", "{rule}", "r0", "{picture}", "p", "{number}", "1", "{serial}", "00")
+					"{approval}", "ap0", "{stop}", "es0", "{rollout}", "ro0", "{staff}", "sf0", "{key}", "ak0", "{token}", "t0", "{receipt}", string(paid.ID), "{agreement}", "ag0", "{contract}", "cc0", "{webhook}", "wh0", "{complaint}", "cp0", "{case}", "cs0", "{file}", "f0", "{alarm}", "am0", "{question}", "ms0", "{rule}", "r0", "{picture}", "p", "{number}", "1", "{serial}", "00")
 				status, code := w.try(caller(), strings.ToUpper(method), fill.Replace(path+queries[op.ID]), fill.Replace(bodies[op.ID]))
 				if may := slices.Contains(want, name); may == (code == "not_allowed") {
 					t.Errorf("%s %s (%s) by %s: %d %s; the table says that it may: %v", method, path, op.ID, name, status, code, may)

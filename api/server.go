@@ -162,7 +162,8 @@ type Server struct {
 
 	elsewhere, otherMethod *route // what no route matches
 
-	streams streams // of notices
+	streams streams     // of notices
+	trying  atomic.Bool // a risk rule, on the past
 
 	stopping chan struct{} // closed by Stop
 	stopOnce sync.Once
@@ -232,6 +233,8 @@ func (s *Server) register() {
 	s.registerCases()
 	s.registerPayerComplaints()
 	s.registerAlarms()
+	s.registerQuestions()
+	s.registerRisk()
 	s.registerRiskRules()
 	s.registerAsOf()
 	s.registerReceipts()

@@ -86,6 +86,8 @@ var problemTitles = map[string]mianmi.Text{
 	"too_many_risk_rules": {ZH: "自有风险规则已达上限", EN: "There are as many risk rules of your own as there may be"},
 	"second_person":       {ZH: "须由第二人确认", EN: "A second person must do this"},
 	"alarm_resolved":      {ZH: "告警已经了结", EN: "The alarm has been resolved"},
+	"question_answered":   {ZH: "已作过不同的答复", EN: "The question was answered already"},
+	"backtest_running":    {ZH: "另一条规则正在回测", EN: "Another rule is being tried"},
 	"measure_taken":       {ZH: "措施已采取", EN: "This measure was taken already"},
 
 	// Complaints.

@@ -186,8 +186,7 @@ func newParts(t testing.TB, engine string, cfg api.Config, instead ...api.Paymen
 	must(t, err)
 	cases, err := desk.New(desk.Parts{Store: p.db, Payers: payers, Payments: payments, Staff: p.db, Keys: p.keys, Clock: p.clock, Random: rand.Reader, Log: log, Files: p.files(t)})
 	must(t, err)
-	signals, err := risk.New(risk.Parts{Store: p.db, Keys: p.keys, Clock: p.clock, Random: rand.Reader, Log: log})
-	must(t, err)
+	signals := p.signals(t, payers, cases, log)
 	past := asof.New(asof.Parts{Log: p.db, Payments: payments, Terminals: terminals, Merchants: p.merchants, Clock: p.clock, Channel: "wallet"})
 	bears := &liability.Service{Cases: cases, Payments: payments, Payers: payers, AsOf: past, Terminals: terminals, Clock: p.clock}
 	p.server, err = api.New(api.Deps{
@@ -202,6 +201,17 @@ func newParts(t testing.TB, engine string, cfg api.Config, instead ...api.Paymen
 	}, cfg)
 	must(t, err)
 	return p
+}
+
+func (p *parts) signals(t testing.TB, payers *payer.Service, cases *desk.Service, log *slog.Logger) *risk.Service {
+	t.Helper()
+	s, err := risk.New(risk.Parts{Store: p.db, Keys: p.keys, Clock: p.clock, Random: rand.Reader, Log: log, Payers: payers, Merchants: p.merchants,
+		OpenCase: func(ctx context.Context, m risk.Protection) error {
+			_, err := cases.OpenDenied(ctx, desk.DeniedPayment{Payer: m.Payer, Payment: m.Payment, Alarm: m.Alarm, Finding: m.Finding})
+			return err
+		}})
+	must(t, err)
+	return s
 }
 
 func (p *parts) files(t testing.TB) *files.Folder {

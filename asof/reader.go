@@ -158,6 +158,10 @@ var facets = map[string]facet{
 	"payer.password.reset_issued":        thing,
 	"payer.password.failed":              nothing, // these two have no number: nothing changed
 	"payer.password.verified":            nothing,
+	"payer.question.asked":               nothing,
+	"payer.question.confirmed":           nothing,
+	"payer.question.denied":              nothing,
+	"payer.question.unanswered":          nothing,
 	"payer.password.reset":               thing,
 	"payer.agreement.opened":             thing | belongs,
 	"payer.agreement.closed":             thing | belongs,

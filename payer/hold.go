@@ -117,7 +117,7 @@ func (s *Service) Hold(ctx context.Context, actor mianmi.Actor, id mianmi.PayerI
 		p := &c.Payer
 		h := Hold{Since: now, Until: o.Until, By: actor.Role.String(), Because: o.Because}
 		if m := o.Measure; m != nil {
-			h.Rule, c.Measure = m.Rule, m.ID
+			h.Rule, c.Measure, c.MeasureAt = m.Rule, m.ID, now
 		}
 		wanted := p.Held(now).with(h)
 		if p.Hold != nil && wanted == *p.Hold {

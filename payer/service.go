@@ -146,7 +146,11 @@ type Change struct {
 	VoidCodes    bool // remove the payer's payment codes
 	// Measure is taken with the change; that it was before is a Conflict with the
 	// code "measure_taken", and nothing is written. Empty: it follows from none.
-	Measure mianmi.MeasureID
+	Measure   mianmi.MeasureID
+	MeasureAt time.Time
+	// Answer is what the change makes of a question, which Measure names then; that
+	// it was answered is a Conflict with the code "question_answered".
+	Answer Answer
 }
 
 // EntryQuery chooses a page of a subject's record.

@@ -13,6 +13,9 @@ import (
 type Backtest struct {
 	Rules []Rule
 	Days  int // how far back, 1 to 31
+	// Within is how long it may take; what it did not read then is left out, and the
+	// result says so. 0: as long as it takes.
+	Within time.Duration
 	// Progress is called after each page; nil: nobody wants to know.
 	Progress func(read, all int64)
 }
@@ -37,6 +40,7 @@ type Example struct {
 // BacktestResult is what a backtest came to.
 type BacktestResult struct {
 	Leaves, Events, Faults int64
+	Cut                    bool // it took too long: To is where it stopped
 	From, To               time.Time
 	Tried                  []Tried // in the order of the rules
 }
@@ -87,23 +91,29 @@ func (s *Service) Backtest(ctx context.Context, actor mianmi.Actor, b Backtest) 
 	t.engine = NewEngine(rules)
 	r.To = s.now()
 	r.From = r.To.Add(-time.Duration(b.Days) * 24 * time.Hour)
-	return r, s.try(ctx, &t, b.Progress, size)
+	return r, s.try(ctx, &t, &b, size)
 }
 
 // trial is a backtest that runs.
 type trial struct {
 	result *BacktestResult
 	engine *Engine
+	last   time.Time      // of the events, the newest
 	places map[string]int // of rules in the result
 	keys   []map[string]bool
 }
 
-func (s *Service) try(ctx context.Context, t *trial, progress func(read, all int64), size int64) error {
+func (s *Service) try(ctx context.Context, t *trial, b *Backtest, size int64) error {
+	began := s.Clock.Now()
 	first, err := s.leafAt(ctx, t.result.From.Add(-t.engine.Memory()), size)
 	if err != nil && !errors.Is(err, mianmi.NotFound) {
 		return err
 	}
 	for next := first; next < size; {
+		if b.Within > 0 && s.Clock.Now().Sub(began) >= b.Within {
+			t.result.Cut, t.result.To = true, t.last
+			return nil
+		}
 		leaves, err := s.Store.Leaves(ctx, next, leavesMax)
 		if err != nil || len(leaves) == 0 {
 			return err
@@ -118,8 +128,8 @@ func (s *Service) try(ctx context.Context, t *trial, progress func(read, all int
 		t.result.Faults += int64(len(faults))
 		t.result.Leaves += int64(len(leaves))
 		next = leaves[len(leaves)-1].Index + 1
-		if progress != nil {
-			progress(next-first, size-first)
+		if b.Progress != nil {
+			b.Progress(next-first, size-first)
 		}
 	}
 	return nil
@@ -127,6 +137,9 @@ func (s *Service) try(ctx context.Context, t *trial, progress func(read, all int
 
 func (t *trial) take(e *Event) {
 	t.result.Events++
+	if e.At.After(t.last) {
+		t.last = e.At
+	}
 	found := t.engine.Observe(*e)
 	if e.At.Before(t.result.From) {
 		return

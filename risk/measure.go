@@ -20,12 +20,13 @@ type Measure string
 // The measures. The zero Measure is none, and a rule must name one.
 const (
 	Tell   Measure = "tell"    // the alarm alone
+	Ask    Measure = "ask"     // the payer is asked "was it you?"; silence steps the payer up
 	StepUp Measure = "step_up" // the payer's payments ask for authentication; the payment password ends it
 	Freeze Measure = "freeze"  // nothing passes PIN-free; a person ends it
 )
 
 // measures are all of them.
-var measures = []Measure{Tell, StepUp, Freeze}
+var measures = []Measure{Tell, Ask, StepUp, Freeze}
 
 // Bounds of how long a measure holds: what lasts longer is decided by a person.
 const (
@@ -37,14 +38,14 @@ const (
 // 0: the rule only tells.
 func (r *Rule) checkMeasures() (time.Duration, error) {
 	if len(r.Measures) == 0 {
-		return 0, r.fault("measures", "want at least one of tell, step_up, freeze")
+		return 0, r.fault("measures", "want at least one of tell, ask, step_up, freeze")
 	}
 	acts := false
 	for i, m := range r.Measures {
 		switch {
 		case !slices.Contains(measures, m) || slices.Contains(r.Measures[:i], m):
-			return 0, r.fault("measures", "want each of tell, step_up, freeze once at most")
-		case m == StepUp && !slices.Contains(r.Key, "payer"):
+			return 0, r.fault("measures", "want each of tell, ask, step_up, freeze once at most")
+		case (m == StepUp || m == Ask) && !slices.Contains(r.Key, "payer"):
 			return 0, r.fault("measures", string(m)+" is about a payer, whom the key must name")
 		case m == Freeze && r.subject() == "":
 			return 0, r.fault("measures", "freeze wants a payer, terminal, store or merchant in the key")
@@ -93,6 +94,11 @@ func (s MeasureState) String() string {
 	return measureStateNames[min(int(s), len(measureStateNames)-1)]
 }
 
+// ParseMeasureState is the inverse of String; an unknown name is NoMeasureState.
+func ParseMeasureState(name string) MeasureState {
+	return MeasureState(max(0, slices.Index(measureStateNames, name))) //nolint:gosec // a table index
+}
+
 // Protection is one measure about one finding.
 type Protection struct {
 	ID      mianmi.MeasureID
@@ -118,6 +124,10 @@ type Protection struct {
 	TakenAt time.Time
 	DueAt   time.Time // tried then; zero: never again
 	Tries   int64     // that failed
+
+	// Of an ask, which is taken when the payer was asked.
+	Answer     payer.Answer
+	AnsweredAt time.Time
 }
 
 // because is what the tightening's record says.
@@ -141,25 +151,32 @@ func (p *Protection) scope() merchant.Scope {
 type MeasureStore interface {
 	// MeasuresDue are those that are to be tried, the longest due first.
 	MeasuresDue(ctx context.Context, now time.Time, most int) ([]Protection, error)
-	// PutOff writes that one which waits failed and is tried again at its DueAt, or
-	// has lapsed; it changes nothing of one that does not wait any more.
-	PutOff(ctx context.Context, p Protection) error
+	// PutOff writes that one is tried again at its DueAt, has lapsed, or that all has
+	// followed from its answer; it changes nothing if state or answer are not any
+	// more what they were.
+	PutOff(ctx context.Context, was, p Protection) error
+	Measure(ctx context.Context, id mianmi.MeasureID) (Protection, error)
 	// Measures lists measures, newest first.
 	Measures(ctx context.Context, q MeasureQuery) ([]Protection, error)
 }
 
 // MeasureQuery asks for measures; what is zero does not narrow it.
 type MeasureQuery struct {
-	Alarm  mianmi.AlarmID
-	Payer  mianmi.PayerID
-	State  MeasureState
-	Before mianmi.MeasureID
-	Limit  int // default and most 200
+	Alarm   mianmi.AlarmID
+	Payer   mianmi.PayerID
+	Measure Measure
+	State   MeasureState
+	Before  mianmi.MeasureID
+	Limit   int // default and most 200
 }
 
-// Payers is who holds a payer's PIN-free payment; payer.Service.
+// Payers is who holds a payer's PIN-free payment and asks payers; payer.Service.
 type Payers interface {
 	Hold(ctx context.Context, actor mianmi.Actor, id mianmi.PayerID, o payer.HoldOrder) (payer.Status, error)
+	Ask(ctx context.Context, actor mianmi.Actor, id mianmi.PayerID, q payer.Question) error
+	Confirm(ctx context.Context, actor mianmi.Actor, id mianmi.PayerID, q payer.Question, password string) error
+	Deny(ctx context.Context, actor mianmi.Actor, id mianmi.PayerID, q payer.Question) error
+	Silence(ctx context.Context, actor mianmi.Actor, id mianmi.PayerID, q payer.Question, life time.Duration) error
 }
 
 // Merchants is who stops PIN-free payment at a place; merchant.Service.
@@ -232,26 +249,37 @@ func (s *Service) TakeMeasures(ctx context.Context) (more bool, err error) {
 	return len(list) == measuresMost && err == nil, err
 }
 
-// protect takes one measure, or says when it is tried again.
-func (s *Service) protect(ctx context.Context, p *Protection) error {
+// protect takes one measure or the next step of it, or says when that is tried again.
+func (s *Service) protect(ctx context.Context, p *Protection) (err error) {
 	now := s.now()
-	if !p.Until.After(now.Add(time.Minute)) { // too late to hold anything
-		p.State, p.DueAt = Lapsed, time.Time{}
+	switch {
+	case p.Answer != payer.NoAnswer:
+		err = s.settle(ctx, p)
+	case p.State == Taken: // a question whose time is over
+		err = s.Payers.Silence(ctx, guardian, p.Payer, p.question(), p.Until.Sub(p.FoundAt))
+	case !p.Until.After(now.Add(time.Minute)): // too late to hold anything
+		lapsed := *p
+		lapsed.State, lapsed.DueAt = Lapsed, time.Time{}
 		s.Log.ErrorContext(ctx, "risk: a measure could not be taken before its end", "measure", p.ID, "rule", p.Rule, "tries", p.Tries)
-		return s.Store.PutOff(ctx, *p)
+		return s.Store.PutOff(ctx, *p, lapsed)
+	default:
+		err = s.take(ctx, p, now)
 	}
-	err := s.take(ctx, p, now)
 	var told *mianmi.Error
-	if err == nil || errors.As(err, &told) && told.Code == "measure_taken" { // another node was faster
+	if err == nil || errors.As(err, &told) && (told.Code == "measure_taken" || told.Code == "question_answered") { // another node was faster
 		return nil
 	}
-	p.DueAt = now.Add(min(retryFirst<<min(p.Tries, 10), retryLast))
-	p.Tries++
-	return errors.Join(err, s.Store.PutOff(ctx, *p))
+	later := *p
+	later.DueAt = now.Add(min(retryFirst<<min(p.Tries, 10), retryLast))
+	later.Tries++
+	return errors.Join(err, s.Store.PutOff(ctx, *p, later))
 }
 
 // take carries a measure out.
 func (s *Service) take(ctx context.Context, p *Protection, now time.Time) error {
+	if p.Measure == Ask {
+		return s.Payers.Ask(ctx, guardian, p.Payer, p.question())
+	}
 	if p.Payer != "" {
 		o := payer.HoldOrder{Until: p.Until, Because: payer.HoldUnusual, Measure: p.because()}
 		if p.Measure != StepUp {

@@ -95,6 +95,9 @@ type Parts struct {
 
 	Payers    Payers
 	Merchants Merchants
+	// OpenCase opens a case of fraud about a question that was answered no, or finds
+	// the one that there is.
+	OpenCase func(ctx context.Context, p Protection) error
 
 	// Share is how much of one processor's time looking for signals may take, in
 	// percent; 0: ShareDefault. What it cannot do at a peak it does afterwards.

@@ -8,6 +8,7 @@ import (
 	"github.com/mianmi/mianmi"
 	"github.com/mianmi/mianmi/merchant"
 	"github.com/mianmi/mianmi/money"
+	"github.com/mianmi/mianmi/payer"
 	"github.com/mianmi/mianmi/pinfree"
 )
 
@@ -122,7 +123,7 @@ func (db *DB) ChangeScope(ctx context.Context, s merchant.Scope, decide func(mer
 		if err != nil {
 			return err
 		}
-		if err := db.takeMeasure(ctx, tx, out.Measure); err != nil {
+		if err := takeMeasure(ctx, tx, &payer.Change{Measure: out.Measure, MeasureAt: out.At}); err != nil {
 			return err
 		}
 		if err := writeOutcome(ctx, tx, epoch, out); err != nil {

@@ -38,7 +38,7 @@ func (db *DB) changePayer(ctx context.Context, tx *sql.Tx, id mianmi.PayerID, fn
 	if raised := c.Payer.Version - p.Version; c.Payer.ID != id || raised != int64(len(c.Entries)) || c.Save && raised < 1 {
 		return fmt.Errorf("change of payer %s raises its version %d by %d with %d entries", id, p.Version, raised, len(c.Entries))
 	}
-	if err := db.takeMeasure(ctx, tx, c.Measure); err != nil {
+	if err := takeMeasure(ctx, tx, c); err != nil {
 		return err
 	}
 	if err := writePayerChange(ctx, tx, c); err != nil || c.Payer.Frozen.IsZero() || !p.Frozen.IsZero() {

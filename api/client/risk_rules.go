@@ -15,7 +15,7 @@ type RiskRule struct {
 	Says       mianmi.Text    `json:"says"`
 	Severity   string         `json:"severity"`
 	Key        []string       `json:"key"`
-	Measures   []string       `json:"measures"` // tell, step_up, freeze
+	Measures   []string       `json:"measures"` // tell, ask, step_up, freeze
 	For        string         `json:"for"`      // how long that holds
 	Shipped    bool           `json:"shipped"`
 	Stage      string         `json:"stage"` // shadow, live, withdrawn

@@ -69,6 +69,7 @@ var effects = map[string]effect{
 	"merchant.policy.loosened": nothing, "merchant.facts.loosened": nothing,
 	"terminals.tightened": byHand, "terminals.loosened": nothing, "terminals.loosening_proposed": nothing,
 	"payer.exported": nothing, "payer.erased": byHand, "payer.created": nothing, "payer.instrument.added": nothing, "payer.password.set": nothing, "payer.password.failed": nothing,
+	"payer.question.asked": nothing, "payer.question.confirmed": nothing, "payer.question.denied": byHand, "payer.question.unanswered": nothing,
 	"payer.password.verified": nothing, "payer.password.unlocked": nothing, "payer.password.reset_issued": nothing,
 	"payer.password.locked": byHand, "payer.password.changed": byHand, "payer.password.reset": byHand,
 	"merchant.created": nothing, "merchant.renamed": nothing, "merchant.channel.connected": nothing, "merchant.facts.loosening_proposed": nothing,

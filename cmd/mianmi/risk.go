@@ -8,12 +8,19 @@ import (
 
 	"github.com/mianmi/mianmi/risk"
 	"github.com/mianmi/mianmi/store"
+	"github.com/mianmi/mianmi/support/desk"
 )
 
 // withRisk makes what looks for signals.
 func (s *services) withRisk(a *app, db *store.DB, t *tuning) (err error) {
 	s.risk, err = risk.New(risk.Parts{Store: db, Keys: s.keys, Clock: a.clock, Random: a.random, Log: a.log, Share: t.RiskShare,
-		Payers: s.payers, Merchants: s.merchants})
+		Payers: s.payers, Merchants: s.merchants, OpenCase: s.openDenied})
+	return err
+}
+
+// openDenied opens the case of a payer who was asked and said no.
+func (s *services) openDenied(ctx context.Context, p risk.Protection) error {
+	_, err := s.cases.OpenDenied(ctx, desk.DeniedPayment{Payer: p.Payer, Payment: p.Payment, Alarm: p.Alarm, Finding: p.Finding})
 	return err
 }
 

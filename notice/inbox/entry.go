@@ -1,7 +1,9 @@
 package inbox
 
 import (
+	"fmt"
 	"slices"
+	"time"
 
 	"github.com/mianmi/mianmi"
 	"github.com/mianmi/mianmi/evidence"
@@ -32,6 +34,17 @@ func ofEntry(e *evidence.Entry, name func(mianmi.MerchantID) string) (Notice, er
 		if s := name(a.Merchant); s != "" {
 			with["{shop}"] = same(s)
 		}
+	}
+	if w.kind == Question && r.Measure != nil {
+		n.Question = r.Measure.ID
+		paid, _ := r.Detail["payment"].(string)
+		n.Payment = mianmi.PaymentID(paid)
+		text, _ := r.Detail["until"].(string)
+		until, err := time.Parse(time.RFC3339, text)
+		if err != nil {
+			return Notice{}, fmt.Errorf("entry %s: %w", e.ID, err)
+		}
+		with["{until}"] = timeText(until)
 	}
 	if p := r.After.Pending; p != nil {
 		with["{later}"] = fill(laterWords, map[string]mianmi.Text{"{time}": timeText(p.At)})

@@ -35,11 +35,12 @@ const (
 	Card      Kind = "card"
 	Password  Kind = "password"
 	Loss      Kind = "loss"
+	Question  Kind = "question" // "was it you?", and what became of it
 )
 
 // Kinds lists them.
 func Kinds() []Kind {
-	return []Kind{PinFree, Paid, Waiting, Refused, Returned, Setting, Agreement, Card, Password, Loss}
+	return []Kind{PinFree, Paid, Waiting, Refused, Returned, Setting, Agreement, Card, Password, Loss, Question}
 }
 
 // Notice is one thing that a payer is told.
@@ -55,6 +56,7 @@ type Notice struct {
 	Hint      mianmi.Text // what to do if that was somebody else; empty: nothing
 	Payment   mianmi.PaymentID
 	Agreement mianmi.AgreementID
+	Question  mianmi.MeasureID
 	Merchant  mianmi.MerchantID
 	UndoUntil time.Time // a payment that support or the shop can still undo; zero: it is none
 	Unread    bool

@@ -36,6 +36,9 @@ func Risk(t *testing.T, open func(*testing.T) Engine) {
 		"a finding steps its payer up once":                    riskStepUp,
 		"a freeze is a person's to lift":                       riskFreeze,
 		"a terminal is stopped":                                riskStop,
+		"a payer who says no is protected":                     riskDenied,
+		"yes needs the password":                               riskConfirmed,
+		"silence steps the payer up":                           riskSilence,
 		"what cannot be taken is tried again until its end":    riskRetry,
 	}
 	for name, test := range tests {

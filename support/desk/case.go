@@ -194,9 +194,10 @@ const (
 	ToEntry // of the evidence: what a receipt is of
 	ToCase  // another case
 	ToRefund
+	ToAlarm
 )
 
-var linkNames = []string{"", "payment", "terminal", "agreement", "complaint", "entry", "case", "refund"}
+var linkNames = []string{"", "payment", "terminal", "agreement", "complaint", "entry", "case", "refund", "alarm"}
 
 // String is the kind's name in the API.
 func (k LinkKind) String() string { return linkNames[min(int(k), len(linkNames)-1)] }

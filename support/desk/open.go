@@ -104,10 +104,10 @@ func (n *NewCase) check() error {
 }
 
 func (l NewLink) check(path string) error {
-	if l.Kind == NoLink || l.Kind > ToRefund {
-		return mianmi.InvalidField(path+"kind", "want payment, terminal, agreement, complaint, entry, case or refund")
+	if l.Kind == NoLink || l.Kind > ToAlarm {
+		return mianmi.InvalidField(path+"kind", "want payment, terminal, agreement, complaint, entry, case, refund or alarm")
 	}
-	prefix := []string{"", "pm", "tm", "ag", "cp", "en", "cs", "rf"}[l.Kind]
+	prefix := []string{"", "pm", "tm", "ag", "cp", "en", "cs", "rf", "am"}[l.Kind]
 	if !strings.HasPrefix(l.Ref, prefix) || len(l.Ref) > 40 || strings.Trim(l.Ref, "0123456789abcdefghijklmnopqrstuvwxyz") != "" {
 		return mianmi.InvalidField(path+"ref", "not the identifier of a "+l.Kind.String())
 	}

@@ -109,7 +109,9 @@ func (w Whole) seenBy(actor mianmi.Actor) Whole {
 			w.Notes[i].Actor = "support" // who of the desk wrote it is the desk's
 		}
 	}
-	w.Links = slices.DeleteFunc(slices.Clone(w.Links), func(l Link) bool { return l.Kind == ToEntry || l.Kind == ToCase || l.Kind == ToComplaint })
+	w.Links = slices.DeleteFunc(slices.Clone(w.Links), func(l Link) bool {
+		return l.Kind == ToEntry || l.Kind == ToCase || l.Kind == ToComplaint || l.Kind == ToAlarm
+	})
 	for i := range w.Links {
 		w.Links[i].Actor = ""
 	}

@@ -553,7 +553,8 @@ CREATE INDEX risk_alarm_payer ON risk_alarm (payer, id) WHERE payer <> '';
 CREATE INDEX risk_alarm_merchant ON risk_alarm (merchant, id) WHERE merchant <> '';
 
 -- What rules do about findings: one of a finding, rule, key and measure, about one payer or
--- place. state: 1 waits, 2 taken, 3 lapsed; due_at is when it is tried, none: never again.
+-- place. state: 1 waits, 2 taken, 3 lapsed; due_at is when it is tried, or its answer is over
+-- or followed, none: never again. answer to an ask: 0 none, 1 yes, 2 no, 3 in no time.
 CREATE TABLE risk_measure (
   id           text COLLATE "C" NOT NULL PRIMARY KEY,
   measure      text COLLATE "C" NOT NULL,
@@ -573,7 +574,9 @@ CREATE TABLE risk_measure (
   until        bigint NOT NULL,
   taken_at     bigint,
   due_at       bigint,
-  tries        bigint NOT NULL
+  tries        bigint NOT NULL,
+  answer       smallint NOT NULL,
+  answered_at  bigint
 );
 CREATE UNIQUE INDEX risk_measure_finding ON risk_measure (finding, rule, key, measure);
 CREATE INDEX risk_measure_due ON risk_measure (due_at) WHERE due_at IS NOT NULL;

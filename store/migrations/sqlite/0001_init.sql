@@ -549,7 +549,8 @@ CREATE INDEX risk_alarm_payer ON risk_alarm (payer, id) WHERE payer <> '';
 CREATE INDEX risk_alarm_merchant ON risk_alarm (merchant, id) WHERE merchant <> '';
 
 -- What rules do about findings: one of a finding, rule, key and measure, about one payer or
--- place. state: 1 waits, 2 taken, 3 lapsed; due_at is when it is tried, none: never again.
+-- place. state: 1 waits, 2 taken, 3 lapsed; due_at is when it is tried, or its answer is over
+-- or followed, none: never again. answer to an ask: 0 none, 1 yes, 2 no, 3 in no time.
 CREATE TABLE risk_measure (
   id           text NOT NULL PRIMARY KEY,
   measure      text NOT NULL,
@@ -569,7 +570,9 @@ CREATE TABLE risk_measure (
   until        integer NOT NULL,
   taken_at     integer,
   due_at       integer,
-  tries        integer NOT NULL
+  tries        integer NOT NULL,
+  answer       integer NOT NULL,
+  answered_at  integer
 );
 CREATE UNIQUE INDEX risk_measure_finding ON risk_measure (finding, rule, key, measure);
 CREATE INDEX risk_measure_due ON risk_measure (due_at) WHERE due_at IS NOT NULL;
