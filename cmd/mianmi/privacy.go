@@ -54,6 +54,21 @@ func (a *app) onPersons(ctx context.Context, who *asStaff, files *filesFlags, ke
 	})
 }
 
+// forgetMost bounds what one turn looks at of each kind.
+const forgetMost = 100
+
+// forgetWords removes what people wrote in cases and complaints that are long over.
+func forgetWords(a *app, db *store.DB, t *tuning) worker {
+	keep := t.KeepWords
+	if keep <= 0 { // nobody said: as the flag has it
+		keep = 3 * 365 * 24 * time.Hour
+	}
+	return worker{"forget words", time.Hour, func(ctx context.Context) (bool, error) {
+		n, err := db.ForgetWords(ctx, a.clock.Now().Add(-keep), forgetMost)
+		return n >= forgetMost, err
+	}}
+}
+
 type privacyExportCmd struct {
 	Payer string `arg:"" placeholder:"PAYER" help:"The payer: py…." zh:"付款人标识：py…。"`
 	asStaff

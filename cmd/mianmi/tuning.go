@@ -33,6 +33,8 @@ type tuning struct {
 
 	RiskShare int `placeholder:"PERCENT" default:"10" help:"How much of one processor's time looking for signals may take, 1 to 100; what it cannot do at a peak it does afterwards." zh:"查找风险信号最多占用一个处理器时间的百分比，1 至 100；高峰时来不及的随后补上。"`
 
+	KeepWords time.Duration `placeholder:"TIME" default:"26280h" help:"How long words and files of people are kept in cases and complaints after these have ended: 26280h are three years." zh:"工单和投诉结束之后，其中的文字与附件保存多久；26280h 即三年。"`
+
 	TrustedProxies []netip.Prefix `placeholder:"CIDR,…" help:"Addresses of proxies whose X-Forwarded-For is believed; none by default." zh:"可信代理的地址段，采信其 X-Forwarded-For；默认没有。"`
 }
 
@@ -48,6 +50,8 @@ func (t *tuning) check() error {
 		return errors.New("--public-url: want https:// or http:// and a host")
 	case t.RiskShare < 1 || t.RiskShare > 100:
 		return errors.New("--risk-share: want 1 to 100")
+	case t.KeepWords < 30*24*time.Hour || t.KeepWords > 100*365*24*time.Hour:
+		return errors.New("--keep-words: want 720h to 876000h")
 	case t.LoginsMax < 1 || t.LoginsMax > 100_000:
 		return errors.New("--logins-max: want 1 to 100000")
 	}

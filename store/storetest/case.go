@@ -43,6 +43,7 @@ func Cases(t *testing.T, open func(*testing.T) Engine) {
 		"files of a case have a size in all":                   caseFilesSize,
 		"an upload that was cut off leaves nothing":            caseFilesCut,
 		"all that is kept on a person is handed out":           personExported,
+		"words of what is long over are forgotten":             wordsForgotten,
 		"a person is forgotten when nothing hangs on them":     personForgotten,
 	}
 	for name, test := range tests {

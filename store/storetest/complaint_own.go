@@ -268,6 +268,10 @@ func ownWordsStay(t *testing.T, w *complaintWorld) {
 	if _, _, err := o.write(c.ID, support.Message{Key: "w", What: support.Withdraws})(t); err != nil {
 		t.Fatal(err)
 	}
+	// Long after its end the words would go by themselves.
+	if n := must(o.node.DB.ForgetWords(t.Context(), w.clock.Now().Add(-time.Hour), 10))(t); n != 0 {
+		t.Errorf("the words of %d complaints are forgotten too early", n)
+	}
 	must(w.rows.ExecContext(t.Context(), `UPDATE payer SET balance = 0 WHERE id = $1`, string(o.who.ID)))(t) // paid out
 	must(o.node.Payers.Close(t.Context(), o.who.Actor(), o.who.ID, noBasis))(t)
 	erased := evidence.Entry{ID: mianmi.EntryID(must(mianmi.NewID("en", w.clock.Now(), rand.Reader))(t)), At: w.clock.Now(), Type: "payer.erased",
@@ -276,6 +280,9 @@ func ownWordsStay(t *testing.T, w *complaintWorld) {
 		t.Fatal(err)
 	}
 	c, steps, err = o.a.Complaint(t.Context(), Support, c.ID)
+	if n := must(o.node.DB.ForgetWords(t.Context(), w.clock.Now().Add(time.Hour), 10))(t); n != 0 {
+		t.Errorf("%d complaints of an erased person have words", n)
+	}
 	if err != nil || c.Text != "" || len(steps) != 4 || steps[0].Text+steps[1].Text+steps[2].Text+steps[3].Text != "" {
 		t.Errorf("of an erased person: %q, %v, %v", c.Text, steps, err)
 	}
