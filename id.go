@@ -34,6 +34,7 @@ type (
 	ComplaintID  string // "cp…", what a payer complains of
 	AnswerID     string // "ca…", what is said to that
 	CaseID       string // "cs…", a case of the support desk
+	PayoutID     string // "po…", compensation that a case gives
 	AlarmID      string // "am…", something that looks wrong
 	MeasureID    string // "ms…", a protective measure that follows from it
 	StaffID      string // "sf…"

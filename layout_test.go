@@ -49,8 +49,8 @@ var mayImport = map[string][]string{
 	"receipt":              {"mianmi", "money", "rollout", "pinfree", "evidence", "secret", "access", "payer", "merchant", "terminal", "payment", "contract", "pdf"}, // what receipts say, and who may have them
 	"pdf":                  {"mianmi"},
 	"support":              {"mianmi", "money", "evidence", "secret", "access", "payment", "payer", "merchant", "terminal"},                                                                       // rights, digests of words
-	"support/desk":         {"mianmi", "money", "evidence", "secret", "access", "payment", "payer", "support/files"},                                                                              // cases; support acts through the payers' own service
 	"support/pack":         {"mianmi", "money", "pinfree", "evidence", "access", "asof", "payment", "payer", "terminal", "receipt", "pdf", "support/desk", "support/liability"},                   // the file for those who have no login here
+	"support/desk":         {"mianmi", "money", "evidence", "secret", "access", "channel", "payment", "payer", "support/files"},                                                                   // cases; support acts through the payers' own service
 	"support/liability":    {"mianmi", "money", "pinfree", "evidence", "access", "asof", "payment", "payer", "terminal", "support/desk"},                                                          // who bears what, from what was recorded
 	"support/files":        {"mianmi", "secret", "payer"},                                                                                                                                         // what is attached; what looks like a card number
 	"support/help":         {"mianmi", "payer"},                                                                                                                                                   // the payer's day, by which notices hold

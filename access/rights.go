@@ -39,6 +39,9 @@ const (
 	CaseShow               // cases; what outsiders see of one is less
 	CaseWork               // take up, assign, note, link, check identities, act for the payer
 	CaseDecide             // say who bears what
+	CasePay                // order compensation, and approve what somebody else ordered
+	GuaranteeShow          // the guarantee account that it is paid from
+	GuaranteeFund          // record money that the platform put there
 	AlarmShow              // what looks wrong
 	RiskRuleManage         // add, promote and withdraw the rules that look for signals
 	AlarmWork              // take alarms up, and say what they turned out to be
@@ -103,6 +106,9 @@ var rights = [actionEnd]row{
 	CaseShow:        {payer: own, admin: ownShop, support: all, risk: all, operator: all, auditor: all, system: all},
 	CaseWork:        {support: all, risk: all, operator: all},
 	CaseDecide:      {support: all, risk: all, operator: all},
+	CasePay:         {support: all, risk: all, operator: all}, // people, for the second one must be another
+	GuaranteeShow:   {support: all, risk: all, operator: all, auditor: all, system: all},
+	GuaranteeFund:   {operator: all},
 	AlarmShow:       {admin: ownShop, support: all, risk: all, operator: all, auditor: all, system: all},
 	RiskRuleManage:  {risk: all, operator: all, system: all},
 	AlarmWork:       {support: all, risk: all, operator: all, system: all},

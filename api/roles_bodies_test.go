@@ -1,5 +1,12 @@
 package api_test
 
+import (
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
 // bodies are requests that reach the service; operations without one have none.
 // What is named in braces is the world's.
 var bodies = map[string]string{
@@ -51,6 +58,8 @@ var bodies = map[string]string{
 	"linkCase":                `{"kind":"payment","ref":"{payment}"}`,
 	"checkIdentity":           `{"method":"call_back","asked":["name"],"passed":true}`,
 	"actForPayer":             `{"act":"close_pin_free"}`,
+	"orderPayout":             `{"key":"{n}","payment":"{payment}","amount":{"minor":100,"currency":"CNY"},"from":"merchant","basis":"breach"}`,
+	"fundGuarantee":           `{"reference":"bank-{n}","amount":{"minor":100,"currency":"CNY"}}`,
 	"decideCase":              `{"verdict":"answered","text":"已答复","version":1}`,
 	"answerComplaint":         `{"key":"{n}","kind":"reply","text":"您好"}`,
 	"complain":                `{"key":"{n}","payment":"{payment}","problem":"other","text":"没有找零"}`,
@@ -75,3 +84,19 @@ var bodies = map[string]string{
 
 var queries = map[string]string{"attachFile": "?name=a.txt&audience=payer", "approvals": "?merchant={merchant}", "stops": "?scope=terminal:{terminal}", "apiKeys": "?merchant={merchant}", "webhooks": "?merchant={merchant}", "contracts": "?merchant={merchant}",
 	"staff": "?merchant={merchant}", "terminalAlarms": "?terminal={terminal}", "terminalInForce": "?at=2026-07-03T02:00:00Z", "switchOffs": "?store={store}", "rollouts": "?store={store}"}
+
+// wantDocument checks that the document says what the table says.
+func wantDocument(t *testing.T, op operation, want []string) {
+	t.Helper()
+	got := slices.Clone(op.Roles)
+	for _, scope := range op.Scopes {
+		got = append(got, "+"+scope)
+	}
+	if len(op.Security) == 0 {
+		got = append(got, "anybody")
+	}
+	slices.Sort(got)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("%s: who may call it (-table +document):\n%s", op.ID, diff)
+	}
+}

@@ -231,6 +231,7 @@ func (s *Server) register() {
 	s.registerWechat()
 	s.registerComplaints()
 	s.registerCases()
+	s.registerPayouts()
 	s.registerPayerComplaints()
 	s.registerAlarms()
 	s.registerQuestions()

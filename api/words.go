@@ -80,11 +80,25 @@ var problemTitles = map[string]mianmi.Text{
 	"no_payer":           {ZH: "工单尚未关联付款人", EN: "The case is about no payer yet"},
 	"identity_unchecked": {ZH: "请先核验付款人身份，30 分钟内有效", EN: "Check the payer's identity first; a check is good for 30 minutes"},
 
+	// Compensation.
+	"guarantee_not_covered": {ZH: "准备金账户余额不足，须先由运营人员注资", EN: "The guarantee account does not cover this; an operator has to fund it first"},
+	"payout_day_max":        {ZH: "超过一人一天可提出的赔付总额，请由同事办理", EN: "More than one person may order in a day; ask a colleague"},
+	"payout_conflict":       {ZH: "这个编号已用于另一笔赔付", EN: "This key was used for another payout"},
+	"too_many_payouts":      {ZH: "这个工单的赔付笔数已达上限", EN: "This case has as many payouts as there may be"},
+	"case_undecided":        {ZH: "工单须先作出决定", EN: "The case has to be decided first"},
+	"award_used_up":         {ZH: "超过决定所给赔付金额的余额", EN: "More than is left of what the decision gives"},
+	"payout_case_max":       {ZH: "超过一件工单的赔付上限", EN: "More than may be paid in one case"},
+	"payout_goodwill_max":   {ZH: "超过一件工单的善意补偿上限", EN: "More goodwill than may be paid in one case"},
+	"payout_too_large":      {ZH: "超过这笔付款的余额（各工单的退款与赔付合并计算）", EN: "More than is left of the payment, refunds and payouts of all cases counted"},
+	"payout_over":           {ZH: "这笔赔付已不在待办状态", EN: "This payout does not wait any more"},
+	"balance_refused":       {ZH: "付款人的账户无法存入这笔金额", EN: "The payer's account cannot take this amount"},
+	"funding_conflict":      {ZH: "这个转账编号已登记过另一金额", EN: "This reference was used with another amount"},
+
 	// Alarms.
+	"second_person":       {ZH: "须由第二人确认", EN: "A second person must do this"},
 	"risk_rule_exists":    {ZH: "已有同名风险规则", EN: "There is a risk rule of that identifier"},
 	"risk_rule_withdrawn": {ZH: "这条风险规则已撤下，请重新增加", EN: "This risk rule was withdrawn; add it again"},
 	"too_many_risk_rules": {ZH: "自有风险规则已达上限", EN: "There are as many risk rules of your own as there may be"},
-	"second_person":       {ZH: "须由第二人确认", EN: "A second person must do this"},
 	"alarm_resolved":      {ZH: "告警已经了结", EN: "The alarm has been resolved"},
 	"question_answered":   {ZH: "已作过不同的答复", EN: "The question was answered already"},
 	"backtest_running":    {ZH: "另一条规则正在回测", EN: "Another rule is being tried"},

@@ -184,7 +184,7 @@ func newParts(t testing.TB, engine string, cfg api.Config, instead ...api.Paymen
 	must(t, err)
 	complaints, err := support.New(support.Parts{Store: p.db, Payments: payments, Keys: p.keys, Clock: p.clock, Random: rand.Reader, Log: log})
 	must(t, err)
-	cases, err := desk.New(desk.Parts{Store: p.db, Payers: payers, Payments: payments, Staff: p.db, Keys: p.keys, Clock: p.clock, Random: rand.Reader, Log: log, Files: p.files(t)})
+	cases, err := desk.New(desk.Parts{Store: p.db, Payers: payers, Payments: payments, Staff: p.db, Keys: p.keys, Clock: p.clock, Random: rand.Reader, Log: log, Files: p.files(t), Refunds: payments, Limits: desk.Limits{Alone: 15_00, Case: 5_000_00, Goodwill: 50_00, Day: 20_000_00}})
 	must(t, err)
 	signals := p.signals(t, payers, cases, log)
 	past := asof.New(asof.Parts{Log: p.db, Payments: payments, Terminals: terminals, Merchants: p.merchants, Clock: p.clock, Channel: "wallet"})

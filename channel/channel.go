@@ -26,6 +26,10 @@ const (
 const (
 	// Funding is where top-ups come from: the payer's bank, outside.
 	Funding Account = "house:funding"
+	// Guarantee is what compensation is paid from (ADR 25). It is funded from Platform,
+	// the money of whoever runs mianmi, outside.
+	Guarantee Account = "house:guarantee"
+	Platform  Account = "house:platform"
 )
 
 // OfPayer names the account of a payer.
@@ -42,10 +46,14 @@ func OfChannel(name string) Account { return Account("channel:" + name) }
 type Kind uint8
 
 const (
-	Capture  Kind = 1
-	Refund   Kind = 2
-	Reversal Kind = 3
-	TopUp    Kind = 4
+	Capture    Kind = 1
+	Refund     Kind = 2
+	Reversal   Kind = 3
+	TopUp      Kind = 4
+	Guaranteed Kind = 5 // the guarantee account was funded
+	Payout     Kind = 6 // compensation to a payer
+	MakeGood   Kind = 7 // to a merchant, for a refund that the platform bears
+	TakenBack  Kind = 8 // of it, when that refund was refused
 )
 
 // Posting moves an amount from Debit to Credit: it balances by its form.

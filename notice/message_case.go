@@ -21,6 +21,16 @@ type caseData struct {
 	Deadline string  `json:"deadline,omitempty"` // first_answer_due, first_answer_late, decision_due, decision_late
 	Verdict  string  `json:"verdict,omitempty"`
 	Award    *amount `json:"award,omitempty"`
+	Payout   *payout `json:"payout,omitempty"` // of a step of one
+}
+
+type payout struct {
+	ID      string `json:"id"`
+	Payment string `json:"payment,omitempty"`
+	From    string `json:"from"`
+	Basis   string `json:"basis"`
+	Amount  amount `json:"amount"`
+	Failure string `json:"failure,omitempty"`
 }
 
 func (e *envelope) supportCase(entry evidence.Entry) error {
@@ -32,6 +42,9 @@ func (e *envelope) supportCase(entry evidence.Entry) error {
 		Payer: string(r.Payer), Merchant: string(r.Merchant), Assignee: string(r.Assignee), Deadline: r.Deadline, Verdict: r.Verdict}
 	if r.Award > 0 {
 		d.Award = &amount{r.Award, r.Currency}
+	}
+	if r.Payout != "" {
+		d.Payout = &payout{string(r.Payout), string(r.Payment), r.Source, r.Basis, amount{r.Amount, r.Currency}, r.Failure}
 	}
 	e.Data = d
 	return nil

@@ -186,6 +186,11 @@ var entryTopics = map[string]Topic{
 	desk.TypeDecided:   CaseDecided,
 	desk.TypeEscalated: CaseEscalated,
 
+	desk.TypePayoutOrdered:  CaseChanged,
+	desk.TypePayoutApproved: CaseChanged,
+	desk.TypePayoutPaid:     CaseChanged,
+	desk.TypePayoutRefused:  CaseChanged,
+
 	risk.TypeOpened:    AlarmOpened,
 	risk.TypeEscalated: AlarmEscalated,
 	risk.TypeResolved:  AlarmResolved,

@@ -156,12 +156,23 @@ type Change struct {
 	Settings *settings.Snapshot
 	Refunds  []Refund // those that exist; of a changed one its State is written
 	Refund   *Refund  // one to add
+	// Compensation is what cases of the support desk gave for the payment, or give;
+	// of one that can be given back.
+	Compensation []Compensation
 	// Calls are those of a payment through a channel outside: its order, and its
 	// refunds that were asked for. What is changed or added here is written.
 	Calls    []Call
 	Postings []channel.Posting
 	Topic    Topic
 	Entry    evidence.Entry // of the change
+}
+
+// Compensation is a payout of a case for a payment.
+type Compensation struct {
+	Number string // of the refund that it is, or is to be
+	Amount money.Amount
+	Due    bool // a refund under this number is awaited
+	Apart  bool // it was paid without a refund, and leaves that much less to give back
 }
 
 // TopUp is money that a payer's balance got from outside, once for each key.

@@ -15,10 +15,11 @@ import (
 )
 
 // mayGiveBack says who may refund and reverse: the merchant's software with
-// the refund scope, the store's and merchant's managers, support and operator.
+// the refund scope, the store's and merchant's managers, support and operator, and mianmi
+// itself, that carries out what a case gives.
 func mayGiveBack(a mianmi.Actor) error {
 	if a.Is(mianmi.RoleAPIClient) && a.Scopes.Has(mianmi.ScopeRefund) ||
-		a.Is(mianmi.RoleStoreManager, mianmi.RoleMerchantAdmin, mianmi.RoleSupport, mianmi.RoleOperator) {
+		a.Is(mianmi.RoleStoreManager, mianmi.RoleMerchantAdmin, mianmi.RoleSupport, mianmi.RoleOperator, mianmi.RoleSystem) {
 		return nil
 	}
 	return mianmi.Forbidden("not_allowed", "this caller may not give money back")
@@ -64,6 +65,8 @@ func (s *Service) reverse(ctx context.Context, c *Change, actor mianmi.Actor) er
 		return errNotReversible
 	case now.Sub(p.CreatedAt) > s.cfg.ReverseWithin:
 		return errTooLateToReverse
+	case c.apart() > 0:
+		return errNotReversible
 	case p.Outside():
 		return s.reverseOutside(ctx, c, actor)
 	}
@@ -168,12 +171,17 @@ func (s *Service) refund(c *Change, out *Refund, actor mianmi.Actor) error {
 		return err
 	}
 	p := c.Payment
+	for _, x := range c.Compensation {
+		if x.Number == out.RefundNo && !x.Due {
+			return mianmi.Conflicts("payout_over", "the payout of a case that this refund belongs to is not due")
+		}
+	}
 	switch {
 	case p.State != Approved && p.State != PartlyRefunded:
 		return mianmi.Conflicts("not_refundable", "only an approved payment can be refunded")
 	case out.Amount.Currency() != p.Amount.Currency():
 		return mianmi.InvalidField("amount.currency", "the payment's currency")
-	case out.Amount.Minor() > p.Amount.Minor()-p.Refunded-pending(c.Refunds):
+	case out.Amount.Minor() > p.Amount.Minor()-p.Refunded-pending(c.Refunds)-c.apart():
 		return mianmi.Conflicts("refund_too_large", "more than what is left of the payment")
 	case len(c.Refunds) >= refundsMax:
 		return mianmi.Conflicts("too_many_refunds", "a payment has at most 50 refunds")
@@ -189,6 +197,16 @@ func (s *Service) refund(c *Change, out *Refund, actor mianmi.Actor) error {
 	p.refunded(out.Amount)
 	c.Refund = out
 	return s.settle(out.At, c, fact{kind: TypeRefunded, actor: actor})
+}
+
+// apart is what cases gave for the payment without a refund, in minor units.
+func (c *Change) apart() (minor int64) {
+	for _, x := range c.Compensation {
+		if x.Apart {
+			minor += x.Amount.Minor()
+		}
+	}
+	return minor
 }
 
 // refunded counts money that went back.

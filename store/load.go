@@ -115,6 +115,7 @@ type Books struct {
 	Unequal   int64 // payers whose balance is not what the journal leaves them
 	Captured  int64 // payments that moved money
 	Unmatched int64 // approved payments without their capture, or captures without their payment
+	Guarantee int64 // guarantee accounts whose balance is not what the journal leaves them
 }
 
 const sqlUnequal = `SELECT count(*), coalesce(sum(CASE WHEN p.balance = coalesce(c.sum, 0) - coalesce(d.sum, 0) THEN 0 ELSE 1 END), 0)
@@ -128,6 +129,11 @@ const sqlUnmatched = `SELECT
 		WHERE p.channel <> 'cash' AND p.state IN (4, 10, 11, 12) AND (j.ref IS NULL OR j.amount <> p.amount))
 	+ (SELECT count(*) FROM journal j LEFT JOIN payment p ON p.bucket = j.bucket AND p.id = j.ref
 		WHERE j.kind = 1 AND (p.id IS NULL OR p.state NOT IN (4, 8, 10, 11, 12)))`
+
+const sqlGuaranteeOff = `SELECT count(*) FROM guarantee g
+	LEFT JOIN (SELECT currency, sum(CASE WHEN credit = 'house:guarantee' THEN amount ELSE -amount END) AS left_there
+		FROM journal WHERE credit = 'house:guarantee' OR debit = 'house:guarantee' GROUP BY currency) j ON j.currency = g.currency
+	WHERE g.balance <> coalesce(j.left_there, 0)`
 
 // CheckBooks reads every payer, payment and journal row: slow on a large
 // database. All figures are of one snapshot.
@@ -144,12 +150,15 @@ func (db *DB) CheckBooks(ctx context.Context) (b Books, err error) {
 	if err := tx.QueryRowContext(ctx, sqlUnequal).Scan(&b.Payers, &b.Unequal); err != nil {
 		return b, wrapDriver("check balances", err)
 	}
-	err = tx.QueryRowContext(ctx, sqlUnmatched).Scan(&b.Captured, &b.Unmatched)
-	return b, wrapDriver("check payments against the journal", err)
+	if err := tx.QueryRowContext(ctx, sqlUnmatched).Scan(&b.Captured, &b.Unmatched); err != nil {
+		return b, wrapDriver("check payments against the journal", err)
+	}
+	err = tx.QueryRowContext(ctx, sqlGuaranteeOff).Scan(&b.Guarantee)
+	return b, wrapDriver("check the guarantee account", err)
 }
 
 // OK reports whether nothing is out of balance.
-func (b Books) OK() bool { return b.Unequal == 0 && b.Unmatched == 0 }
+func (b Books) OK() bool { return b.Unequal == 0 && b.Unmatched == 0 && b.Guarantee == 0 }
 
 // CountPayers counts the payers.
 func (db *DB) CountPayers(ctx context.Context) (n int, err error) {

@@ -94,7 +94,12 @@ func (db *DB) lockPayment(ctx context.Context, tx *sql.Tx, bucket mianmi.Bucket,
 		}
 	}
 	if c.Payment.Refunded > 0 || len(c.Calls) > 0 {
-		c.Refunds, err = refunds(ctx, tx, bucket, id)
+		if c.Refunds, err = refunds(ctx, tx, bucket, id); err != nil {
+			return nil, err
+		}
+	}
+	if s := c.Payment.State; s == payment.Approved || s == payment.PartlyRefunded { // no other can be given back
+		c.Compensation, err = compensation(ctx, tx, id)
 	}
 	return c, err
 }

@@ -47,6 +47,7 @@ var kept = []struct{ kind, query, own string }{
 	{"case_checks", `SELECT * FROM support_check WHERE case_id IN (` + casesOf + `) ORDER BY case_id, n`, always},
 	{"case_files", `SELECT * FROM support_file WHERE case_id IN (` + casesOf + `) AND %s ORDER BY case_id, id`, fmt.Sprintf("audience = %d", desk.ForPayer)},
 	{"case_packs", `SELECT case_id, n, digest, size, actor, at FROM support_pack WHERE case_id IN (` + casesOf + `) ORDER BY case_id, n`, ""},
+	{"payouts", `SELECT id, case_id, payment, source, state, amount, currency, basis, asked_at, ended_at, failure, refund FROM payout WHERE payer = $1 ORDER BY id`, always},
 	{"alarms", `SELECT * FROM risk_alarm WHERE payer = $1 ORDER BY id`, ""},
 	{"measures", `SELECT * FROM risk_measure WHERE payer = $1 ORDER BY id`, ""},
 	{"sessions", `SELECT id, created_at, idle_at, expires_at FROM session WHERE actor = $1 ORDER BY id`, always},

@@ -186,7 +186,7 @@ func (a *app) examineContents(ctx context.Context, db *store.DB, got *copyFacts)
 		return err
 	}
 	if !got.books.OK() {
-		return fmt.Errorf("its books do not balance: %d payers, %d payments", got.books.Unequal, got.books.Unmatched)
+		return fmt.Errorf("its books do not balance: %d payers, %d payments, %d guarantee accounts", got.books.Unequal, got.books.Unmatched, got.books.Guarantee)
 	}
 	if got.Keys == nil { // no server has ever run on it
 		return nil

@@ -19,17 +19,20 @@ import (
 // caseCmd is the support desk on the database itself, while servers run. The
 // command line alone may open and read; who works on a case says who he is.
 type caseCmd struct {
-	List   caseListCmd      `cmd:"" help:"List cases, newest first." zh:"列出工单，最新的在前。"`
-	Show   caseShowCmd      `cmd:"" help:"Show a case with its notes, links, identity checks and files." zh:"显示一件工单：留言、关联、身份核验与附件。"`
-	Open   caseOpenCmd      `cmd:"" help:"Open a case." zh:"新建工单。"`
-	Take   caseTakeCmd      `cmd:"" help:"Take a case up: it is yours, and in progress." zh:"受理工单：归到自己名下，开始处理。"`
-	Note   caseNoteCmd      `cmd:"" help:"Write a note, for mianmi's own people, the payer or the merchant." zh:"写留言：内部、给付款人或给商户。"`
-	Move   caseMoveCmd      `cmd:"" help:"Bring a case to another state." zh:"变更工单状态。"`
-	Check  caseCheckCmd     `cmd:"" help:"Record an identity check: what was asked and whether it was passed, never an answer." zh:"登记身份核验：问了什么、是否通过，绝不记录答案。"`
-	Act    caseActCmd       `cmd:"" help:"Act for the payer of a case." zh:"替工单的付款人办理。"`
-	Decide caseDecideCmd    `cmd:"" help:"Decide a case, with the reason that the payer reads." zh:"对工单作出决定，并写明付款人会看到的理由。"`
-	Liable caseLiabilityCmd `cmd:"" name:"liability" help:"Who is to bear what of a case: what happened, and a proposal for each payment with its reason; a person decides." zh:"工单由谁承担：列出经过，并对每笔付款给出建议和理由；决定由人作出。"`
-	Pack   casePackCmd      `cmd:"" help:"Make the proof pack of a case: one file for a bank or a court, that anybody can verify offline." zh:"生成工单的证据包：一个文件，交给银行或法院，任何人都可离线核对。"`
+	List    caseListCmd      `cmd:"" help:"List cases, newest first." zh:"列出工单，最新的在前。"`
+	Show    caseShowCmd      `cmd:"" help:"Show a case with its notes, links, identity checks and files." zh:"显示一件工单：留言、关联、身份核验与附件。"`
+	Open    caseOpenCmd      `cmd:"" help:"Open a case." zh:"新建工单。"`
+	Take    caseTakeCmd      `cmd:"" help:"Take a case up: it is yours, and in progress." zh:"受理工单：归到自己名下，开始处理。"`
+	Note    caseNoteCmd      `cmd:"" help:"Write a note, for mianmi's own people, the payer or the merchant." zh:"写留言：内部、给付款人或给商户。"`
+	Move    caseMoveCmd      `cmd:"" help:"Bring a case to another state." zh:"变更工单状态。"`
+	Check   caseCheckCmd     `cmd:"" help:"Record an identity check: what was asked and whether it was passed, never an answer." zh:"登记身份核验：问了什么、是否通过，绝不记录答案。"`
+	Act     caseActCmd       `cmd:"" help:"Act for the payer of a case." zh:"替工单的付款人办理。"`
+	Pay     casePayCmd       `cmd:"" help:"Order compensation of a decided case." zh:"为已决定的工单提出赔付。"`
+	Approve caseApproveCmd   `cmd:"" help:"Approve compensation that somebody else ordered." zh:"复核通过他人提出的赔付。"`
+	Refuse  caseRefuseCmd    `cmd:"" help:"Refuse compensation that waits, or take back one's own." zh:"拒绝待复核的赔付，或撤回自己提出的。"`
+	Decide  caseDecideCmd    `cmd:"" help:"Decide a case, with the reason that the payer reads." zh:"对工单作出决定，并写明付款人会看到的理由。"`
+	Liable  caseLiabilityCmd `cmd:"" name:"liability" help:"Who is to bear what of a case: what happened, and a proposal for each payment with its reason; a person decides." zh:"工单由谁承担：列出经过，并对每笔付款给出建议和理由；决定由人作出。"`
+	Pack    casePackCmd      `cmd:"" help:"Make the proof pack of a case: one file for a bank or a court, that anybody can verify offline." zh:"生成工单的证据包：一个文件，交给银行或法院，任何人都可离线核对。"`
 }
 
 // deskBooks shows payments to mianmi's own people, as payment.Service would.
@@ -103,7 +106,7 @@ func (c *caseFlag) on(ctx context.Context, a *app, fn func(context.Context, *des
 		if k, err = fn(ctx, w, &k); err != nil {
 			return err
 		}
-		return w.show(&k)
+		return w.show(ctx, &k)
 	})
 }
 
@@ -116,7 +119,7 @@ func (w *deskWork) find(ctx context.Context, name string) (desk.Whole, error) {
 }
 
 // show prints a case.
-func (w *deskWork) show(k *desk.Whole) error {
+func (w *deskWork) show(ctx context.Context, k *desk.Whole) error {
 	l, now := w.app.lang, w.desk.Clock.Now()
 	state := k.State.Words().In(l)
 	if k.Late(now) {
@@ -153,7 +156,11 @@ func (w *deskWork) show(k *desk.Whole) error {
 	for _, n := range k.Files {
 		fmt.Fprintf(&out, "%s%s  %s  [%s]  %s  %d\n", pad(say("附件", "file").In(l), 11), moment(n.At), n.Actor, n.Audience.Words().In(l), oneLine(n.Name), n.Size)
 	}
-	_, err := fmt.Fprint(w.app.stdout, out.String())
+	paid, err := w.payouts(ctx, k.ID)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprint(w.app.stdout, out.String()+paid)
 	return err
 }
 
@@ -241,7 +248,7 @@ func (c *caseOpenCmd) Run(ctx context.Context, a *app) error {
 				return err
 			}
 		}
-		return w.show(&o.Whole)
+		return w.show(ctx, &o.Whole)
 	})
 }
 

@@ -22,7 +22,8 @@ func (s *services) withCases(a *app, db *store.DB, t *tuning) (err error) {
 	if err != nil {
 		return err
 	}
-	s.cases, err = desk.New(desk.Parts{Store: db, Payers: s.payers, Payments: s.payments, Staff: db, Keys: s.keys, Clock: a.clock, Random: a.random, Log: a.log, Files: folder, Levels: levels})
+	s.cases, err = desk.New(desk.Parts{Store: db, Payers: s.payers, Payments: s.payments, Staff: db, Keys: s.keys, Clock: a.clock, Random: a.random, Log: a.log, Files: folder, Levels: levels,
+		Refunds: s.payments, Limits: t.limits()})
 	return err
 }
 

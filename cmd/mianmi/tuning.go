@@ -24,6 +24,7 @@ type tuning struct {
 
 	filesFlags
 	levelsFlags
+	payoutFlags
 	webhookTuning
 	wechatTuning
 
@@ -56,7 +57,7 @@ func (t *tuning) check() error {
 		return errors.New("--logins-max: want 1 to 100000")
 	}
 	_, err := t.levels()
-	return errors.Join(err, t.webhookTuning.check(), t.wechatTuning.check(), t.filesFlags.check())
+	return errors.Join(err, t.webhookTuning.check(), t.wechatTuning.check(), t.filesFlags.check(), t.payoutFlags.check())
 }
 
 func webAddress(text string) bool {

@@ -45,6 +45,13 @@ func Cases(t *testing.T, open func(*testing.T) Engine) {
 		"all that is kept on a person is handed out":           personExported,
 		"words of what is long over are forgotten":             wordsForgotten,
 		"a person is forgotten when nothing hangs on them":     personForgotten,
+		"what a case gives is paid once, whoever asks":         casePaysOnce,
+		"refunds and payouts never exceed a payment":           casePaysNoMore,
+		"above an amount somebody else has to approve":         caseSecondPerson,
+		"what the guarantee account lacks is not paid":         caseGuarantee,
+		"a refund that was cut off is gone on with":            caseRefundCut,
+		"a refund that cannot be leaves nothing behind":        caseRefundRefused,
+		"what is paid has bounds":                              casePayLimits,
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -77,7 +84,7 @@ func newCaseWorld(t *testing.T, e Engine) *caseWorld {
 		w.node = must(NewNode(t.Context(), NodeConfig{DB: e.Open(t), Keys: keys, Clock: w.clock}))(t)
 		t.Cleanup(w.node.Payments.Stop)
 		*s = must(cases.New(cases.Parts{Store: w.node.DB, Payers: w.node.Payers, Payments: w.node.Payments, Staff: w.node.DB, Keys: keys, Clock: w.clock,
-			Random: rand.Reader, Log: slog.New(slog.DiscardHandler), Files: w.folder}))(t)
+			Random: rand.Reader, Log: slog.New(slog.DiscardHandler), Files: w.folder, Refunds: w.node.Payments, Limits: cases.LimitsDefault}))(t)
 	}
 	w.shop = must(w.node.NewShop(t.Context(), merchant.Facts{}))(t)
 	w.p, w.q = must(w.node.NewPerson(t.Context(), 1000_00))(t), must(w.node.NewPerson(t.Context(), 1000_00))(t)

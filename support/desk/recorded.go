@@ -27,6 +27,14 @@ const (
 	TypeDecided   = "case.decided"
 	TypeEscalated = "case.escalated"
 	TypePacked    = "case.packed" // a proof pack was handed out
+
+	TypePayoutOrdered  = "case.payout_ordered"
+	TypePayoutApproved = "case.payout_approved" // by a second person
+	TypePayoutPaid     = "case.payout_paid"
+	TypePayoutRefused  = "case.payout_refused"
+
+	// TypeGuaranteeFunded is of the guarantee account; its subject is the funding.
+	TypeGuaranteeFunded = "guarantee.funded"
 )
 
 // Record is the body of every entry about a case: identifiers, words of the
@@ -55,6 +63,12 @@ type Record struct {
 	Currency string            `json:"currency,omitempty"`
 	Deadline string            `json:"deadline,omitempty"` // of an escalation: first_answer_late, …
 	Pack     string            `json:"pack,omitempty"`     // SHA-256 of a proof pack
+	Payout   mianmi.PayoutID   `json:"payout,omitempty"`
+	Payment  mianmi.PaymentID  `json:"payment,omitempty"` // of a payout
+	Source   string            `json:"source,omitempty"`
+	Basis    string            `json:"basis,omitempty"`
+	Amount   int64             `json:"amount,omitempty"` // minor units
+	Failure  string            `json:"failure,omitempty"`
 }
 
 // add records a step of a case that is locked, and makes a version of it.

@@ -42,6 +42,8 @@ type Store interface {
 	ClaimLooseFile(ctx context.Context, id string, now, until time.Time) (claimed, needed bool, err error)
 	// DropLooseFile ends a claim.
 	DropLooseFile(ctx context.Context, id string) error
+
+	PayoutStore
 }
 
 // Guard is what a new case is held against.
@@ -106,7 +108,9 @@ type Folder interface {
 	Sweep(id string, needed bool) error
 }
 
-// Parts are what a Service works with; Levels has a default, all else is required.
+// Parts are what a Service works with; Levels has a default. Without Refunds a
+// refund waits for a node that has it, and zero Limits allow no payout. All else is
+// required.
 type Parts struct {
 	Store    Store
 	Payers   Payers
@@ -118,6 +122,8 @@ type Parts struct {
 	Log      *slog.Logger
 	Levels   Levels
 	Files    Folder
+	Refunds  Refunds
+	Limits   Limits
 }
 
 // Service is all that can be done about cases. Every method checks the actor's

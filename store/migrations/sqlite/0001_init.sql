@@ -696,6 +696,60 @@ CREATE TABLE support_file_loose (
 
 CREATE INDEX support_file_loose_due ON support_file_loose (due);
 
+-- Compensation of cases (docs/adr/0025). source: 1 merchant, 2 platform, 3 guarantee;
+-- state: 1 waits for a second person, 2 due, 3 paid, 4 refused. due_at: when a worker
+-- looks at it next.
+CREATE TABLE payout (
+  id          text NOT NULL,
+  case_id     text NOT NULL,
+  key         text NOT NULL,
+  payer       text NOT NULL,
+  payment     text NOT NULL,
+  source      integer NOT NULL,
+  state       integer NOT NULL,
+  amount      integer NOT NULL CHECK (amount > 0),
+  currency    text NOT NULL,
+  basis       text NOT NULL,
+  asked_by    text NOT NULL,
+  asked_at    integer NOT NULL,
+  approved_by text NOT NULL,
+  approved_at integer,
+  ended_at    integer,
+  failure     text NOT NULL,
+  refund      text NOT NULL,
+  due_at      integer,
+  PRIMARY KEY (id)
+);
+CREATE UNIQUE INDEX payout_key ON payout (case_id, key);
+CREATE INDEX payout_payment ON payout (payment) WHERE payment <> '';
+CREATE INDEX payout_due ON payout (due_at) WHERE due_at IS NOT NULL;
+
+-- What a person ordered on a day, in minor units.
+CREATE TABLE payout_day (
+  actor    text NOT NULL,
+  day      text NOT NULL,
+  currency text NOT NULL,
+  spent    integer NOT NULL,
+  PRIMARY KEY (actor, day, currency)
+);
+
+-- What compensation is paid from, as the journal says of house:guarantee.
+CREATE TABLE guarantee (
+  currency text NOT NULL,
+  balance  integer NOT NULL CHECK (balance >= 0),
+  PRIMARY KEY (currency)
+);
+
+CREATE TABLE guarantee_funding (
+  reference text NOT NULL,
+  id        text NOT NULL,
+  amount    integer NOT NULL CHECK (amount > 0),
+  currency  text NOT NULL,
+  actor     text NOT NULL,
+  at        integer NOT NULL,
+  PRIMARY KEY (reference)
+);
+
 -- PIN-free contracts there. key is a hash of merchant, family, service and code,
 -- bucket its first byte. openid is whom the merchant named, session a digest;
 -- notify is sealed. Signed: agreement and opened_at say which opening of which
@@ -1365,6 +1419,10 @@ DROP TABLE webhook_delivery;
 DROP TABLE webhook_queue;
 DROP TABLE outbox;
 DROP TABLE support_pack;
+DROP TABLE guarantee_funding;
+DROP TABLE guarantee;
+DROP TABLE payout_day;
+DROP TABLE payout;
 DROP TABLE support_file_loose;
 DROP TABLE support_file;
 DROP TABLE support_check;
