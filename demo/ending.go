@@ -7,7 +7,7 @@ import (
 	"github.com/mianmi/mianmi/api/client"
 )
 
-// Six: refund, dry run, books.
+// Seven: refund, dry run, books.
 
 const giveBack = 5_00
 

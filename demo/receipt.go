@@ -73,6 +73,12 @@ func (s *story) closingReceipt(ctx context.Context) ([]byte, evidence.Trust, err
 	if err != nil {
 		return nil, trust, err
 	}
+	trust, err = s.logTrust(ctx)
+	return text, trust, err
+}
+
+// logTrust are the log's keys as it publishes them.
+func (s *story) logTrust(ctx context.Context) (trust evidence.Trust, err error) {
 	keys, err := s.api.LogKeys(ctx)
 	for _, k := range keys.Keys {
 		var v note.Verifier
@@ -81,7 +87,7 @@ func (s *story) closingReceipt(ctx context.Context) ([]byte, evidence.Trust, err
 		}
 		trust.Log = append(trust.Log, v)
 	}
-	return text, trust, err
+	return trust, err
 }
 
 func verifyReceipt(text []byte, t evidence.Trust) (evidence.Proved, error) {

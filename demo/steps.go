@@ -167,7 +167,7 @@ func onCallBack(ref string) client.Basis {
 	return client.Basis{Method: "call_back", Ref: ref}
 }
 
-// Five: opening again.
+// Six: opening again.
 
 func (s *story) reopenRefused(ctx context.Context) error {
 	o := &outcome{}

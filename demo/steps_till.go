@@ -10,7 +10,7 @@ import (
 	"github.com/mianmi/mianmi/api/client"
 )
 
-// Seven: terminals prove it themselves.
+// Eight: terminals prove it themselves.
 
 // enrol starts three terminals of different models, and waits until each has
 // proved what it runs.

@@ -33,6 +33,8 @@ type story struct {
 	paid      client.Payment // Lin's latest PIN-free payment
 	balance   int64          // what Lin should have, minor units
 	opensAt   time.Time      // when Lin's reopening is in force
+	stolen    client.Payment // Lin's first one, that nobody admits to have made
+	theft     client.Case    // about it
 	wx        *wechatStory
 }
 
@@ -66,10 +68,11 @@ func (s *story) tell(ctx context.Context) error {
 		{t("二、门店与终端关闭免密", "Two: a store and a terminal close it"), []step{s.closeStore, s.storeAsks, s.otherStoreFree, s.closeTerminal, s.terminalAsks, s.openPlaces}},
 		{t("三、经微信支付收款", "Three: a shop that takes WeChat Pay"), []step{s.wxJoin, s.wxFree, s.wxReverse, s.wxOff, s.wxQR, s.wxScan, s.wxAsks, s.wxConfirm}},
 		{t("四、手机丢失", "Four: the phone is lost"), []step{s.reportLoss, s.frozenAsks, s.reset, s.lift}},
-		{t("五、重新开启", "Five: opening again"), []step{s.reopenRefused, s.reopen, s.coolingAsks, s.wait, s.freeAgain}},
-		{t("六、退款、试算与对账", "Six: refund, dry run, books"), []step{s.refund, s.dryRun, s.books}},
-		{t("七、终端自己也要证明", "Seven: terminals prove it themselves"), []step{s.enrol, s.tillFree, s.cutOff, s.mend, s.menuOff, s.menuAsks, s.restart, s.annexOff, s.annexProved}},
-		{t("八、两边的账", "Eight: the books of both"), []step{s.wxPaid, s.wxReversed, s.wxBooks}},
+		{t("五、“这笔不是我付的”", "Five: that was not me"), []step{s.dispute, s.moneyBack, s.proofPack}},
+		{t("六、重新开启", "Six: opening again"), []step{s.reopenRefused, s.reopen, s.coolingAsks, s.wait, s.freeAgain}},
+		{t("七、退款、试算与对账", "Seven: refund, dry run, books"), []step{s.refund, s.dryRun, s.books}},
+		{t("八、终端自己也要证明", "Eight: terminals prove it themselves"), []step{s.enrol, s.tillFree, s.cutOff, s.mend, s.menuOff, s.menuAsks, s.restart, s.annexOff, s.annexProved}},
+		{t("九、两边的账", "Nine: the books of both"), []step{s.wxPaid, s.wxReversed, s.wxBooks}},
 	}
 	for _, c := range chapters {
 		s.chapter(c.title)
@@ -139,6 +142,9 @@ func (s *story) free(ctx context.Context, who *person, at *Terminal, what mianmi
 	o.must(p.State == "approved" && p.Outcome == "pin_free", t("应免密通过", "should pass without a password"))
 	if who == s.lin && p.State == "approved" {
 		s.paid, s.balance = p, s.balance-price
+		if s.stolen.ID == "" {
+			s.stolen = p
+		}
 	}
 	s.step(what, t("免密通过", "taken without a password"), o, err)
 	return err

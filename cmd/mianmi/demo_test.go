@@ -62,8 +62,8 @@ func TestDemoTwice(t *testing.T) {
 			}
 			for _, want := range []string{"Loading the example world", "goes on: 3 merchants, 12 payers"} {
 				out, err := program(t, dir, args...).CombinedOutput()
-				if err != nil || !strings.Contains(string(out), want) || !strings.Contains(string(out), "all 45 steps as expected") {
-					t.Fatalf("%v, want %q and 45 steps as expected:\n%s", err, want, out)
+				if err != nil || !strings.Contains(string(out), want) || !strings.Contains(string(out), "all 48 steps as expected") {
+					t.Fatalf("%v, want %q and 48 steps as expected:\n%s", err, want, out)
 				}
 			}
 			if engine == "postgres" {
@@ -115,7 +115,7 @@ func TestDemoSurvivesKill(t *testing.T) {
 		said.WriteString(lines.Text() + "\n")
 	}
 	text := said.String()
-	if !strings.Contains(text, "Loading") || !strings.Contains(text, "all 45 steps as expected") {
+	if !strings.Contains(text, "Loading") || !strings.Contains(text, "all 48 steps as expected") {
 		t.Fatalf("the second start:\n%s", text)
 	}
 	env := readEnv(t, filepath.Join(dir, "mianmi-data", "demo", "env.sh"))
