@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/mianmi/mianmi"
 	"github.com/mianmi/mianmi/channel/channeltest"
@@ -156,6 +157,9 @@ func outsideUnclear(t *testing.T, c *named, ann, bob Person) {
 	c.learn(t, c.person(t, 0), "carol") // who has no agreement with the shop
 	c.pays(t, scan(codeCarol), "", pinfree.WithinLimits)
 
+	for range 9 { // until nothing of ann's is under way, or looked for
+		c.later(t, 24*time.Hour)
+	}
 	c.erase(t, ann, must(c.a.DB.Person(t.Context(), ann.ID))(t))
 	c.learn(t, ann, "ann")
 	if n := c.names(t); n != 2 {
