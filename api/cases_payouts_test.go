@@ -15,10 +15,10 @@ func TestPayouts(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "sqlite")
 	ctx, s, p := t.Context(), w.shop("晨光超市"), w.person("+8613800000001")
-	agent := func(login string) *client.Client {
-		return w.login(get[client.Enrolment](t)(w.operator.CreateStaff(ctx, client.NewStaff{Login: login, Name: "客服", Role: mianmi.RoleSupport.String()})))
+	agent := func(maker *client.Client, login string) *client.Client {
+		return w.login(get[client.Enrolment](t)(maker.CreateStaff(ctx, client.NewStaff{Login: login, Name: "客服", Role: mianmi.RoleSupport.String()})))
 	}
-	one, two := agent("agent.one"), agent("agent.two")
+	one, two := agent(w.operator, "agent.one"), agent(w.second, "agent.two")
 	paid := get[client.Payment](t)(s.pos.Authorize(ctx, w.scan(s, p, "A1", 18_00)))
 	c := get[client.Case](t)(one.OpenCase(ctx, client.NewCase{Kind: "dispute", Payer: p.ID, Text: "重复扣款", Links: []client.CaseLink{{Kind: "payment", Ref: string(paid.ID)}}}))
 	award := money.Of(20_00, "CNY")
@@ -41,7 +41,9 @@ func TestPayouts(t *testing.T) {
 	back := client.NewPayout{Key: "r", Payment: paid.ID, Amount: paid.Amount, From: "platform", Basis: "breach"}
 	o := get[client.Payout](t)(one.OrderPayout(ctx, c.ID, back))
 	_, err = one.ApprovePayout(ctx, o.ID)
-	wantProblem(t, err, http.StatusForbidden, "second_person", "")
+	wantProblem(t, err, http.StatusForbidden, "same_person", "")
+	_, err = agent(w.operator, "agent.three").ApprovePayout(ctx, o.ID)
+	wantProblem(t, err, http.StatusForbidden, "not_independent", "")
 	if done := get[client.Payout](t)(two.ApprovePayout(ctx, o.ID)); o.State != "waiting" || done.State != "paid" || done.Refund == "" || done.ApprovedAt == nil {
 		t.Errorf("%+v, then %+v", o, done)
 	}

@@ -70,6 +70,7 @@ var problemTitles = map[string]mianmi.Text{
 	"balance_left":       {ZH: "账户中还有余额；请先结清", EN: "There is money in the account; pay it out first"},
 	"agreements_open":    {ZH: "还有未关闭的免密签约；请先关闭", EN: "An agreement is open; close it first"},
 	"payments_open":      {ZH: "还有付款或退款尚未结束", EN: "A payment is under way, or money is still to go back"},
+	"payouts_open":       {ZH: "工单中的赔付尚未了结", EN: "Compensation of a case is not paid or refused yet"},
 	"contracts_open":     {ZH: "支付渠道尚未确认解约", EN: "A contract at a channel is signed, or its end is not confirmed"},
 	"cases_open":         {ZH: "还有未结的工单", EN: "A case is open"},
 	"complaints_open":    {ZH: "还有未结的投诉，或答复尚未送达", EN: "A complaint is open, or an answer to one is on its way"},

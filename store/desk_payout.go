@@ -49,7 +49,7 @@ func (db *DB) Pay(ctx context.Context, l desk.Lock, fn func(*desk.Paying) error)
 		if err != nil {
 			return err
 		}
-		p := &desk.Paying{Change: &desk.Change{Case: c}}
+		p := &desk.Paying{Change: &desk.Change{Case: c}, Makers: func(id string) ([]string, error) { return readMakers(ctx, tx, id) }}
 		if p.Was, err = readWhole(ctx, tx, c); err != nil {
 			return err
 		}

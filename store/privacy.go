@@ -34,6 +34,7 @@ var hangs = []struct{ code, msg, query string }{
 		payment.StepUpRequired, payment.Verifying, payment.Unknown, payment.Undoing, payment.RefundPending, payment.RefundStalled)},
 	{"contracts_open", "a contract at a channel is signed, or its end is not confirmed", `SELECT 1 FROM channel_contract WHERE payer = $1 AND (signed_at IS NOT NULL AND ended_at IS NULL OR due_at IS NOT NULL)
 		UNION ALL SELECT 1 FROM wechat_contract WHERE payer = $1 AND signed_at IS NOT NULL AND ended_at IS NULL`},
+	{"payouts_open", "compensation is ordered and not paid or refused yet", fmt.Sprintf(`SELECT 1 FROM payout WHERE payer = $1 AND state IN (%d, %d)`, desk.PayoutWaiting, desk.PayoutDue)},
 	{"cases_open", "a case is open", fmt.Sprintf(`SELECT 1 FROM support_case WHERE payer = $1 AND state <> %d`, desk.Closed)},
 	{"complaints_open", "a complaint is open, or an answer to one is on its way", fmt.Sprintf(`SELECT 1 FROM complaint WHERE id IN (`+complaintsOf+`) AND (state <> %d
 		OR EXISTS (SELECT 1 FROM complaint_answer a WHERE a.complaint = complaint.id AND a.ended_at IS NULL))`, support.Processed)},

@@ -89,7 +89,7 @@ func newCaseWorld(t *testing.T, e Engine) *caseWorld {
 	w.shop = must(w.node.NewShop(t.Context(), merchant.Facts{}))(t)
 	w.p, w.q = must(w.node.NewPerson(t.Context(), 1000_00))(t), must(w.node.NewPerson(t.Context(), 1000_00))(t)
 	for i, agent := range []*mianmi.Actor{&w.agent, &w.agent2} {
-		m := must(w.node.Access.CreateStaff(t.Context(), Operator, access.NewStaff{Login: fmt.Sprintf("agent%d", i), Name: "客服", Role: mianmi.RoleSupport}))(t)
+		m := must(w.node.Access.CreateStaff(t.Context(), []mianmi.Actor{Operator, Operator2}[i], access.NewStaff{Login: fmt.Sprintf("agent%d", i), Name: "客服", Role: mianmi.RoleSupport}))(t)
 		*agent = m.Staff.Actor()
 	}
 	return w

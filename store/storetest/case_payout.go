@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/mianmi/mianmi"
+	"github.com/mianmi/mianmi/access"
 	"github.com/mianmi/mianmi/money"
 	"github.com/mianmi/mianmi/payment"
 	cases "github.com/mianmi/mianmi/support/desk"
@@ -162,7 +163,10 @@ func caseSecondPerson(t *testing.T, w *caseWorld) {
 		t.Fatalf("the second half of it: %+v", o)
 	}
 	_, err := w.b.Approve(ctx, w.agent, o.ID)
-	wantCode(t, err, "second_person")
+	wantCode(t, err, "same_person")
+	theirs := must(w.node.Access.CreateStaff(t.Context(), Operator, access.NewStaff{Login: "agent9", Name: "客服", Role: mianmi.RoleSupport}))(t)
+	_, err = w.b.Approve(ctx, theirs.Staff.Actor(), o.ID) // both accounts are in one operator's hands
+	wantCode(t, err, "not_independent")
 	_, err = w.b.Approve(ctx, mianmi.System("cases"), o.ID)
 	wantCode(t, err, "not_allowed")
 	w.both(8, func(_ int, s *cases.Service) {

@@ -275,6 +275,10 @@ func (p *persons) busy(t *testing.T) {
 	k = must(w.a.Move(ctx, w.agent, o.ID, cases.Move{To: cases.InProgress, Version: k.Version}))(t)
 	k = must(w.a.Decide(ctx, w.agent, o.ID, cases.Decision{Verdict: cases.Rejected, Text: privateName, Version: k.Version}))(t)
 	must(w.a.Move(ctx, w.agent, o.ID, cases.Move{To: cases.Closed, Version: k.Version}))(t)
+	w.a.Limits.Alone = 0
+	gift := must(w.a.Order(ctx, w.agent, o.ID, cases.NewPayout{Key: "g", Source: cases.FromGuarantee, Amount: money.Of(1_00, "CNY"), Basis: cases.OnGoodwill}))(t)
+	p.refused(t, "payouts_open")
+	must(w.a.Refuse(ctx, w.agent2, gift.ID))(t)
 
 	cs := must(support.New(support.Parts{Store: w.node.DB, Payments: pays, Keys: w.node.Keys, Clock: w.clock, Random: rand.Reader, Log: slog.New(slog.DiscardHandler)}))(t)
 	c := must(cs.Complain(ctx, p.who.Actor(), p.who.ID, support.NewComplaint{Key: "k", Payment: paid.ID, Problem: support.OtherProblem, Text: privateWords}))(t)

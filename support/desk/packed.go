@@ -16,6 +16,16 @@ type NewPack struct {
 	Stamp   evidence.Stamp
 }
 
+// Packed is the pack that told the same; nil: none did.
+func (w *Whole) Packed(content string) *Pack {
+	for i := range w.Packs {
+		if w.Packs[i].Content == content {
+			return &w.Packs[i]
+		}
+	}
+	return nil
+}
+
 // packsMax bounds the different packs of one case.
 const packsMax = 100
 
@@ -28,21 +38,19 @@ var (
 
 // Packed records that a proof pack was handed out: the entry holds its digest, so
 // that whoever has the file can show later that it is the one. What tells the same
-// as the newest one must be the same file. It returns the entry.
+// as an earlier one must be the same file. It returns the entry.
 func (s *Service) Packed(ctx context.Context, actor mianmi.Actor, id mianmi.CaseID, n NewPack) (entry mianmi.EntryID, err error) {
 	if err := access.Allow(actor, access.CaseWork, access.Target{}); err != nil {
 		return "", err
 	}
 	_, err = s.change(ctx, actor, id, func(ch *Change) error {
 		have := len(ch.Was.Packs)
-		if have > 0 && ch.Was.Packs[have-1].Content == n.Content {
-			if ch.Was.Packs[have-1].Digest != n.Digest {
-				return ErrOtherPack
-			}
-		} else {
-			if have >= packsMax {
-				return errPacks
-			}
+		switch same := ch.Was.Packed(n.Content); {
+		case same != nil && same.Digest != n.Digest:
+			return ErrOtherPack
+		case same == nil && have >= packsMax:
+			return errPacks
+		case same == nil:
 			ch.Packs = []Pack{{N: int64(have) + 1, Content: n.Content, Digest: n.Digest, Size: n.Size, Stamp: n.Stamp, Actor: actor.String(), At: s.now()}}
 		}
 		if err := s.add(ch, actor, TypePacked, func(r *Record) { r.Pack = n.Digest }); err != nil {

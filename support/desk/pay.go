@@ -39,7 +39,6 @@ var (
 	errGoodwillMax = mianmi.Conflicts("payout_goodwill_max", "more goodwill than may be paid in one case")
 	errOverPayment = mianmi.Conflicts("payout_too_large", "more than is left of the payment, refunds and payouts of all cases counted")
 	errPayoutOver  = mianmi.Conflicts("payout_over", "this payout does not wait for a second person")
-	errOwnPayout   = mianmi.Forbidden("second_person", "whoever ordered a payout cannot approve it")
 )
 
 // Order orders a payout of a decided case. One from the guarantee account is paid at
@@ -231,19 +230,21 @@ func (s *Service) addPayout(p *Paying, actor mianmi.Actor, kind string) error {
 	})
 }
 
-// Approve is the second person's word. It returns what became of the payout; a
+// Approve is the second person's word: of somebody whose account is not in the hands
+// of whoever ordered it, nor theirs in one hand (access.TwoPersons). It returns what became of the payout; a
 // repeat by the same person returns that again.
 func (s *Service) Approve(ctx context.Context, actor mianmi.Actor, id mianmi.PayoutID) (Payout, error) {
 	out, err := s.judge(ctx, actor, id, func(p *Paying) error {
 		o := p.Payout
 		switch {
-		case o.AskedBy == actor.String():
-			return errOwnPayout
 		case o.State != PayoutWaiting && o.ApprovedBy == actor.String():
 			p.Payout = nil
 			return nil
 		case o.State != PayoutWaiting:
 			return errPayoutOver
+		}
+		if err := access.TwoPersons(p.Makers, actor, o.AskedBy, true); err != nil {
+			return err
 		}
 		if err := s.entitled(p, o); err != nil {
 			return err

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/mianmi/mianmi"
+	"github.com/mianmi/mianmi/access"
 	"github.com/mianmi/mianmi/channel"
 	"github.com/mianmi/mianmi/evidence"
 	"github.com/mianmi/mianmi/money"
@@ -109,6 +110,7 @@ type Paying struct {
 	Refunds   []payment.Refund // of it
 	OfPayment []Payout         // of all cases
 	OfCase    []Payout
+	Makers    access.Makers
 	Balance   money.Amount // the payer's, when one was asked for; what fn leaves is written
 
 	Payout   *Payout           // is written

@@ -111,8 +111,8 @@ func (s *Service) make(ctx context.Context, actor mianmi.Actor, id mianmi.CaseID
 	}
 	content := g.content()
 	var stamp evidence.Stamp
-	if n := len(w.Packs); n > 0 && w.Packs[n-1].Content == content {
-		stamp = w.Packs[n-1].Stamp
+	if same := w.Packed(content); same != nil {
+		stamp = same.Stamp
 	} else if stamp, err = s.Log.StampFor(ctx, g.entries()); err != nil {
 		return Pack{}, err
 	}
