@@ -1,5 +1,7 @@
 package mianmi
 
+import "strings"
+
 // Role is what a caller acts as. The zero Role may do nothing.
 type Role uint8
 
@@ -54,6 +56,12 @@ func System(name string) Actor { return Actor{Role: RoleSystem, ID: name} }
 
 // String is "role:id", for records and logs.
 func (a Actor) String() string { return a.Role.String() + ":" + a.ID }
+
+// RecordedRole is the name of the role in what Actor.String wrote.
+func RecordedRole(actor string) string {
+	role, _, _ := strings.Cut(actor, ":")
+	return role
+}
 
 // Is reports whether the actor has one of the roles.
 func (a Actor) Is(roles ...Role) bool {

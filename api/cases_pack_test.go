@@ -63,7 +63,7 @@ func TestCasePack(t *testing.T) {
 			t.Errorf("timeline: %s", said)
 		}
 		w.sequence()
-		handed := get[*evidence.Receipt](t)(evidence.ParseReceipt(get[[]byte](t)(agent.Receipt(ctx, string(first.Entry)))))
+		handed := get[[]byte](t)(agent.Receipt(ctx, string(first.Entry)))
 		must(t, got.CheckReceipt(handed, evidence.Trust{Log: []note.Verifier{key}}))
 
 		get[client.Case](t)(agent.NoteCase(ctx, c.ID, client.NewCaseNote{Key: "n2", Audience: "payer", Text: "已关闭免密"}))
@@ -159,13 +159,13 @@ func tampered(t *testing.T, content []byte) {
 			refit(t, files)
 		}
 		_, err := pack.Verify(rezip(t, files), evidence.Trust{})
-		var e *mianmi.Error
-		if !errors.As(err, &e) || e.Kind != mianmi.Invalid || !strings.HasPrefix(e.Field, tt.field) {
+		var f *pack.Fault
+		if !errors.As(err, &f) || !strings.HasPrefix(f.File, tt.field) || f.Words.ZH == "" || f.Words.EN == "" {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	for _, short := range []int{0, 1, 100, len(content) / 2, len(content) - 1} {
-		if _, err := pack.Verify(content[:short], evidence.Trust{}); mianmi.KindOf(err) != mianmi.Invalid {
+		if _, err := pack.Verify(content[:short], evidence.Trust{}); !errors.As(err, new(*pack.Fault)) {
 			t.Errorf("cut after %d bytes: %v", short, err)
 		}
 	}

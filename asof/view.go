@@ -2,7 +2,6 @@ package asof
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/mianmi/mianmi"
 	"github.com/mianmi/mianmi/merchant"
@@ -27,7 +26,7 @@ func (a *Answer) seenBy(actor mianmi.Actor) *Answer {
 			*r = Row{Kind: r.Kind, Version: r.Version, State: r.State, Because: r.Because, Hidden: true}
 		case payers && (own || r.Kind == pinfree.LayerAgreement), !payers && ofShop(r.Kind):
 		default:
-			r.By, r.Source.Actor = roleOf(r.By), roleOf(r.Source.Actor)
+			r.By, r.Source.Actor = mianmi.RecordedRole(r.By), mianmi.RecordedRole(r.Source.Actor)
 		}
 	}
 	if payers {
@@ -42,7 +41,7 @@ func (a *Answer) seenBy(actor mianmi.Actor) *Answer {
 	}
 	if m := a.Merchant; m != nil {
 		told := *m
-		told.Source.Actor = roleOf(told.Source.Actor)
+		told.Source.Actor = mianmi.RecordedRole(told.Source.Actor)
 		out.Merchant = &told
 	}
 	return &out
@@ -51,11 +50,6 @@ func (a *Answer) seenBy(actor mianmi.Actor) *Answer {
 // ofShop are layers of a merchant's own.
 func ofShop(k pinfree.LayerKind) bool {
 	return k == pinfree.LayerMerchant || k == pinfree.LayerStore || k == pinfree.LayerTerminal
-}
-
-func roleOf(actor string) string {
-	role, _, _ := strings.Cut(actor, ":")
-	return role
 }
 
 // withoutActors is the site with roles in place of persons. Policies and stops
@@ -68,10 +62,10 @@ func (s *Site) withoutActors() *Site {
 	out.Policies, out.Stops, out.Snapshot = nil, nil, nil
 	out.Packs = slices.Clone(s.Packs)
 	for i := range out.Packs {
-		out.Packs[i].Source.Actor = roleOf(out.Packs[i].Source.Actor)
+		out.Packs[i].Source.Actor = mianmi.RecordedRole(out.Packs[i].Source.Actor)
 	}
 	for _, src := range []*Source{&out.Terminal.Source, &out.Model.Source, &out.Store.Source, &out.Merchant.Source} {
-		src.Actor = roleOf(src.Actor)
+		src.Actor = mianmi.RecordedRole(src.Actor)
 	}
 	return &out
 }

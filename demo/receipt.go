@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"time"
 
 	"golang.org/x/mod/sumdb/note"
 
@@ -60,17 +59,8 @@ func (s *story) closingReceipt(ctx context.Context) ([]byte, evidence.Trust, err
 			id = string(e.ID)
 		}
 	}
-	text, err := s.lin.phone.Receipt(ctx, id)
-	for range receiptTries {
-		if client.Code(err) != "receipt_not_ready" {
-			break
-		}
-		if err := s.until(ctx, s.Clock.Now().Add(50*time.Millisecond)); err != nil {
-			return nil, trust, err
-		}
-		text, err = s.lin.phone.Receipt(ctx, id)
-	}
-	if err != nil {
+	var text []byte
+	if err := s.inLog(ctx, func() (err error) { text, err = s.lin.phone.Receipt(ctx, id); return err }); err != nil {
 		return nil, trust, err
 	}
 	trust, err = s.logTrust(ctx)

@@ -2,7 +2,6 @@ package merchant
 
 import (
 	"context"
-	"strings"
 
 	"github.com/mianmi/mianmi"
 	"github.com/mianmi/mianmi/access"
@@ -149,8 +148,7 @@ func (d *decision) approveTerms(a Approval) {
 // approved by mianmi's own people; of those, two are two only when neither made
 // the other and nobody made both.
 func (d *decision) twoPersons(proposedBy string) error {
-	role, _, _ := strings.Cut(proposedBy, ":")
-	proposes := mianmi.ParseRole(role)
+	proposes := mianmi.ParseRole(mianmi.RecordedRole(proposedBy))
 	own := ownPeople(d.actor.Role) || ownPeople(proposes)
 	if !own && proposes != mianmi.RoleMerchantAdmin && !access.SamePerson(d.actor, proposedBy) {
 		return mianmi.Forbidden("not_independent", "this proposal has to be approved by whoever runs this system")

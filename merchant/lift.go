@@ -3,7 +3,6 @@ package merchant
 import (
 	"context"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/mianmi/mianmi"
@@ -109,8 +108,7 @@ func (d *decision) liftable(id mianmi.StopID) (Stop, error) {
 		return Stop{}, mianmi.Conflicts("stop_over", "the stop is over already")
 	}
 	stop := d.held.Stops[i]
-	role, _, _ := strings.Cut(stop.PlacedBy, ":")
-	if ownPeople(mianmi.ParseRole(role)) && !ownPeople(d.actor.Role) {
+	if ownPeople(mianmi.ParseRole(mianmi.RecordedRole(stop.PlacedBy))) && !ownPeople(d.actor.Role) {
 		return Stop{}, mianmi.Forbidden("not_allowed", "only who runs this system may lift this stop")
 	}
 	return stop, nil

@@ -86,6 +86,9 @@ var (
 	}
 )
 
+// Outcome is an outcome for people; empty for one that is not known.
+func Outcome(o pinfree.Outcome) mianmi.Text { return outcomes[o] }
+
 func decidedFacts(d *payment.Decided) []Fact {
 	method, known := methods[d.Method]
 	if !known {
@@ -288,6 +291,9 @@ func programFacts(s *terminal.ProgramStep) []Fact {
 
 // zone is that of times for people.
 var zone = time.FixedZone("UTC+8", 8*3600)
+
+// Short is a time for people in one form for both languages.
+func Short(t time.Time) string { return t.In(zone).Format("2006-01-02 15:04:05") + " UTC+8" }
 
 // When is a time for people: of Beijing, which says so.
 func When(t time.Time) mianmi.Text {

@@ -58,8 +58,7 @@ func (s *Service) ViewContract(i *Identity, k *Contract, state string) ContractV
 // endedBy is who ended a contract, in WeChat Pay's words: the payer, the
 // merchant's software, or else the platform.
 func endedBy(actor string) string {
-	role, _, _ := strings.Cut(actor, ":")
-	switch mianmi.ParseRole(role) {
+	switch mianmi.ParseRole(mianmi.RecordedRole(actor)) {
 	case mianmi.RolePayer:
 		return "USER_TERMINATE"
 	case mianmi.RoleAPIClient:

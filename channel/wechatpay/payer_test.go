@@ -82,14 +82,7 @@ func TestPayerOf(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			asked := ""
-			at := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				body, _ := io.ReadAll(r.Body)
-				asked = r.URL.Path + string(body)
-				_, _ = io.WriteString(w, tt.answer)
-			}))
-			t.Cleanup(at.Close)
-			c := connection(t, at.URL)
+			c, asked := answering(t, tt.answer)
 			c.V2Key = v2Key
 			if tt.set != nil {
 				tt.set(c)
@@ -104,14 +97,27 @@ func TestPayerOf(t *testing.T) {
 			}
 			noSecret(t, fault)
 			if tt.answer == "" {
-				if asked != "" {
-					t.Errorf("asked: %s", asked)
+				if *asked != "" {
+					t.Errorf("asked: %s", *asked)
 				}
 				return
 			}
-			checkAsked(t, asked)
+			checkAsked(t, *asked)
 		})
 	}
+}
+
+// answering is a connection to a server with one answer, and what that was asked.
+func answering(t *testing.T, answer string) (c *wechatpay.Connection, asked *string) {
+	t.Helper()
+	asked = new("")
+	at := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		*asked = r.URL.Path + string(body)
+		_, _ = io.WriteString(w, answer)
+	}))
+	t.Cleanup(at.Close)
+	return connection(t, at.URL), asked
 }
 
 // Whether a v2_key is right is seen from a refusal that is signed with it; what
@@ -132,16 +138,9 @@ func TestKeyOfOlderInterface(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			asked := ""
-			at := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				body, _ := io.ReadAll(r.Body)
-				asked = r.URL.Path + string(body)
-				_, _ = io.WriteString(w, tt.answer)
-			}))
-			t.Cleanup(at.Close)
-			c := connection(t, at.URL)
-			if got, _ := open(t, c).ProbeV2(t.Context(), c.Name); got != wechatpay.KeyV2Absent || asked != "" {
-				t.Errorf("without a key: %v, asked %s", got, asked)
+			c, asked := answering(t, tt.answer)
+			if got, _ := open(t, c).ProbeV2(t.Context(), c.Name); got != wechatpay.KeyV2Absent || *asked != "" {
+				t.Errorf("without a key: %v, asked %s", got, *asked)
 			}
 			c.V2Key = v2Key
 			got, fault := open(t, c).ProbeV2(t.Context(), c.Name)
@@ -149,7 +148,7 @@ func TestKeyOfOlderInterface(t *testing.T) {
 				t.Errorf("%v, %q, want %v", got, fault, tt.want)
 			}
 			noSecret(t, fault)
-			checkAsked(t, asked)
+			checkAsked(t, *asked)
 		})
 	}
 }

@@ -100,7 +100,7 @@ func (c *caseLiabilityCmd) Run(ctx context.Context, a *app) error {
 		if err != nil {
 			return err
 		}
-		return w.print(tellLiability(&line, a.lang))
+		return w.tellLiability(ctx, &line)
 	})
 }
 
@@ -110,14 +110,24 @@ var eventWords = map[string]mianmi.Text{
 	"terminal_proved": {ZH: "终端证明其设置", EN: "the terminal proved its setting"},
 }
 
-func tellLiability(line *liability.Timeline, l mianmi.Lang) mianmi.Text {
+// tellLiability prints what happened, and who is to bear what.
+func (w *deskWork) tellLiability(ctx context.Context, line *liability.Timeline) error {
 	var out strings.Builder
+	l := w.app.lang
 	for _, e := range line.Events {
-		what := e.What // of an entry, its type
-		if words, own := eventWords[e.What]; own {
-			what = words.In(l)
+		what, own := eventWords[e.What]
+		if !own { // an entry of the log
+			leaf, err := w.db.Leaf(ctx, mianmi.EntryID(e.Ref))
+			if err != nil {
+				return err
+			}
+			entry, err := evidence.Decode(leaf.Bytes)
+			if err != nil {
+				return err
+			}
+			what, _ = receipt.Sentence(entry.Type, entry.Subject, entry.Actor)
 		}
-		fmt.Fprintf(&out, "%s  %s  %s\n", moment(e.At), what, e.Ref)
+		fmt.Fprintf(&out, "%s  %s  %s\n", moment(e.At), what.In(l), e.Ref)
 	}
 	for i := range line.Findings {
 		f := &line.Findings[i]
@@ -129,7 +139,7 @@ func tellLiability(line *liability.Timeline, l mianmi.Lang) mianmi.Text {
 	if len(line.Findings) == 0 {
 		out.WriteString(say("工单没有关联付款。\n", "The case is linked to no payment.\n").In(l))
 	}
-	return mianmi.Text{ZH: out.String(), EN: out.String()}
+	return w.print(mianmi.Text{ZH: out.String(), EN: out.String()})
 }
 
 // receiptEnding is put behind the name of a pack for the receipt of its handing out.
@@ -194,8 +204,8 @@ func (c *packVerifyCmd) Run(_ context.Context, a *app) error {
 		return err
 	}
 	v, err := c.verify(trust)
-	if mianmi.KindOf(err) == mianmi.Invalid {
-		if _, err := fmt.Fprintf(a.stdout, "%s\n  %s\n", say("✗ 证据包不成立", "✗ the proof pack does not hold").In(a.lang), err); err != nil {
+	if f := (*pack.Fault)(nil); errors.As(err, &f) {
+		if _, err := fmt.Fprintf(a.stdout, "%s\n  %s%s%s\n", say("✗ 证据包不成立", "✗ the proof pack does not hold").In(a.lang), f.File, say("：", ": ").In(a.lang), f.Words.In(a.lang)); err != nil {
 			return err
 		}
 		return errFound
@@ -227,11 +237,7 @@ func (c *packVerifyCmd) verify(trust evidence.Trust) (*pack.Verified, error) {
 	if err != nil {
 		return nil, err
 	}
-	r, err := evidence.ParseReceipt(text)
-	if err != nil {
-		return nil, err
-	}
-	return v, v.CheckReceipt(r, trust)
+	return v, v.CheckReceipt(text, trust)
 }
 
 func (c *packVerifyCmd) describe(v *pack.Verified, l mianmi.Lang) string {
@@ -244,7 +250,7 @@ func (c *packVerifyCmd) describe(v *pack.Verified, l mianmi.Lang) string {
 	line("日志 %s，检查点共 %d 条，见证联署 %d 份", "log %s, %d entries under the checkpoint, %d cosignatures", v.Manifest.Log, v.Manifest.LogSize, len(v.Cosigned))
 	line("SHA-256 %s", "SHA-256 %s", v.Digest)
 	for _, p := range v.Payments {
-		line("付款 %s：%s，%s，%s", "payment %s: %s, %s, %s", p.ID, receipt.When(p.At).In(l), money.Of(p.Amount.Minor, money.Currency(p.Amount.Currency)), p.Outcome)
+		line("付款 %s：%s，%s，%s", "payment %s: %s, %s, %s", p.ID, receipt.When(p.At).In(l), money.Of(p.Amount.Minor, money.Currency(p.Amount.Currency)), p.OutcomeWords().In(l))
 	}
 	out.WriteString("\n")
 	if c.Receipt != "" {

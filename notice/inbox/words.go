@@ -140,8 +140,7 @@ var who = map[string]mianmi.Text{
 }
 
 func whoOf(actor string) mianmi.Text {
-	role, _, _ := strings.Cut(actor, ":")
-	if t, known := who[role]; known {
+	if t, known := who[mianmi.RecordedRole(actor)]; known {
 		return t
 	}
 	return mianmi.Text{ZH: "工作人员", EN: "a member of staff"}

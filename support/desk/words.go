@@ -46,3 +46,18 @@ var audienceWords = map[Audience]mianmi.Text{
 
 // Words is who may read a note, for people.
 func (a Audience) Words() mianmi.Text { return audienceWords[a] }
+
+var actWords = map[Act]mianmi.Text{
+	CloseAll:       {ZH: "关闭全部免密", EN: "PIN-free payment closed"},
+	ReportLoss:     {ZH: "挂失", EN: "loss reported"},
+	CloseAgreement: {ZH: "关闭免密签约", EN: "agreement closed"},
+	Hold:           {ZH: "暂停免密", EN: "PIN-free payment put on hold"},
+	LiftHold:       {ZH: "解除暂停", EN: "hold lifted"},
+	AllowOnce:      {ZH: "单次放行", EN: "one payment allowed"},
+	LiftLoss:       {ZH: "解除挂失", EN: "loss report lifted"},
+	Unlock:         {ZH: "解锁支付密码", EN: "payment password unlocked"},
+	ResetPassword:  {ZH: "重置支付密码", EN: "payment password reset"},
+}
+
+// Words is the act for people.
+func (a Act) Words() mianmi.Text { return actWords[a] }

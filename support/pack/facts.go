@@ -1,13 +1,13 @@
 package pack
 
 import (
-	"strings"
 	"time"
 
 	"github.com/mianmi/mianmi"
 	"github.com/mianmi/mianmi/asof"
 	"github.com/mianmi/mianmi/payment"
 	"github.com/mianmi/mianmi/pinfree"
+	"github.com/mianmi/mianmi/receipt"
 	"github.com/mianmi/mianmi/support/desk"
 	"github.com/mianmi/mianmi/support/liability"
 	"github.com/mianmi/mianmi/terminal"
@@ -200,12 +200,6 @@ func at(t time.Time) *time.Time {
 	return &t
 }
 
-// role is who somebody was, without the person.
-func role(actor string) string {
-	r, _, _ := strings.Cut(actor, ":")
-	return r
-}
-
 func paymentFacts(p *payment.Payment) PaymentFacts {
 	out := PaymentFacts{ID: string(p.ID), OrderNo: p.OrderNo, At: p.CreatedAt.UTC(), Amount: Amount{p.Amount.Minor(), string(p.Amount.Currency())}, Refunded: p.Refunded,
 		Merchant: string(p.Merchant), Store: string(p.Store), Terminal: string(p.Terminal), Method: p.Method.String(), Verification: p.CVM.String(),
@@ -223,8 +217,17 @@ func paymentFacts(p *payment.Payment) PaymentFacts {
 	return out
 }
 
+// OutcomeWords are the outcome for people; of cash none.
+func (p *PaymentFacts) OutcomeWords() mianmi.Text {
+	o, known := pinfree.ParseOutcome(p.Outcome)
+	if !known {
+		return mianmi.Text{}
+	}
+	return receipt.Outcome(o)
+}
+
 func layerFact(r *asof.Row) LayerFact {
-	out := LayerFact{Layer: r.Kind.String(), ID: r.ID, Version: r.Version, State: r.State.String(), Since: at(r.Since), Until: at(r.Until), By: role(r.By)}
+	out := LayerFact{Layer: r.Kind.String(), ID: r.ID, Version: r.Version, State: r.State.String(), Since: at(r.Since), Until: at(r.Until), By: mianmi.RecordedRole(r.By)}
 	if r.State != pinfree.On {
 		out.Because = r.Because.String()
 	}
@@ -254,7 +257,7 @@ func shareFact(s *liability.Share) ShareFact {
 
 func caseFacts(w *desk.Whole) CaseFacts {
 	out := CaseFacts{ID: string(w.ID), Number: w.Number, Kind: w.Kind.String(), Category: w.Category, Rail: w.Rail, Payer: string(w.Payer), Merchant: string(w.Merchant),
-		State: w.State.String(), OpenedAt: w.OpenedAt.UTC(), OpenedBy: role(w.OpenedBy), DecidedAt: at(w.DecidedAt), ClosedAt: at(w.ClosedAt), Verdict: w.Verdict.String(),
+		State: w.State.String(), OpenedAt: w.OpenedAt.UTC(), OpenedBy: mianmi.RecordedRole(w.OpenedBy), DecidedAt: at(w.DecidedAt), ClosedAt: at(w.ClosedAt), Verdict: w.Verdict.String(),
 		Links: []string{}, Checks: []CheckFact{}, Files: []FileFact{}}
 	if w.Award.Minor() != 0 {
 		out.Award = &Amount{w.Award.Minor(), string(w.Award.Currency())}
@@ -263,7 +266,7 @@ func caseFacts(w *desk.Whole) CaseFacts {
 		out.Links = append(out.Links, l.Kind.String()+" "+l.Ref)
 	}
 	for _, c := range w.Checks {
-		out.Checks = append(out.Checks, CheckFact{c.At.UTC(), c.Method, c.Asked, c.Passed, role(c.Actor)})
+		out.Checks = append(out.Checks, CheckFact{c.At.UTC(), c.Method, c.Asked, c.Passed, mianmi.RecordedRole(c.Actor)})
 	}
 	return out
 }

@@ -1,10 +1,8 @@
 package pack
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -87,14 +85,11 @@ func (g *gathering) all(ctx context.Context, confirmed bool) (err error) {
 func (g *gathering) add(name string, content []byte) { g.files = append(g.files, file{name, content}) }
 
 func (g *gathering) json(name string, v any) error {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetIndent("", "  ")
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
+	text, err := encode(v)
+	if err != nil {
 		return fmt.Errorf("encode %s: %w", name, err)
 	}
-	g.add(name, b.Bytes())
+	g.add(name, text)
 	return nil
 }
 
@@ -190,7 +185,7 @@ func (g *gathering) told(leaf evidence.Leaf) error {
 
 // eventOf is what an entry tells.
 func eventOf(e evidence.Entry) Event {
-	words, _ := receipt.Sentence(e.Type, e.Subject, role(e.Actor))
+	words, _ := receipt.Sentence(e.Type, e.Subject, mianmi.RecordedRole(e.Actor))
 	out := Event{At: e.At.UTC(), Type: e.Type, Ref: string(e.ID), Words: both(words)}
 	if strings.HasPrefix(e.Type, "case.") {
 		if r, err := desk.ReadRecord(e); err == nil {
@@ -265,7 +260,7 @@ func (g *gathering) attachments(ctx context.Context) error {
 			return err
 		}
 		name := fmt.Sprintf("attachments/%02d%s", i+1, f.Type.Ending()[0]) // its own name stands in case.json: a stranger chose it
-		g.about.Files = append(g.about.Files, FileFact{File: name, Name: f.Name, Type: string(f.Type), At: f.At.UTC(), By: role(f.Actor)})
+		g.about.Files = append(g.about.Files, FileFact{File: name, Name: f.Name, Type: string(f.Type), At: f.At.UTC(), By: mianmi.RecordedRole(f.Actor)})
 		g.add(name, content)
 	}
 	return nil
@@ -278,7 +273,7 @@ func (g *gathering) messages() {
 		if n.Audience != desk.ForPayer && n.Audience != desk.ForMerchant {
 			continue
 		}
-		who := receipt.Actor(role(n.Actor))
+		who := receipt.Actor(mianmi.RecordedRole(n.Actor))
 		fmt.Fprintf(&b, "— %s · %s %s · [%s %s]\n%s\n\n", n.At.UTC().Format("2006-01-02 15:04:05 UTC"), who.ZH, who.EN, n.Audience.Words().ZH, n.Audience.Words().EN, n.Text)
 	}
 	if b.Len() > 0 {

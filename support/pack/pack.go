@@ -129,6 +129,7 @@ func (s *Service) make(ctx context.Context, actor mianmi.Actor, id mianmi.CaseID
 // content is a digest of all that the pack tells, its receipts left aside.
 func (g *gathering) content() string {
 	h := sha256.New()
+	fmt.Fprintf(h, "mianmi_pack %d\n", manifestVersion) //nolint:errcheck // a hash takes all
 	for _, f := range g.files {
 		fmt.Fprintf(h, "%s %x\n", f.name, sha256.Sum256(f.content)) //nolint:errcheck // a hash takes all
 	}

@@ -47,7 +47,7 @@ func (g *gathering) summary() ([]byte, error) {
 			break
 		}
 		after := afterWords(&e)
-		d.Rows(8.5, pdf.Row{Label: same(clock(e.At)), Value: mianmi.Text{ZH: e.Words.ZH + after.ZH, EN: e.Words.EN + after.EN}})
+		d.Rows(8.5, pdf.Row{Label: same(receipt.Short(e.At)), Value: mianmi.Text{ZH: e.Words.ZH + after.ZH, EN: e.Words.EN + after.EN}})
 	}
 	d.Line()
 	d.Both(13, pdf.Black, say("如何核对", "How to check this"))
@@ -57,11 +57,6 @@ func (g *gathering) summary() ([]byte, error) {
 		"Facts with a receipt are proved by the transparency log. Messages and attachments are kept with the case; the log holds digests of them. Who should bear an amount is what the system proposes from the records and rules; a person decides."))
 	return d.Bytes()
 }
-
-// zone is that of times on paper, as on receipts.
-var zone = time.FixedZone("UTC+8", 8*3600)
-
-func clock(t time.Time) string { return t.In(zone).Format("2006-01-02 15:04:05") + " UTC+8" }
 
 func (g *gathering) head() []pdf.Row {
 	w := g.whole
@@ -101,8 +96,8 @@ func (g *gathering) page(d *pdf.Document, p *PaymentFacts) {
 	if p.OrderNo != "" {
 		rows = append(rows, pdf.Row{Label: say("商户订单号", "Order"), Value: same(p.OrderNo)})
 	}
-	if o, ok := outcomes[p.Outcome]; ok {
-		rows = append(rows, pdf.Row{Label: say("判定", "Decision"), Value: o})
+	if p.Outcome != "" {
+		rows = append(rows, pdf.Row{Label: say("判定", "Decision"), Value: p.OutcomeWords()})
 	}
 	for _, r := range p.Reasons {
 		rows = append(rows, pdf.Row{Label: say("原因", "Reason"), Value: mianmi.Text{ZH: r.Words.ZH, EN: r.Words.EN}})
@@ -130,13 +125,6 @@ func dash(s string) string {
 	return s
 }
 
-var outcomes = map[string]mianmi.Text{
-	pinfree.PinFree.String():       say("免密通过", "passed without a PIN"),
-	pinfree.StepUp.String():        say("要求验证密码", "a PIN or password was asked for"),
-	pinfree.Refused.String():       say("拒绝", "refused"),
-	pinfree.Authenticated.String(): say("付款人已验证，通过", "passed, the payer had been verified"),
-}
-
 var states = map[string]mianmi.Text{
 	pinfree.On.String():      say("免密开启", "PIN-free on"),
 	pinfree.Off.String():     say("免密关闭", "PIN-free off"),
@@ -149,10 +137,10 @@ func layerRows(list []LayerFact) (rows []pdf.Row) {
 		kind, _ := pinfree.ParseLayerKind(l.Layer)
 		v := states[l.State]
 		if l.Since != nil {
-			v = say(v.ZH+"，自 "+clock(*l.Since), v.EN+", since "+clock(*l.Since))
+			v = say(v.ZH+"，自 "+receipt.Short(*l.Since), v.EN+", since "+receipt.Short(*l.Since))
 		}
 		if l.Until != nil {
-			v = say(v.ZH+"，至 "+clock(*l.Until), v.EN+", until "+clock(*l.Until))
+			v = say(v.ZH+"，至 "+receipt.Short(*l.Until), v.EN+", until "+receipt.Short(*l.Until))
 		}
 		rows = append(rows, pdf.Row{Label: say("· "+kind.Words().ZH, kind.Words().EN), Value: v})
 	}
@@ -179,14 +167,14 @@ func terminalRows(t *TerminalFact) []pdf.Row {
 			pinFree, free = "开启", "on"
 		}
 		rows = append(rows, pdf.Row{Label: say("终端运行的设置", "Setting that it ran"),
-			Value: say(fmt.Sprintf("版本 %d，免密%s，自 %s，开机序号 %d", t.Version, pinFree, clock(*t.RunFrom), t.Boot), fmt.Sprintf("version %d, PIN-free %s, from %s, boot %d", t.Version, free, clock(*t.RunFrom), t.Boot))})
+			Value: say(fmt.Sprintf("版本 %d，免密%s，自 %s，开机序号 %d", t.Version, pinFree, receipt.Short(*t.RunFrom), t.Boot), fmt.Sprintf("version %d, PIN-free %s, from %s, boot %d", t.Version, free, receipt.Short(*t.RunFrom), t.Boot))})
 	}
 	for _, s := range []struct {
 		zh, en string
 		at     *time.Time
 	}{{"下发", "delivered", t.Delivered}, {"保存", "saved", t.Saved}, {"重启", "rebooted", t.Rebooted}, {"证明", "attested", t.Attested}, {"拒绝", "refused", t.Refused}} {
 		if s.at != nil {
-			rows = append(rows, pdf.Row{Label: say("· "+s.zh, s.en), Value: same(clock(*s.at))})
+			rows = append(rows, pdf.Row{Label: say("· "+s.zh, s.en), Value: same(receipt.Short(*s.at))})
 		}
 	}
 	return rows
@@ -203,7 +191,8 @@ func afterWords(e *Event) mianmi.Text {
 		v := desk.ParseState(e.Case).Words()
 		return say("（此后："+v.ZH+"）", " After it: "+v.EN+".")
 	case e.Act != "":
-		return same(" [" + e.Act + "]")
+		v := desk.Act(e.Act).Words()
+		return say("（"+v.ZH+"）", " What was done: "+v.EN+".")
 	case s == nil:
 		return mianmi.Text{}
 	case s.FrozenAt != nil:

@@ -78,9 +78,9 @@ func (g *gathering) zip(ctx context.Context, stamp evidence.Stamp) ([]byte, erro
 		sum := sha256.Sum256(f.content)
 		m.Files = append(m.Files, Listed{f.name, int64(len(f.content)), hex.EncodeToString(sum[:])})
 	}
-	text, err := m.text()
+	text, err := encode(m)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("encode %s: %w", manifestName, err)
 	}
 	var b bytes.Buffer
 	w := zip.NewWriter(&b)
@@ -99,14 +99,12 @@ func (g *gathering) zip(ctx context.Context, stamp evidence.Stamp) ([]byte, erro
 	return b.Bytes(), nil
 }
 
-// text is the manifest in the only form that Verify takes.
-func (m *Manifest) text() ([]byte, error) {
+// encode is the one form of JSON in a pack.
+func encode(v any) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetIndent("", "  ")
 	e.SetEscapeHTML(false)
-	if err := e.Encode(m); err != nil {
-		return nil, fmt.Errorf("encode the manifest: %w", err)
-	}
-	return b.Bytes(), nil
+	err := e.Encode(v)
+	return b.Bytes(), err
 }
