@@ -50,7 +50,7 @@ var mayImport = map[string][]string{
 	"pdf":                  {"mianmi"},
 	"support":              {"mianmi", "money", "evidence", "secret", "access", "payment", "payer", "merchant", "terminal"},                                                                       // rights, digests of words
 	"support/pack":         {"mianmi", "money", "pinfree", "evidence", "access", "asof", "payment", "payer", "terminal", "receipt", "pdf", "support/desk", "support/liability"},                   // the file for those who have no login here
-	"support/desk":         {"mianmi", "money", "evidence", "secret", "access", "channel", "payment", "payer", "support/files"},                                                                   // cases; support acts through the payers' own service
+	"support/desk":         {"mianmi", "money", "evidence", "secret", "access", "channel", "payment", "payer", "support", "support/files"},                                                        // cases; support acts through the payers' own service
 	"support/liability":    {"mianmi", "money", "pinfree", "evidence", "access", "asof", "payment", "payer", "terminal", "support/desk"},                                                          // who bears what, from what was recorded
 	"support/files":        {"mianmi", "secret", "payer"},                                                                                                                                         // what is attached; what looks like a card number
 	"support/help":         {"mianmi", "payer"},                                                                                                                                                   // the payer's day, by which notices hold

@@ -97,8 +97,8 @@ var rights = [actionEnd]row{
 	RulesApprove:    {risk: all, operator: all}, // the second person is a person
 	WebhookShow:     {admin: ownShop, support: all, operator: all, auditor: all, scope: mianmi.ScopeWebhooks},
 	WebhookManage:   {admin: ownShop, operator: all, system: all, scope: mianmi.ScopeWebhooks},
-	ComplaintAnswer: {admin: ownShop, support: all, operator: all, scope: mianmi.ScopeRefund},
-	ComplaintShow:   {admin: ownShop, support: all, risk: all, operator: all, auditor: all, scope: mianmi.ScopeRead},
+	ComplaintAnswer: {admin: ownShop, support: all, operator: all, system: all, scope: mianmi.ScopeRefund},
+	ComplaintShow:   {admin: ownShop, support: all, risk: all, operator: all, auditor: all, system: all, scope: mianmi.ScopeRead},
 	Complain:        {payer: own, support: all, operator: all, scope: mianmi.ScopePayers},
 	AgreementEnd:    {scope: mianmi.ScopePay}, // who may charge under it may let go of it
 	ContractShow:    {admin: ownShop, support: all, risk: all, operator: all, auditor: all, system: all, scope: mianmi.ScopeRead},

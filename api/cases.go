@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/mianmi/mianmi"
+	"github.com/mianmi/mianmi/support"
 	"github.com/mianmi/mianmi/support/desk"
 	"github.com/mianmi/mianmi/support/files"
 )
@@ -79,6 +80,18 @@ type Case struct {
 	Links  []CaseLink  `json:"links,omitzero"`
 	Checks []CaseCheck `json:"checks,omitzero"`
 	Files  []CaseFile  `json:"files,omitzero"`
+
+	Complaints []CaseComplaint `json:"complaints,omitzero" doc:"That the case is of; for mianmi's own people"`
+}
+
+// CaseComplaint is a complaint that a case is of.
+type CaseComplaint struct {
+	ID      string `json:"id"`
+	Channel string `json:"channel"`
+	Number  string `json:"number" doc:"The channel's"`
+	State   string `json:"state" enum:"pending,processing,processed,"`
+	Problem string `json:"problem" enum:"refund,service_not_work,other,"`
+	Waiting bool   `json:"waiting" doc:"The payer wrote, and nobody has answered"`
 }
 
 // CaseNote is something that somebody wrote.
@@ -132,6 +145,9 @@ func (s *Server) showWhole(w *desk.Whole) *struct{ Body Case } {
 	}
 	for _, f := range w.Files {
 		v.Files = append(v.Files, CaseFile{f.ID, f.Name, string(f.Type), f.Size, f.Audience.String(), f.Actor, f.At.UTC()})
+	}
+	for _, o := range w.Complaints {
+		v.Complaints = append(v.Complaints, CaseComplaint{string(o.ID), o.Channel, o.Number, o.State.String(), o.Problem.String(), o.Flags.Has(support.Waiting)})
 	}
 	return &struct{ Body Case }{v}
 }

@@ -58,6 +58,8 @@ type Complaint struct {
 	Steps     []ComplaintStep `json:"steps,omitzero" doc:"Oldest first; not in lists"`
 
 	Answers []ComplaintAnswer `json:"answers,omitzero" doc:"What was ordered here, oldest first; not in lists"`
+
+	Case string `json:"case,omitzero" doc:"That the support desk keeps about it; for mianmi's own people"`
 }
 
 // NewComplaintAnswer is what is to be said.
@@ -160,6 +162,9 @@ func (s *Server) complaint(ctx context.Context, a mianmi.Actor, in *ComplaintInp
 		return nil, err
 	}
 	out := showComplaint(&c)
+	if a.Is(readers...) {
+		out.Case = string(c.Case)
+	}
 	out.Steps = showSteps(steps)
 	answers, err := s.Complaints.Answers(ctx, a, c.ID)
 	if err != nil {

@@ -99,6 +99,7 @@ var facets = map[string]facet{
 	"case.acted":                         nothing,
 	"case.decided":                       nothing,
 	"case.escalated":                     nothing,
+	"case.complaint":                     nothing,
 	"case.payout_ordered":                nothing,
 	"case.payout_approved":               nothing,
 	"case.payout_paid":                   nothing,

@@ -186,6 +186,8 @@ var entryTopics = map[string]Topic{
 	desk.TypeDecided:   CaseDecided,
 	desk.TypeEscalated: CaseEscalated,
 
+	desk.TypeComplained: CaseChanged,
+
 	desk.TypePayoutOrdered:  CaseChanged,
 	desk.TypePayoutApproved: CaseChanged,
 	desk.TypePayoutPaid:     CaseChanged,

@@ -149,6 +149,7 @@ var sentences = map[string]mianmi.Text{
 	"case.identity_checked":         {ZH: "{who}为{what}核验了付款人身份", EN: "{who} made an identity check for {what}"},
 	"case.acted":                    {ZH: "{who}在{what}中代付款人办理", EN: "{who} acted for the payer of {what}"},
 	"case.decided":                  {ZH: "{who}对{what}作出了决定", EN: "{who} decided {what}"},
+	"case.complaint":                {ZH: "{what}所涉投诉有了新进展", EN: "there was news of a complaint that {what} is of"},
 	"case.payout_ordered":           {ZH: "{who}在{what}中提出赔付", EN: "{who} ordered a payout in {what}"},
 	"case.payout_approved":          {ZH: "{who}复核通过了{what}的赔付", EN: "{who} approved a payout of {what} as the second person"},
 	"case.payout_paid":              {ZH: "{what}的赔付已完成", EN: "a payout of {what} was paid"},

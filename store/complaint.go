@@ -19,14 +19,16 @@ const (
 	complaintColumns = `id, channel, account, number, merchant, state, problem, flags, title, words, asked, currency, times, images,
 		at, changed_at, seen_at, version, payer, about`
 
+	complaintRead = complaintColumns + `, case_id`
+
 	putComplaint = `INSERT INTO complaint (` + complaintColumns + `)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
 		ON CONFLICT (id) DO UPDATE SET merchant = excluded.merchant, state = excluded.state, problem = excluded.problem, flags = excluded.flags,
 		title = excluded.title, words = excluded.words, asked = excluded.asked, currency = excluded.currency, times = excluded.times,
 		images = excluded.images, changed_at = excluded.changed_at, seen_at = excluded.seen_at, version = excluded.version`
-	complaintByKey   = `SELECT ` + complaintColumns + ` FROM complaint WHERE channel = $1 AND account = $2 AND number = $3`
-	selectComplaint  = `SELECT ` + complaintColumns + ` FROM complaint WHERE id = $1`
-	selectComplaints = `SELECT ` + complaintColumns + ` FROM complaint WHERE ($1 = '' OR merchant = $1) AND ($2 = 0 OR state <> $3)
+	complaintByKey   = `SELECT ` + complaintRead + ` FROM complaint WHERE channel = $1 AND account = $2 AND number = $3`
+	selectComplaint  = `SELECT ` + complaintRead + ` FROM complaint WHERE id = $1`
+	selectComplaints = `SELECT ` + complaintRead + ` FROM complaint WHERE ($1 = '' OR merchant = $1) AND ($2 = 0 OR state <> $3)
 		AND ($4 = '' OR id < $4) AND ($5 = '' OR id IN (SELECT complaint FROM complaint_payment WHERE payment = $5)) AND ($6 = '' OR payer = $6) ORDER BY id DESC LIMIT $7`
 
 	dropComplaintPayments = `DELETE FROM complaint_payment WHERE complaint = $1`
@@ -103,6 +105,9 @@ func (db *DB) writeComplaint(ctx context.Context, tx *sql.Tx, w *support.Change)
 	if len(w.Entries) == 0 {
 		return nil // it was seen, and nothing is new
 	}
+	if err := newsOfComplaint(ctx, tx, c.ID, c.ChangedAt); err != nil {
+		return err
+	}
 	if _, err := tx.ExecContext(ctx, dropComplaintPayments, string(c.ID)); err != nil {
 		return wrapDriver("write a complaint", err)
 	}
@@ -132,7 +137,7 @@ func scanComplaint(scan scanner) (c support.Complaint, err error) {
 	var asked, at, changed, seen int64
 	var currency, images, about string
 	err = scan(&c.ID, &c.Channel, &c.Account, &c.Number, &c.Merchant, &c.State, &c.Problem, &c.Flags, &c.Title, &c.Text, &asked, &currency, &c.Times, &images,
-		&at, &changed, &seen, &c.Version, &c.Payer, &about)
+		&at, &changed, &seen, &c.Version, &c.Payer, &about, &c.Case)
 	if err != nil {
 		return c, err
 	}

@@ -61,6 +61,9 @@ func (db *DB) PutAnswer(ctx context.Context, a *support.Answer, fn func(*support
 		if err != nil {
 			return wrapDriver("write an answer", err)
 		}
+		if err := newsOfComplaint(ctx, tx, c.ID, a.Began); err != nil {
+			return err
+		}
 		return writeEntries(ctx, tx, mianmi.BucketOf(string(c.ID)), c.Version, w.Entries...)
 	})
 }
@@ -142,6 +145,9 @@ func (db *DB) EndAnswer(ctx context.Context, a *support.Answer, fn func(*support
 		}
 		if n, err := done.RowsAffected(); err != nil || n == 0 {
 			return err // somebody else has claimed it since
+		}
+		if err := newsOfComplaint(ctx, tx, c.ID, a.Ended); err != nil {
+			return err
 		}
 		if len(w.Steps) > 0 {
 			return db.writeComplaint(ctx, tx, &w)

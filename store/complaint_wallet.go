@@ -13,7 +13,7 @@ import (
 
 const (
 	ofWallet       = ` FROM complaint WHERE channel = $1 AND merchant = $2 AND at >= $3 AND at < $4`
-	walletPage     = `SELECT ` + complaintColumns + ofWallet + ` ORDER BY at DESC, id DESC LIMIT $5 OFFSET $6`
+	walletPage     = `SELECT ` + complaintRead + ofWallet + ` ORDER BY at DESC, id DESC LIMIT $5 OFFSET $6`
 	walletCount    = `SELECT count(*)` + ofWallet
 	lockMerchant   = `SELECT id FROM merchant WHERE id = $1`
 	dropPictures   = `DELETE FROM complaint_picture WHERE merchant = $1 AND at < CASE used WHEN 0 THEN CAST($2 AS bigint) ELSE CAST($3 AS bigint) END`

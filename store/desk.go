@@ -63,6 +63,11 @@ func (db *DB) InsertCase(ctx context.Context, c *desk.Change, g desk.Guard, fn f
 		if err != nil {
 			return err
 		}
+		if g.Complaint != "" {
+			if before.Of, err = readOne(ctx, tx, "complaint", scanCaseID, caseOfComplaint+db.dialect.forUpdate, string(g.Complaint)); err != nil {
+				return err
+			}
+		}
 		if err := fn(before); err != nil {
 			return err
 		}
@@ -155,6 +160,11 @@ func writeCase(ctx context.Context, tx *sql.Tx, ch *desk.Change, query string) e
 		if _, err := tx.ExecContext(ctx, insertLink, string(c.ID), int64(l.Kind), l.Ref, l.Actor, micros(l.At)); err != nil {
 			return wrapDriver("write a link", err)
 		}
+		if l.Kind == desk.ToComplaint {
+			if _, err := tx.ExecContext(ctx, joinComplaint, l.Ref, string(c.ID)); err != nil {
+				return wrapDriver("give a complaint its case", err)
+			}
+		}
 	}
 	for _, k := range ch.Checks {
 		asked, err := json.Marshal(k.Asked)
@@ -207,6 +217,9 @@ func readWhole(ctx context.Context, q querier, c desk.Case) (w desk.Whole, err e
 		return w, err
 	}
 	if w.Checks, err = readAll(ctx, q, scanCaseCheck, selectChecks, string(c.ID), caseRowsMax); err != nil {
+		return w, err
+	}
+	if w.Complaints, err = readAll(ctx, q, scanOfComplaint, complaintsOfCase, string(c.ID), caseRowsMax); err != nil {
 		return w, err
 	}
 	if w.Files, err = readAll(ctx, q, scanCaseFile, selectFiles, string(c.ID), caseRowsMax); err != nil {

@@ -94,6 +94,31 @@ func (a Answer) String() string { return "answer " + string(a.ID) + " " + a.Kind
 // GoString is String.
 func (a Answer) GoString() string { return a.String() }
 
+// Shows reports whether a step of the history is this answer. A channel that was
+// not looked at since shows it before the answer names the step.
+func (a *Answer) Shows(t *Step) bool {
+	if a.Step != "" || a.State == Failed {
+		return a.Step == t.Number
+	}
+	return t.By == ByMerchant && t.What == answerSteps[a.Kind] && (a.Text == "" || t.Text == a.Text) && !t.At.Before(a.Began.Add(-saySkew))
+}
+
+// Ends reports whether the payer says with this step that it is over, and
+// whether that is because it is taken back.
+func (s *Step) Ends() (over, withdrawn bool) {
+	return s.What == stepResolved || s.What == stepWithdrawn, s.What == stepWithdrawn
+}
+
+// Asks reports whether the payer wants an answer to it: what a channel writes of its
+// own in the payer's name, and a rating, wants none.
+func (s *Step) Asks() bool {
+	over, _ := s.Ends()
+	return s.By == ByPayer && !over && !s.Opens() && !strings.HasSuffix(s.What, "_SYSTEM_MESSAGE") && s.What != "USER_SUBMIT_SATISFACTION"
+}
+
+// Opens reports whether the complaint was made with this step.
+func (s *Step) Opens() bool { return s.What == stepMade }
+
 // Bounds of what is said, which are WeChat Pay's.
 const (
 	answerMax   = 200 // characters

@@ -104,6 +104,7 @@ type Complaint struct {
 	ChangedAt time.Time
 	SeenAt    time.Time // when the question was asked that this answers
 	Version   int64
+	Case      mianmi.CaseID // that the support desk keeps about it; empty: none yet
 }
 
 // Own is the payment that a complaint is about which was made here.

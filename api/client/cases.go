@@ -45,6 +45,18 @@ type Case struct {
 	Links  []CaseLink  `json:"links"`
 	Checks []CaseCheck `json:"checks"`
 	Files  []CaseFile  `json:"files"`
+
+	Complaints []CaseComplaint `json:"complaints"` // that the case is of
+}
+
+// CaseComplaint is a complaint that a case is of.
+type CaseComplaint struct {
+	ID      mianmi.ComplaintID `json:"id"`
+	Channel string             `json:"channel"`
+	Number  string             `json:"number"` // the channel's
+	State   string             `json:"state"`  // pending, processing, processed
+	Problem string             `json:"problem"`
+	Waiting bool               `json:"waiting"` // the payer wrote, and nobody has answered
 }
 
 // CaseNote is something that somebody wrote.

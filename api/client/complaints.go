@@ -40,6 +40,8 @@ type Complaint struct {
 	Steps     []ComplaintStep `json:"steps"` // oldest first; not in lists
 
 	Answers []ComplaintAnswer `json:"answers"` // oldest first; not in lists
+
+	Case mianmi.CaseID `json:"case"` // that the support desk keeps about it; for mianmi's own people
 }
 
 // ComplaintPayment is a payment that a complaint is about.

@@ -143,6 +143,9 @@ func (w *deskWork) show(ctx context.Context, k *desk.Whole) error {
 	for _, n := range k.Links {
 		fmt.Fprintf(&out, "%s%s %s\n", pad(say("关联", "link").In(l), 11), n.Kind, n.Ref)
 	}
+	for _, n := range k.Complaints {
+		fmt.Fprintf(&out, "%s%s  %s %s  %s\n", pad(say("投诉", "complaint").In(l), 11), n.ID, n.Channel, n.Number, n.State)
+	}
 	for _, n := range k.Checks {
 		passed := say("未通过", "not passed")
 		if n.Passed {

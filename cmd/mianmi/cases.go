@@ -23,7 +23,7 @@ func (s *services) withCases(a *app, db *store.DB, t *tuning) (err error) {
 		return err
 	}
 	s.cases, err = desk.New(desk.Parts{Store: db, Payers: s.payers, Payments: s.payments, Staff: db, Keys: s.keys, Clock: a.clock, Random: a.random, Log: a.log, Files: folder, Levels: levels,
-		Refunds: s.payments, Limits: t.limits()})
+		Refunds: s.payments, Limits: t.limits(), Complaints: s.complaints})
 	return err
 }
 
@@ -31,6 +31,14 @@ func (s *services) withCases(a *app, db *store.DB, t *tuning) (err error) {
 func caseDeadlines(s *services) worker {
 	return worker{"tell of cases' deadlines", 10 * time.Second, func(ctx context.Context) (bool, error) {
 		n, err := s.cases.Escalate(ctx)
+		return n > 0, err
+	}}
+}
+
+// takeComplaints lets the cases of complaints follow these.
+func takeComplaints(s *services) worker {
+	return worker{"take complaints up", time.Second, func(ctx context.Context) (bool, error) {
+		n, err := s.cases.TakeComplaints(ctx)
 		return n > 0, err
 	}}
 }

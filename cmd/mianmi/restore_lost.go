@@ -96,7 +96,7 @@ var effects = map[string]effect{
 	"wechat.identity.made": nothing, "wechat.identity.changed": byHand, "wechat.serial.added": nothing,
 	// A case that the copy does not know was somebody's report; what was done in it stands in other entries.
 	"case.opened": byHand, "case.repeated": nothing, "case.moved": nothing, "case.assigned": nothing, "case.noted": nothing, "case.attached": nothing, "case.packed": nothing, "case.linked": nothing,
-	"case.identity_checked": nothing, "case.acted": nothing, "case.decided": byHand, "case.escalated": nothing,
+	"case.identity_checked": nothing, "case.acted": nothing, "case.decided": byHand, "case.escalated": nothing, "case.complaint": nothing,
 	// Money that a case gave: a person compares with what the channel and the bank say.
 	"case.payout_ordered": byHand, "case.payout_approved": byHand, "case.payout_paid": byHand, "case.payout_refused": nothing, "guarantee.funded": byHand,
 	// What was found is found again when the log is followed from where the copy stood; what people made of it is not.

@@ -131,7 +131,7 @@ func newServices(ctx context.Context, a *app, db *store.DB, t *tuning) (*service
 	for _, w := range connections {
 		w.round(ctx, a.log) // before the first payment, if it can be
 	}
-	s.workers = startWorkers(ctx, a.log, tick, slices.Concat(sweeps(a.clock, s, db), complaintWorkers(a.clock, s, t), riskWorkers(s), []worker{forgetWords(a, db, t), caseDeadlines(s), payDue(s), sweepFiles(s), sequencer(s.log, figures), s.guard.worker(), sweepWebhooks(s.sender)}, witnesses(s.log), connections)...)
+	s.workers = startWorkers(ctx, a.log, tick, slices.Concat(sweeps(a.clock, s, db), complaintWorkers(a.clock, s, t), riskWorkers(s), []worker{forgetWords(a, db, t), caseDeadlines(s), takeComplaints(s), payDue(s), sweepFiles(s), sequencer(s.log, figures), s.guard.worker(), sweepWebhooks(s.sender)}, witnesses(s.log), connections)...)
 	return s, nil
 }
 

@@ -253,6 +253,8 @@ type Whole struct {
 	Checks []Check // oldest first
 	Files  []File  // oldest first
 	Packs  []Pack  // oldest first; for the desk alone
+
+	Complaints []OfComplaint // that the case is of, oldest first; for the desk alone
 }
 
 // Payments are those that the case is about.

@@ -28,6 +28,8 @@ const (
 	TypeEscalated = "case.escalated"
 	TypePacked    = "case.packed" // a proof pack was handed out
 
+	TypeComplained = "case.complaint" // news of a complaint that the case is of
+
 	TypePayoutOrdered  = "case.payout_ordered"
 	TypePayoutApproved = "case.payout_approved" // by a second person
 	TypePayoutPaid     = "case.payout_paid"
@@ -69,6 +71,9 @@ type Record struct {
 	Basis    string            `json:"basis,omitempty"`
 	Amount   int64             `json:"amount,omitempty"` // minor units
 	Failure  string            `json:"failure,omitempty"`
+
+	Complaint mianmi.ComplaintID `json:"complaint,omitempty"`
+	Seen      int64              `json:"seen,omitempty"` // the complaint's version
 }
 
 // add records a step of a case that is locked, and makes a version of it.

@@ -13,6 +13,7 @@ import (
 	"github.com/mianmi/mianmi/payer"
 	"github.com/mianmi/mianmi/payment"
 	"github.com/mianmi/mianmi/secret"
+	"github.com/mianmi/mianmi/support"
 	"github.com/mianmi/mianmi/support/files"
 )
 
@@ -43,6 +44,15 @@ type Store interface {
 	// DropLooseFile ends a claim.
 	DropLooseFile(ctx context.Context, id string) error
 
+	// ClaimComplaints takes complaints whose case does not agree with them yet, and
+	// puts each off, so that no other node has it meanwhile. A Change that links a
+	// complaint makes the case that complaint's, unless it has one.
+	ClaimComplaints(ctx context.Context, now, until time.Time, most int) ([]DueComplaint, error)
+	// PutOffComplaint notes another try, EndComplaint that the two agree. Both do
+	// nothing when there is news since the claim.
+	PutOffComplaint(ctx context.Context, d DueComplaint, next time.Time) error
+	EndComplaint(ctx context.Context, d DueComplaint) error
+
 	PayoutStore
 }
 
@@ -53,6 +63,8 @@ type Guard struct {
 	Kind     Kind
 	Since    time.Time // the payer's cases since then are counted
 	Ended    time.Time // of those that are over, the ones that ended since then
+
+	Complaint mianmi.ComplaintID // that the case is opened for; empty: for none
 }
 
 // Before is what there is already.
@@ -61,6 +73,8 @@ type Before struct {
 	// payer. An open one, else the one that ended last.
 	Same   *Case
 	Lately int64 // cases of the payer since Guard.Since
+
+	Of mianmi.CaseID // the case that Guard.Complaint has already; empty: none
 }
 
 // Change is a case that is locked. Notes, Links and Checks are those that are
@@ -95,6 +109,12 @@ type Payments interface {
 	Payment(ctx context.Context, a mianmi.Actor, id mianmi.PaymentID) (*payment.Payment, error)
 }
 
+// Complaints is what this package asks of support.Service.
+type Complaints interface {
+	Complaint(ctx context.Context, a mianmi.Actor, id mianmi.ComplaintID) (support.Complaint, []support.Step, error)
+	Answers(ctx context.Context, a mianmi.Actor, id mianmi.ComplaintID) ([]support.Answer, error)
+}
+
 // Staff finds who cases can be assigned to.
 type Staff interface {
 	StaffByID(ctx context.Context, id mianmi.StaffID) (access.Staff, error)
@@ -109,8 +129,8 @@ type Folder interface {
 }
 
 // Parts are what a Service works with; Levels has a default. Without Refunds a
-// refund waits for a node that has it, and zero Limits allow no payout. All else is
-// required.
+// refund waits for a node that has it, without Complaints so do complaints, and zero
+// Limits allow no payout. All else is required.
 type Parts struct {
 	Store    Store
 	Payers   Payers
@@ -124,6 +144,8 @@ type Parts struct {
 	Files    Folder
 	Refunds  Refunds
 	Limits   Limits
+
+	Complaints Complaints
 }
 
 // Service is all that can be done about cases. Every method checks the actor's

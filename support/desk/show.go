@@ -121,7 +121,7 @@ func (w Whole) seenBy(actor mianmi.Actor) Whole {
 			w.Files[i].Actor = "support"
 		}
 	}
-	w.Checks, w.Packs = nil, nil
+	w.Checks, w.Packs, w.Complaints = nil, nil, nil
 	return w
 }
 

@@ -376,6 +376,8 @@ CREATE TABLE wechat_refund (
 -- What payers complain of, at any channel (docs/adr/0016). words is theirs, and
 -- in no log; images are the channel's names of pictures, as JSON. Of one that was
 -- made here payer is whose it is, and about the one payment that it is about.
+-- case_id is the case that the desk keeps about it, none: none yet; case_due is when
+-- the two are next made to agree (docs/adr/0029), none: they do.
 CREATE TABLE complaint (
   id         text COLLATE "C"    NOT NULL PRIMARY KEY,
   channel    text COLLATE "C"    NOT NULL,
@@ -396,11 +398,16 @@ CREATE TABLE complaint (
   seen_at    bigint NOT NULL,
   version    bigint NOT NULL,
   payer      text COLLATE "C"    NOT NULL,
-  about      text COLLATE "C"    NOT NULL
+  about      text COLLATE "C"    NOT NULL,
+  case_id    text COLLATE "C"    NOT NULL DEFAULT '',
+  case_due   bigint DEFAULT 0,
+  case_tries bigint NOT NULL DEFAULT 0
 );
 CREATE UNIQUE INDEX complaint_number ON complaint (channel, account, number);
 CREATE INDEX complaint_merchant ON complaint (merchant, id);
 CREATE INDEX complaint_payer ON complaint (payer, id) WHERE payer <> '';
+CREATE INDEX complaint_case ON complaint (case_id) WHERE case_id <> '';
+CREATE INDEX complaint_case_due ON complaint (case_due) WHERE case_due IS NOT NULL;
 -- One of a payment is open.
 CREATE UNIQUE INDEX complaint_open ON complaint (about) WHERE about <> '' AND state <> 3;
 
