@@ -95,6 +95,20 @@ func IDRange(prefix string, at time.Time) (from, to string) {
 	return from, prefix + crockford.EncodeToString(b[:])
 }
 
+// IDTime is the millisecond that NewID was told, of an identifier with a prefix
+// of two characters. InvalidField "id" for what is none.
+func IDTime(id string) (time.Time, error) {
+	const prefix, chars = 2, 10 // 50 bits, of which the time has the first 48
+	if len(id) < prefix+chars {
+		return time.Time{}, InvalidField("id", "not an identifier")
+	}
+	b, err := crockford.DecodeString(id[prefix : prefix+chars])
+	if err != nil {
+		return time.Time{}, InvalidField("id", "not an identifier")
+	}
+	return time.UnixMilli(int64(binary.BigEndian.Uint64(append([]byte{0, 0}, b[:6]...)))).UTC(), nil //nolint:gosec // 48 bits
+}
+
 // NewBucketID is NewID for rows of a payer: two hexadecimal digits of the
 // bucket end it, so that the row is found without its payer, and identifiers
 // still sort by time.

@@ -37,6 +37,26 @@ func TestIDsSortByTime(t *testing.T) {
 	})
 }
 
+// What time an identifier was made at is read from it, to the millisecond.
+func TestIDTime(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		at := times.Draw(t, "time")
+		id, err := mianmi.NewBucketID("pm", 7, at, bytes.NewReader(chances.Draw(t, "chance")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := mianmi.IDTime(id); err != nil || !got.Equal(at) {
+			t.Fatalf("%s of %v was made at %v, %v", id, at, got, err)
+		}
+	})
+	for _, bad := range []string{"", "pm", "pm01ilou0000", "pm0123456"} {
+		if at, err := mianmi.IDTime(bad); mianmi.KindOf(err) != mianmi.Invalid {
+			t.Errorf("%q was made at %v, %v", bad, at, err)
+		}
+	}
+}
+
 // Different chance at the same time gives different identifiers of one form:
 // prefix and 26 characters that are not misread.
 func TestIDsDiffer(t *testing.T) {

@@ -51,15 +51,24 @@ func (in *FindInput) find() (payment.Find, error) {
 	return f, nil
 }
 
-func (s *Server) findPayments(ctx context.Context, a mianmi.Actor, in *FindInput) (*struct{ Body List[Payment] }, error) {
+// FoundPayments is a page of a search.
+type FoundPayments struct {
+	List[Payment]
+	Reached time.Time `json:"reached,omitzero" doc:"How far back this page looked. A page is searched for a moment only: it may be short, or empty, and have a next"`
+}
+
+func (s *Server) findPayments(ctx context.Context, a mianmi.Actor, in *FindInput) (*struct{ Body FoundPayments }, error) {
 	f, err := in.find()
 	if err != nil {
 		return nil, err
 	}
-	list, err := s.Payments.Find(ctx, a, f)
+	found, err := s.Payments.Find(ctx, a, f)
 	if err != nil {
 		return nil, err
 	}
-	show := func(p *payment.Payment) Payment { return s.showPayment(ctx, a, p) }
-	return listOf(list, in.Limit, show, func(p *payment.Payment) string { return string(p.ID) }), nil
+	out := FoundPayments{Reached: found.Reached, List: List[Payment]{Items: make([]Payment, len(found.Payments)), Next: string(found.Next)}}
+	for i := range found.Payments {
+		out.Items[i] = s.showPayment(ctx, a, &found.Payments[i])
+	}
+	return &struct{ Body FoundPayments }{out}, nil
 }

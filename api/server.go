@@ -69,7 +69,7 @@ type Payments interface {
 
 	Payment(ctx context.Context, a mianmi.Actor, id mianmi.PaymentID) (*payment.Payment, error)
 	PaymentByOrder(ctx context.Context, a mianmi.Actor, m mianmi.MerchantID, no string) (*payment.Payment, error)
-	Find(ctx context.Context, a mianmi.Actor, f payment.Find) ([]payment.Payment, error)
+	Find(ctx context.Context, a mianmi.Actor, f payment.Find) (payment.Found, error)
 	Payments(ctx context.Context, a mianmi.Actor, p mianmi.PayerID, before mianmi.PaymentID, limit int) ([]payment.Payment, error)
 	StepUps(ctx context.Context, a mianmi.Actor, p mianmi.PayerID) ([]payment.Payment, error)
 	Watch(p mianmi.PayerID) (<-chan struct{}, func())

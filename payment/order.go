@@ -55,7 +55,7 @@ func (s *Service) EndOrder(ctx context.Context, actor mianmi.Actor, no string, h
 	if !orderNo(no) {
 		return nil, 0, mianmi.InvalidField("order_no", "1 to 32 characters of 0-9, A-Z, a-z, _, - and *")
 	}
-	c, err := s.Books.EndOrder(ctx, orderKey(actor.Merchant, no), endDigests[how])
+	c, err := s.Books.EndOrder(ctx, OrderKey(actor.Merchant, no), endDigests[how])
 	if err != nil {
 		return nil, 0, err
 	}
@@ -68,7 +68,7 @@ func (s *Service) Order(ctx context.Context, actor mianmi.Actor, no string) (*Pa
 	if !orderNo(no) {
 		return nil, 0, mianmi.InvalidField("order_no", "1 to 32 characters of 0-9, A-Z, a-z, _, - and *")
 	}
-	c, err := s.Books.OrderClaim(ctx, orderKey(actor.Merchant, no))
+	c, err := s.Books.OrderClaim(ctx, OrderKey(actor.Merchant, no))
 	if err != nil {
 		return nil, 0, err
 	}

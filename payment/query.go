@@ -66,7 +66,7 @@ func (s *Service) PaymentByOrder(ctx context.Context, actor mianmi.Actor, m mian
 	if !orderNo(no) {
 		return nil, mianmi.InvalidField("order_no", "1 to 32 characters of 0-9, A-Z, a-z, _, - and *")
 	}
-	p, err := s.Books.PaymentByOrder(ctx, orderKey(m, no))
+	p, err := s.Books.PaymentByOrder(ctx, OrderKey(m, no))
 	if err != nil {
 		return nil, err
 	}

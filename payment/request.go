@@ -214,8 +214,8 @@ type Hash16 [16]byte
 // Bucket is where the order's claim is kept.
 func (h Hash16) Bucket() mianmi.Bucket { return mianmi.Bucket(h[0]) }
 
-// orderKey names the order of the merchant.
-func orderKey(m mianmi.MerchantID, no string) Hash16 {
+// OrderKey names the order of the merchant: where the claim of its number is.
+func OrderKey(m mianmi.MerchantID, no string) Hash16 {
 	var buf [128]byte
 	b := append(buf[:0], "order\x00"...)
 	b = append(b, m...)

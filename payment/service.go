@@ -203,7 +203,7 @@ func (s *Service) prepare(actor mianmi.Actor, req Request) (*call, error) {
 	}
 	c := &call{actor: actor, req: req, done: make(chan struct{})}
 	c.ask.Merchant, c.ask.Terminal = actor.Merchant, req.Terminal
-	c.ask.Key = orderKey(actor.Merchant, req.OrderNo)
+	c.ask.Key = OrderKey(actor.Merchant, req.OrderNo)
 	c.ask.Digest = req.digest(actor.Merchant)
 	switch {
 	case req.Member != "":

@@ -38,6 +38,15 @@ func (db *DB) FindPayments(ctx context.Context, f payment.Find) ([]payment.Payme
 	if err := q.narrow(&f); err != nil {
 		return nil, err
 	}
+	if id := f.Only(); id != "" {
+		b, err := id.Bucket()
+		if err != nil {
+			return nil, err
+		}
+		q.and("p.bucket = ?", int16(b))
+		q.and("p.id = ?", string(id))
+		return db.listPayments(ctx, q.walk(f.Limit), q.args...)
+	}
 	if f.Payer != "" {
 		q.and("p.bucket = ?", int16(f.Payer.Bucket()))
 		q.and("p.payer = ?", string(f.Payer))

@@ -30,6 +30,7 @@ type benchCmd struct {
 	Authorize benchAuthorizeCmd `cmd:"" help:"Measure payments inside this process." zh:"在本进程内测量支付性能。"`
 	HTTP      benchHTTPCmd      `cmd:"" name:"http" help:"Measure payments over HTTP from a separate load process, beside an empty handler." zh:"由独立的负载进程经 HTTP 测量支付性能，并与空处理器对照。"`
 	Webhooks  benchWebhooksCmd  `cmd:"" help:"Measure how fast messages are sent and what they cost payments." zh:"测量消息投递速度，以及它给支付带来的开销。"`
+	Search    benchSearchCmd    `cmd:"" help:"Measure how fast payments and cases are found." zh:"测量支付与工单的查询速度。"`
 	Fleet     benchFleetCmd     `cmd:"" help:"Measure an OFF over many simulated terminals, from its acknowledgement to the last proof." zh:"用大量模拟终端测量一次关闭：从确认到最后一台终端证实。"`
 
 	FleetServer benchFleetServerCmd `cmd:"" name:"fleet-server" hidden:"" help:"The server of bench fleet." zh:"bench fleet 的服务进程。"`

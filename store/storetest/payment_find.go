@@ -49,6 +49,8 @@ func findsPayments(t *testing.T, d *desk) {
 		"a state":                 {Support, payment.Find{Since: begin, State: payment.Reversed, InState: true}, pick(5)},
 		"the end of a phone":      {Support, payment.Find{Since: begin, PhoneEnd: phone[len(phone)-8:]}, pick(5, 4, 1)},
 		"an order number":         {Support, payment.Find{Since: begin, OrderNo: all[3]}, pick(3)},
+		"a merchant's number":     {admin, payment.Find{OrderNo: all[3]}, pick(3)},
+		"a number of another's":   {admin, payment.Find{OrderNo: elsewhere}, nil},
 		"nothing after the end":   {Support, payment.Find{Since: end.Add(time.Hour), Until: end.Add(2 * time.Hour)}, nil},
 		"a merchant's people":     {admin, payment.Find{}, pick(6, 5, 4, 3, 2, 1, 0)},
 		"a merchant's of another": {admin, payment.Find{Store: other.Store}, nil},
@@ -67,14 +69,14 @@ func findsPayments(t *testing.T, d *desk) {
 	var paged []string
 	f := payment.Find{Since: begin, Limit: 3}
 	for {
-		list := must(d.b.Payments.Find(t.Context(), Support, f))(t)
-		for _, p := range list {
+		page := must(d.b.Payments.Find(t.Context(), Support, f))(t)
+		for _, p := range page.Payments {
 			paged = append(paged, p.OrderNo)
 		}
-		if len(list) < f.Limit {
+		if page.Next == "" {
 			break
 		}
-		f.Before = list[len(list)-1].ID
+		f.Before = page.Next
 	}
 	slices.Reverse(paged)
 	if !slices.Equal(paged, all) {
@@ -106,9 +108,9 @@ func (d *desk) findsNothing(t *testing.T, a Person, other Shop) {
 		"no such page":          {Support, payment.Find{Terminal: d.Terminal, Before: "pm1"}, mianmi.Invalid, "before"},
 	} {
 		tt.f.Limit = 10
-		list, err := d.a.Payments.Find(t.Context(), tt.actor, tt.f)
-		if mianmi.KindOf(err) != tt.kind || len(list) != 0 {
-			t.Errorf("%s: %d found, %v", name, len(list), err)
+		page, err := d.a.Payments.Find(t.Context(), tt.actor, tt.f)
+		if mianmi.KindOf(err) != tt.kind || len(page.Payments) != 0 || page.Next != "" {
+			t.Errorf("%s: %d found, next %q, %v", name, len(page.Payments), page.Next, err)
 		} else if tt.field != "" {
 			wantField(t, err, tt.field)
 		}
@@ -117,7 +119,7 @@ func (d *desk) findsNothing(t *testing.T, a Person, other Shop) {
 
 func (d *desk) found(t *testing.T, a mianmi.Actor, f payment.Find) (out []string) {
 	t.Helper()
-	for _, p := range must(d.b.Payments.Find(t.Context(), a, f))(t) {
+	for _, p := range must(d.b.Payments.Find(t.Context(), a, f))(t).Payments {
 		out = append(out, p.OrderNo)
 	}
 	return out
