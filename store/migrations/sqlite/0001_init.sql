@@ -626,6 +626,9 @@ CREATE INDEX support_case_payer ON support_case (payer, id) WHERE payer <> '';
 CREATE INDEX support_case_merchant ON support_case (merchant, id) WHERE shared = 1;
 CREATE INDEX support_case_open ON support_case (queue, id) WHERE state <> 7;
 CREATE INDEX support_case_mine ON support_case (assignee, id) WHERE state <> 7;
+CREATE INDEX support_case_agent ON support_case (assignee, id);
+CREATE INDEX support_case_kind ON support_case (kind, id);
+CREATE INDEX support_case_state ON support_case (state, id) WHERE state <> 7;
 CREATE INDEX support_case_due ON support_case (due_at) WHERE due_at IS NOT NULL;
 
 -- What people wrote about a case; words are theirs, and in no log.
