@@ -45,6 +45,7 @@ const (
 	AlarmShow              // what looks wrong
 	RiskRuleManage         // add, promote and withdraw the rules that look for signals
 	AlarmWork              // take alarms up, and say what they turned out to be
+	AlarmReport            // say that something is wrong, with what one sees oneself
 	PersonExport           // all that is kept on a person, as files
 	PersonErase            // forget a person for good: by an operator who is logged in
 	actionEnd
@@ -111,6 +112,7 @@ var rights = [actionEnd]row{
 	GuaranteeFund:   {operator: all},
 	AlarmShow:       {admin: ownShop, support: all, risk: all, operator: all, auditor: all, system: all},
 	RiskRuleManage:  {risk: all, operator: all, system: all},
+	AlarmReport:     {payer: own, cashier: ownStore, manager: ownStore, admin: ownShop, support: all, risk: all, operator: all, system: all},
 	AlarmWork:       {support: all, risk: all, operator: all, system: all},
 	PersonExport:    {payer: own, operator: all},
 	PersonErase:     {operator: all},

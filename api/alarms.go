@@ -11,7 +11,7 @@ import (
 func (s *Server) registerAlarms() {
 	sees := only(readers...).and(mianmi.RoleMerchantAdmin)
 	add(s, route{method: "GET", path: "/v1/alarms", name: "alarms", tag: "risk", may: sees, summary: "List alarms",
-		about: "What looks wrong, newest first. There is one of a rule and key that is not resolved; what is found again is counted. A merchant sees those about its stores, terminals and people, without the payer."}, s.alarms)
+		about: "What looks wrong or was reported, newest first. There is one of a rule and key that is not resolved; what is found again is counted. A merchant sees those about its stores, terminals and people, without the payer."}, s.alarms)
 	add(s, route{method: "GET", path: "/v1/alarms/{alarm}", name: "alarm", tag: "risk", may: sees, summary: "Show an alarm",
 		about: "With the first and the last entry of the evidence that show it."}, s.alarm)
 	add(s, route{method: "POST", path: "/v1/alarms/{alarm}/acknowledgement", name: "acknowledgeAlarm", tag: "risk", may: only(ownPeople...), summary: "Take an alarm up",
@@ -33,6 +33,8 @@ type Alarm struct {
 	Store       string     `json:"store,omitzero"`
 	Terminal    string     `json:"terminal,omitzero"`
 	Payment     string     `json:"payment,omitzero" doc:"At which it was found last"`
+	Reporter    string     `json:"reporter,omitzero" doc:"Who reported it (payer:py…); empty: a rule found it. A merchant sees its own people and terminals"`
+	Said        string     `json:"said,omitzero" doc:"What the reporter wrote last"`
 	Count       int64      `json:"count" doc:"How often it was found"`
 	First       string     `json:"first" doc:"Entry of the evidence at which it began"`
 	Last        string     `json:"last" doc:"Entry at which it was found last"`
@@ -51,7 +53,7 @@ type Alarm struct {
 
 func showAlarm(a *risk.Alarm) Alarm {
 	return Alarm{ID: string(a.ID), Rule: a.Rule, Key: a.Key, Severity: string(a.Severity), State: a.State.String(), Says: Text{ZH: a.Says.ZH, EN: a.Says.EN},
-		Payer: string(a.Payer), Merchant: string(a.Merchant), Store: string(a.Store), Terminal: string(a.Terminal), Payment: string(a.Payment), Count: a.Count,
+		Payer: string(a.Payer), Merchant: string(a.Merchant), Store: string(a.Store), Terminal: string(a.Terminal), Payment: string(a.Payment), Reporter: a.Reporter, Said: a.Said, Count: a.Count,
 		First: string(a.First), Last: string(a.Last), FirstAt: a.FirstAt.UTC(), LastAt: a.LastAt.UTC(), DueAt: timeOrNone(a.DueAt),
 		EscalatedAt: timeOrNone(a.EscalatedAt), TakenBy: a.TakenBy, TakenAt: timeOrNone(a.TakenAt), ResolvedBy: a.ResolvedBy,
 		ResolvedAt: timeOrNone(a.ResolvedAt), Verdict: a.Verdict, Note: a.Note, Version: a.Version}

@@ -67,6 +67,7 @@ var transportStatus = map[string]int{
 	"body_too_large":         http.StatusRequestEntityTooLarge,
 	"content_type":           http.StatusUnsupportedMediaType,
 	"too_many_requests":      http.StatusTooManyRequests,
+	"too_many_reports":       http.StatusTooManyRequests,
 	"too_many_wrong_codes":   http.StatusTooManyRequests,
 	"method_not_allowed":     http.StatusMethodNotAllowed,
 	"body_timeout":           http.StatusRequestTimeout,

@@ -7,6 +7,7 @@ riskMeasures              @readers
 backtestRiskRule          @readers
 questions                 @readers payer
 answerQuestion            payer
+reportAlarm               @own @shop payer
 startProgramRollout       operator
 programRollout            @readers
 programRollouts           @readers

@@ -30,6 +30,7 @@ var bodies = map[string]string{
 	"openContract":            `{"channel":"wechatpay","kind":"password_exempt"}`,
 	"holdPayer":               `{"until":"2030-01-01T00:00:00Z","because":"case"}`,
 	"liftHold":                `{"basis":{"method":"video_call","ref":"N-1"}}`,
+	"reportAlarm":             `{"kind":"other","payment":"{payment}"}`,
 	"answerQuestion":          `{"answer":"no"}`,
 	"backtestRiskRule":        `{"yaml":"id: x","days":1}`,
 	"liftLoss":                `{"basis":{"method":"video_call","ref":"N-1"}}`,

@@ -234,6 +234,7 @@ func (s *Server) register() {
 	s.registerPayouts()
 	s.registerPayerComplaints()
 	s.registerAlarms()
+	s.registerReports()
 	s.registerQuestions()
 	s.registerRisk()
 	s.registerRiskRules()

@@ -73,7 +73,7 @@ func (s *Server) terminalInForce(ctx context.Context, a mianmi.Actor, in *struct
 type Check struct {
 	ID         string    `json:"id"`
 	Kind       string    `json:"kind" doc:"test_payment, method or trouble"`
-	Method     string    `json:"method,omitzero" doc:"Of a trouble: what is wrong (not_me, no_pin_asked, wrong_amount, device, other)"`
+	Method     string    `json:"method,omitzero" doc:"Of a trouble: what is wrong (not_me, no_pin_asked, wrong_amount, device, display, other)"`
 	Version    int64     `json:"version" doc:"Of the setting that ran"`
 	Payment    string    `json:"payment,omitzero"`
 	Claimed    bool      `json:"claimed" doc:"Passed, as the terminal says"`

@@ -96,6 +96,7 @@ var problemTitles = map[string]mianmi.Text{
 	"funding_conflict":      {ZH: "这个转账编号已登记过另一金额", EN: "This reference was used with another amount"},
 
 	// Alarms.
+	"too_many_reports":    {ZH: "报告过于频繁，请稍后再试；情况紧急请联系客服", EN: "Too many reports at once; try again a little later, or call support if it is urgent"},
 	"second_person":       {ZH: "须由第二人确认", EN: "A second person must do this"},
 	"risk_rule_exists":    {ZH: "已有同名风险规则", EN: "There is a risk rule of that identifier"},
 	"risk_rule_withdrawn": {ZH: "这条风险规则已撤下，请重新增加", EN: "This risk rule was withdrawn; add it again"},

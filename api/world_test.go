@@ -209,6 +209,10 @@ func (p *parts) signals(t testing.TB, payers *payer.Service, cases *desk.Service
 		OpenCase: func(ctx context.Context, m risk.Protection) error {
 			_, err := cases.OpenDenied(ctx, desk.DeniedPayment{Payer: m.Payer, Payment: m.Payment, Alarm: m.Alarm, Finding: m.Finding})
 			return err
+		},
+		OpenReported: func(ctx context.Context, a mianmi.Actor, r risk.ReportedCase) (risk.CaseRef, error) {
+			c, err := cases.OpenReported(ctx, a, desk.ReportedPayment{Kind: r.Kind, Payment: r.Payment, Alarm: r.Alarm, Text: r.Text})
+			return risk.CaseRef{ID: c.ID, Number: c.Number}, err
 		}})
 	must(t, err)
 	return s

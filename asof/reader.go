@@ -111,6 +111,7 @@ var facets = map[string]facet{
 	"risk.rule.kept":                     nothing,
 	"risk.rule.withdrawn":                nothing,
 	"alarm.opened":                       nothing,
+	"alarm.reported":                     nothing,
 	"alarm.escalated":                    nothing,
 	"alarm.acknowledged":                 nothing,
 	"alarm.resolved":                     nothing,

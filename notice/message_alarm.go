@@ -11,7 +11,7 @@ import (
 // for mianmi's own webhooks.
 type alarmData struct {
 	Alarm    string `json:"alarm"`
-	Step     string `json:"step"` // opened, escalated, resolved
+	Step     string `json:"step"` // opened, reported, escalated, resolved
 	Rule     string `json:"rule"`
 	Key      string `json:"key,omitempty"`
 	Severity string `json:"severity"`

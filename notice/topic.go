@@ -61,6 +61,8 @@ const (
 
 	HoldPlaced // on a payer: every payment asks for authentication until its end
 	HoldLifted // before its end
+
+	AlarmReported // somebody says that something is wrong, for the first time or again
 )
 
 // topicInfo says how a topic is called and who may be told.
@@ -128,6 +130,7 @@ var topics = map[Topic]topicInfo{
 	AlarmOpened:    {name: "alarm.opened"},
 	AlarmEscalated: {name: "alarm.escalated"},
 	AlarmResolved:  {name: "alarm.resolved"},
+	AlarmReported:  {name: "alarm.reported"},
 
 	HoldPlaced: {name: "payer.hold.placed", platform: true},
 	HoldLifted: {name: "payer.hold.lifted", platform: true},
@@ -196,6 +199,7 @@ var entryTopics = map[string]Topic{
 	risk.TypeOpened:    AlarmOpened,
 	risk.TypeEscalated: AlarmEscalated,
 	risk.TypeResolved:  AlarmResolved,
+	risk.TypeReported:  AlarmReported,
 
 	"rule.pack.in_force":   RulesInForce,
 	"rule.pack.withdrawn":  RulesWithdrawn,

@@ -162,6 +162,7 @@ var sentences = map[string]mianmi.Text{
 	"risk.rule.kept":                {ZH: "{who}否决了撤下{what}的提议", EN: "{who} kept {what}, which was to be withdrawn"},
 	"risk.rule.withdrawn":           {ZH: "{who}撤下了{what}", EN: "{who} withdrew {what}"},
 	"alarm.opened":                  {ZH: "{who}发出了{what}", EN: "{who} raised {what}"},
+	"alarm.reported":                {ZH: "{who}报告了异常：{what}", EN: "{who} reported that something is wrong: {what}"},
 	"alarm.escalated":               {ZH: "{what}无人处理，{who}作了升级", EN: "{who} escalated {what}, which nobody had taken up"},
 	"alarm.acknowledged":            {ZH: "{who}接手了{what}", EN: "{who} took up {what}"},
 	"alarm.resolved":                {ZH: "{who}了结了{what}", EN: "{who} resolved {what}"},

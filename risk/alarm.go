@@ -58,6 +58,11 @@ type Alarm struct {
 	Merchant mianmi.MerchantID
 	Store    mianmi.StoreID
 
+	// Reporter is mianmi.Actor.String() of who reported it, and Said what they wrote
+	// last; for people, in no entry. Empty: a rule found it.
+	Reporter string
+	Said     string
+
 	Count   int64          // of findings
 	First   mianmi.EntryID // the oldest entry that the windows of the first finding knew
 	Last    mianmi.EntryID // at which it was found last
@@ -87,6 +92,7 @@ const (
 	TypeEscalated    = "alarm.escalated"
 	TypeAcknowledged = "alarm.acknowledged"
 	TypeResolved     = "alarm.resolved"
+	TypeReported     = "alarm.reported" // by a person, who opens it with the first
 )
 
 // forWords is the digest of what people wrote, in entries; it is in stored data.
@@ -108,6 +114,8 @@ type Record struct {
 	Last     mianmi.EntryID    `json:"last"`
 	Verdict  string            `json:"verdict,omitempty"`
 	Note     string            `json:"note,omitempty"` // hexadecimal digest
+	Reporter string            `json:"reporter,omitempty"`
+	Said     string            `json:"said,omitempty"` // hexadecimal digest
 }
 
 // ReadRecord reads the body of an entry about an alarm.
@@ -122,17 +130,30 @@ func ReadRecord(e evidence.Entry) (Record, error) {
 	return r, nil
 }
 
-// entry records a step of an alarm. Its identifier sorts by time and then by version.
+// entry records a step of an alarm.
 func (s *Service) entry(actor mianmi.Actor, kind string, a *Alarm) (evidence.Entry, error) {
+	id, err := s.entryID(a)
+	if err != nil {
+		return evidence.Entry{}, err
+	}
+	return s.entryAs(id, actor, kind, a)
+}
+
+// entryID is an identifier for the next entry of an alarm. It sorts by time and then
+// by version.
+func (s *Service) entryID(a *Alarm) (mianmi.EntryID, error) {
+	id, err := mianmi.NewOrderedID("en", s.now(), a.Version, s.Random)
+	return mianmi.EntryID(id), err
+}
+
+func (s *Service) entryAs(id mianmi.EntryID, actor mianmi.Actor, kind string, a *Alarm) (evidence.Entry, error) {
 	text, err := json.Marshal(Record{Version: a.Version, Rule: a.Rule, Key: a.Key, Severity: a.Severity, State: a.State.String(), Payer: a.Payer,
 		Terminal: a.Terminal, Merchant: a.Merchant, Payment: a.Payment, Count: a.Count, First: a.First, Last: a.Last, Verdict: a.Verdict,
-		Note: s.digest(a.Note)})
+		Note: s.digest(a.Note), Reporter: a.Reporter, Said: s.digest(a.Said)})
 	if err != nil {
 		return evidence.Entry{}, fmt.Errorf("encode %s: %w", kind, err)
 	}
-	now := s.now()
-	id, err := mianmi.NewOrderedID("en", now, a.Version, s.Random)
-	return evidence.Entry{ID: mianmi.EntryID(id), At: now, Type: kind, Subject: string(a.ID), Actor: actor.String(), Body: text}, err
+	return evidence.Entry{ID: id, At: s.now(), Type: kind, Subject: string(a.ID), Actor: actor.String(), Body: text}, nil
 }
 
 // alarm makes what a finding becomes if there is none of its rule and key yet.

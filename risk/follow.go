@@ -2,6 +2,7 @@ package risk
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -164,9 +165,15 @@ func (s *Service) read(ctx context.Context, leaves []evidence.Leaf, position int
 		s.Log.ErrorContext(ctx, "risk: an entry of the log cannot be read, and no signal is made of it", "error", fault)
 	}
 	var found []Finding
+	var reports []Event
 	for i := range events {
-		if list := f.engine.Observe(events[i]); events[i].Leaf >= position {
-			found = append(found, list...)
+		list := f.engine.Observe(events[i])
+		if events[i].Leaf < position {
+			continue
+		}
+		found = append(found, list...)
+		if events[i].Kind == Trouble {
+			reports = append(reports, events[i])
 		}
 	}
 	f.events.Add(int64(len(events)))
@@ -175,7 +182,7 @@ func (s *Service) read(ctx context.Context, leaves []evidence.Leaf, position int
 	next := leaves[len(leaves)-1].Index + 1
 	if next > position {
 		step := Step{Holder: f.name, From: position, Next: next}
-		if err := s.fill(&step, found); err != nil {
+		if err := errors.Join(s.fill(&step, found), s.fillReports(&step, reports)); err != nil {
 			return err
 		}
 		if err := s.Store.Found(ctx, step); err != nil {

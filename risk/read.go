@@ -27,10 +27,19 @@ type Paid struct {
 	Method   pinfree.Method
 }
 
+// Site is whose a terminal is.
+type Site struct {
+	Merchant mianmi.MerchantID
+	Store    mianmi.StoreID
+}
+
 // World is what events are completed from.
 type World interface {
 	// Paid finds payments; those that are not there are left out.
 	Paid(ctx context.Context, ids []mianmi.PaymentID) (map[mianmi.PaymentID]Paid, error)
+	// Sites finds which merchant and store terminals are of; those that are not there
+	// are left out.
+	Sites(ctx context.Context, ids []mianmi.TerminalID) (map[mianmi.TerminalID]Site, error)
 	// Where finds where stores are; those of which that is not known are left out.
 	Where(ctx context.Context, ids []mianmi.StoreID) (map[mianmi.StoreID]*merchant.Coordinates, error)
 }
@@ -75,8 +84,11 @@ func readLeaf(l *evidence.Leaf) ([]Event, error) {
 // complete adds to events what their entries do not say.
 func complete(ctx context.Context, w World, events []Event) error {
 	paid, stores := map[mianmi.PaymentID]Paid{}, map[mianmi.StoreID]*merchant.Coordinates{}
+	if err := locate(ctx, w, events); err != nil {
+		return err
+	}
 	for i := range events {
-		if e := &events[i]; e.Payment != "" && e.Merchant == "" {
+		if e := &events[i]; e.Payment != "" && (e.Merchant == "" || e.Kind == Trouble) {
 			paid[e.Payment] = Paid{}
 		}
 	}
@@ -107,10 +119,38 @@ func complete(ctx context.Context, w World, events []Event) error {
 	return nil
 }
 
+// locate adds which merchant and store the terminals are of.
+func locate(ctx context.Context, w World, events []Event) error {
+	ids := map[mianmi.TerminalID]bool{}
+	for i := range events {
+		if e := &events[i]; e.Terminal != "" && e.Payment == "" && e.Merchant == "" || e.Kind == Trouble {
+			ids[e.Terminal] = true
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	found, err := w.Sites(ctx, slices.Sorted(maps.Keys(ids)))
+	if err != nil {
+		return err
+	}
+	for i := range events {
+		if e := &events[i]; ids[e.Terminal] && e.Merchant == "" {
+			e.Merchant, e.Store = found[e.Terminal].Merchant, found[e.Terminal].Store
+		}
+	}
+	return nil
+}
+
 // complete adds what a payment's later entry does not say.
 func (ev *Event) complete(found map[mianmi.PaymentID]Paid) {
 	p, ok := found[ev.Payment]
-	if !ok || ev.Merchant != "" {
+	if ev.Kind == Trouble {
+		if !ok || p.Terminal != ev.Terminal { // a terminal speaks of its own payments
+			ev.Payment = ""
+			return
+		}
+	} else if !ok || ev.Merchant != "" {
 		return
 	}
 	ev.Payer, ev.Merchant, ev.Store, ev.Terminal, ev.Method = p.Payer, p.Merchant, p.Store, p.Terminal, p.Method.String()
@@ -191,7 +231,7 @@ var readers = map[string]reader{
 	"terminal.setting.lost":     {ProofLost, ofTerminal},
 	"terminal.drift.began":      {ProofLost, ofTerminal},
 	"terminal.keys.revoked":     {ProofLost, ofTerminal},
-	"terminal.trouble.reported": {Trouble, ofTerminal},
+	"terminal.trouble.reported": {Trouble, ofTrouble},
 }
 
 func ofPayment(ev *Event, e evidence.Entry) error {
@@ -233,6 +273,13 @@ func ofPayer(ev *Event, e evidence.Entry) error {
 func ofTerminal(ev *Event, e evidence.Entry) error {
 	ev.Terminal = mianmi.TerminalID(e.Subject)
 	return nil
+}
+
+func ofTrouble(ev *Event, e evidence.Entry) error {
+	ev.Terminal = mianmi.TerminalID(e.Subject)
+	kind, paid, err := terminal.ReadTrouble(e)
+	ev.Payment, ev.Reasons = paid, []string{kind}
+	return err
 }
 
 func ofPosture(ev *Event, e evidence.Entry) error {

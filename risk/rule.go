@@ -130,6 +130,8 @@ func (r *Rule) check() error {
 	switch {
 	case r.ID == "" || len(r.ID) > ruleIDMax || strings.Trim(r.ID, "abcdefghijklmnopqrstuvwxyz0123456789_") != "":
 		return r.fault("id", "want lower-case letters, digits and _, at most 48")
+	case strings.HasPrefix(r.ID, reportRule):
+		return r.fault("id", "those that begin with "+reportRule+" are of what people report")
 	case !between(r.Title, titleMax):
 		return r.fault("title", "want a text in Chinese and one in English, at most 120 bytes each")
 	case !between(r.Says, saysMax):

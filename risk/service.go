@@ -44,6 +44,12 @@ type Store interface {
 	// nothing when fn adds no entry.
 	ChangeAlarm(ctx context.Context, id mianmi.AlarmID, fn func(*Alarm) (*evidence.Entry, error)) (Alarm, error)
 	Alarm(ctx context.Context, id mianmi.AlarmID) (Alarm, error)
+	// Report counts a report against its reporter's allowance, by which one more is
+	// allowed after every, and burst may come at once, and writes it: fn completes the
+	// alarm as it would be if there were none, or the one that is not over (known), and
+	// returns its entry. Above the allowance the error is a Conflict with the code
+	// "too_many_reports" and RetryAfter, and nothing is written.
+	Report(ctx context.Context, r Reporting, fn func(a *Alarm, known bool) (evidence.Entry, error)) (Alarm, error)
 	// RiskAlarms lists alarms, newest first.
 	RiskAlarms(ctx context.Context, q Query) ([]Alarm, error)
 	// AlarmsDue are those that are to be escalated.
@@ -83,7 +89,8 @@ type Query struct {
 
 const pageMax = 200
 
-// Parts are what a Service works with; all but Payers, Merchants and Share are
+// Parts are what a Service works with; all but Payers, Merchants, the
+// openers of cases and Share are
 // required. Without those two it takes no measures: TakeMeasures leaves them to
 // another node.
 type Parts struct {
@@ -98,6 +105,10 @@ type Parts struct {
 	// OpenCase opens a case of fraud about a question that was answered no, or finds
 	// the one that there is.
 	OpenCase func(ctx context.Context, p Protection) error
+
+	// OpenReported opens a case about a payment that its payer has reported, or finds
+	// the one that there is; nil: reports open none.
+	OpenReported func(ctx context.Context, actor mianmi.Actor, c ReportedCase) (CaseRef, error)
 
 	// Share is how much of one processor's time looking for signals may take, in
 	// percent; 0: ShareDefault. What it cannot do at a peak it does afterwards.
@@ -179,10 +190,14 @@ func (s *Service) Alarm(ctx context.Context, actor mianmi.Actor, id mianmi.Alarm
 	return a.seenBy(actor), nil
 }
 
-// seenBy hides from a merchant's people who the payer is, and what mianmi's own wrote.
+// seenBy hides from a merchant's people who the payer is, and what mianmi's own
+// reported and wrote.
 func (a Alarm) seenBy(actor mianmi.Actor) Alarm {
 	if actor.Merchant != "" {
 		a.Payer, a.Note, a.Key = "", "", ""
+		if !ofShop(a.Reporter) {
+			a.Reporter, a.Said = "", ""
+		}
 	}
 	return a
 }

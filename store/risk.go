@@ -133,13 +133,13 @@ func (db *DB) Where(ctx context.Context, ids []mianmi.StoreID) (map[mianmi.Store
 
 const (
 	riskAlarmColumns = `id, rule, key, severity, state, says_zh, says_en, payer, terminal, payment, merchant, store, found, first_entry, last_entry, first_at, last_at,
-		due_at, escalated_at, taken_by, taken_at, resolved_by, resolved_at, verdict, words, version`
+		due_at, escalated_at, taken_by, taken_at, resolved_by, resolved_at, verdict, words, reporter, said, version`
 	// One that is not over is counted on. Only a transaction that writes alarms finds
 	// new ones, and the row of the follower lets one at a time do that.
 	countRiskAlarm = `UPDATE risk_alarm SET found = found + 1, says_zh = $3, says_en = $4, payer = $5, terminal = $6, payment = $7, last_entry = $8, last_at = $9
 		WHERE rule = $1 AND key = $2 AND state <> 3`
 	insertRiskAlarm = `INSERT INTO risk_alarm (` + riskAlarmColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
-		$18, $19, $20, $21, $22, $23, $24, $25, $26)`
+		$18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28)`
 	updateRiskAlarm = `UPDATE risk_alarm SET severity = $2, state = $3, due_at = $4, escalated_at = $5, taken_by = $6, taken_at = $7, resolved_by = $8, resolved_at = $9,
 		verdict = $10, words = $11, version = $12 WHERE id = $1 AND version = $12 - 1`
 	selectRiskAlarm = `SELECT ` + riskAlarmColumns + ` FROM risk_alarm WHERE id = $1`
@@ -187,7 +187,7 @@ func writeAlarm(ctx context.Context, tx *sql.Tx, a *risk.Alarm, e evidence.Entry
 func riskAlarmArgs(a *risk.Alarm) []any {
 	return []any{string(a.ID), a.Rule, a.Key, a.Severity.Weight(), int64(a.State), a.Says.ZH, a.Says.EN, string(a.Payer), string(a.Terminal), string(a.Payment),
 		string(a.Merchant), string(a.Store), a.Count, string(a.First), string(a.Last), micros(a.FirstAt), micros(a.LastAt), nullMicros(a.DueAt),
-		nullMicros(a.EscalatedAt), a.TakenBy, nullMicros(a.TakenAt), a.ResolvedBy, nullMicros(a.ResolvedAt), a.Verdict, a.Note, a.Version}
+		nullMicros(a.EscalatedAt), a.TakenBy, nullMicros(a.TakenAt), a.ResolvedBy, nullMicros(a.ResolvedAt), a.Verdict, a.Note, a.Reporter, a.Said, a.Version}
 }
 
 func scanRiskAlarm(scan scanner) (a risk.Alarm, err error) {
@@ -196,7 +196,7 @@ func scanRiskAlarm(scan scanner) (a risk.Alarm, err error) {
 	var due, escalated, taken, resolved sql.NullInt64
 	err = scan((*string)(&a.ID), &a.Rule, &a.Key, &severity, &a.State, &a.Says.ZH, &a.Says.EN, (*string)(&a.Payer), (*string)(&a.Terminal), (*string)(&a.Payment),
 		(*string)(&a.Merchant), (*string)(&a.Store), &a.Count, (*string)(&a.First), (*string)(&a.Last), &first, &last, &due, &escalated, &a.TakenBy, &taken,
-		&a.ResolvedBy, &resolved, &a.Verdict, &a.Note, &a.Version)
+		&a.ResolvedBy, &resolved, &a.Verdict, &a.Note, &a.Reporter, &a.Said, &a.Version)
 	a.Severity, a.FirstAt, a.LastAt = risk.SeverityOf(severity), fromMicros(first), fromMicros(last)
 	a.DueAt, a.EscalatedAt, a.TakenAt, a.ResolvedAt = fromNullMicros(due), fromNullMicros(escalated), fromNullMicros(taken), fromNullMicros(resolved)
 	return a, err

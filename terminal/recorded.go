@@ -101,3 +101,12 @@ func ReadPosture(e evidence.Entry) ([]string, error) {
 	}
 	return n.Unsafe, nil
 }
+
+// ReadTrouble reads an entry about what somebody at the terminal says is wrong: its
+// kind (see protocol.Trouble), and the payment that they name, if any. Both are the
+// terminal's word.
+func ReadTrouble(e evidence.Entry) (kind string, payment mianmi.PaymentID, err error) {
+	var n troubleNote
+	err = e.ReadBody(&n)
+	return n.Kind, n.Payment, err
+}

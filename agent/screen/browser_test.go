@@ -295,3 +295,27 @@ func TestSwitchOffByTouch(t *testing.T) {
 		t.Errorf("%+v", r.Local)
 	}
 }
+
+// The menu's button in a shop without a network: one tap notes it on the disk, a
+// restart does not lose it, and the host is told once when it can be reached again.
+func TestReportWithoutNetwork(t *testing.T) {
+	t.Parallel()
+	ctx := tab(t)
+	c := open(t, "pinpad_ecr")
+	c.must(c.SetPassword("", password))
+	c.wait("settings", func() bool { return c.Setting().Running != nil && c.Setting().Waiting == 0 })
+	c.signIn(t, ctx)
+	c.host.Cut(true)
+	do(t, ctx, click(`main [action="/trouble"] button`), visible(`.result.tone-wait`), click(`[value=display]`))
+	c.wait("both are noted", func() bool { return c.TroublesWaiting() == 2 })
+	c.reboot()
+	if n := c.TroublesWaiting(); n != 2 {
+		t.Errorf("%d wait after the restart", n)
+	}
+	c.host.Cut(false)
+	c.wait("the host has them", func() bool { return c.TroublesWaiting() == 0 && c.Setting().Waiting == 0 })
+	r := c.host.WaitReport("what was noted", func(r protocol.Report) bool { return len(r.Troubles) == 2 })
+	if r.Troubles[0].Kind != "other" || r.Troubles[1].Kind != "display" || r.Troubles[0].ID == r.Troubles[1].ID {
+		t.Errorf("%+v", r.Troubles)
+	}
+}

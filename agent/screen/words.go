@@ -102,4 +102,5 @@ var troubles = []struct {
 	{"not_me", mianmi.Text{ZH: "顾客说不是本人付款", EN: "The customer did not make this payment"}},
 	{"wrong_amount", mianmi.Text{ZH: "金额不对", EN: "The amount is wrong"}},
 	{"device", mianmi.Text{ZH: "设备被动过或不正常", EN: "The device is damaged or was touched"}},
+	{"display", mianmi.Text{ZH: "屏幕显示的和实际不一样", EN: "The screen shows something else"}},
 }

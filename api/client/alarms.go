@@ -21,6 +21,8 @@ type Alarm struct {
 	Store       mianmi.StoreID    `json:"store"`
 	Terminal    mianmi.TerminalID `json:"terminal"`
 	Payment     mianmi.PaymentID  `json:"payment"`
+	Reporter    string            `json:"reporter"` // mianmi.Actor.String(); empty: a rule found it
+	Said        string            `json:"said"`     // what the reporter wrote last
 	Count       int64             `json:"count"`
 	First       mianmi.EntryID    `json:"first"`
 	Last        mianmi.EntryID    `json:"last"`

@@ -101,7 +101,7 @@ var effects = map[string]effect{
 	"case.payout_ordered": byHand, "case.payout_approved": byHand, "case.payout_paid": byHand, "case.payout_refused": nothing, "guarantee.funded": byHand,
 	// What was found is found again when the log is followed from where the copy stood; what people made of it is not.
 	"risk.rule.added": byHand, "risk.rule.promoted": byHand, "risk.rule.withdrawal_proposed": nothing, "risk.rule.kept": nothing, "risk.rule.withdrawn": byHand,
-	"alarm.opened": nothing, "alarm.escalated": nothing, "alarm.acknowledged": nothing, "alarm.resolved": byHand,
+	"alarm.opened": nothing, "alarm.reported": byHand, "alarm.escalated": nothing, "alarm.acknowledged": nothing, "alarm.resolved": byHand,
 	"complaint.opened": nothing, "complaint.changed": nothing, "complaint.answer.ordered": byHand, "complaint.answer.done": nothing, "complaint.answer.failed": nothing,
 	"wechat.platform_key.added": byHand, "wechat.platform_key.revoked": byHand,
 	"webhook.created": nothing, "webhook.resumed": nothing, "webhook.replayed": nothing, "webhook.changed": byHand, "webhook.paused": byHand,

@@ -6,6 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/mianmi/mianmi"
 	"github.com/mianmi/mianmi/risk"
 	"github.com/mianmi/mianmi/store"
 	"github.com/mianmi/mianmi/support/desk"
@@ -14,7 +15,7 @@ import (
 // withRisk makes what looks for signals.
 func (s *services) withRisk(a *app, db *store.DB, t *tuning) (err error) {
 	s.risk, err = risk.New(risk.Parts{Store: db, Keys: s.keys, Clock: a.clock, Random: a.random, Log: a.log, Share: t.RiskShare,
-		Payers: s.payers, Merchants: s.merchants, OpenCase: s.openDenied})
+		Payers: s.payers, Merchants: s.merchants, OpenCase: s.openDenied, OpenReported: s.openReported})
 	return err
 }
 
@@ -22,6 +23,12 @@ func (s *services) withRisk(a *app, db *store.DB, t *tuning) (err error) {
 func (s *services) openDenied(ctx context.Context, p risk.Protection) error {
 	_, err := s.cases.OpenDenied(ctx, desk.DeniedPayment{Payer: p.Payer, Payment: p.Payment, Alarm: p.Alarm, Finding: p.Finding})
 	return err
+}
+
+// openReported opens the case of a payer who reported an own payment.
+func (s *services) openReported(ctx context.Context, a mianmi.Actor, r risk.ReportedCase) (risk.CaseRef, error) {
+	c, err := s.cases.OpenReported(ctx, a, desk.ReportedPayment{Kind: r.Kind, Payment: r.Payment, Alarm: r.Alarm, Text: r.Text})
+	return risk.CaseRef{ID: c.ID, Number: c.Number}, err
 }
 
 // riskWorkers read the log for signals, and tell of alarms that nobody takes up.

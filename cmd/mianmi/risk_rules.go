@@ -28,6 +28,10 @@ type riskCmd struct {
 	Withdraw riskWithdrawCmd `cmd:"" help:"Take a rule away: in shadow at once, a live one by a second person." zh:"撤下规则：影子状态的立即撤下，已启用的须由第二人确认。"`
 	Keep     riskKeepCmd     `cmd:"" help:"Refuse a proposal to withdraw a rule, or take one's own back." zh:"否决撤下规则的提议，或收回自己的提议。"`
 	Alarms   riskAlarmsCmd   `cmd:"" help:"List alarms, newest first." zh:"列出风险告警，从新到旧。"`
+
+	Report      riskReportCmd      `cmd:"" help:"Report that something is wrong: an alarm is raised at once." zh:"报告异常：立即产生告警。"`
+	Acknowledge riskAcknowledgeCmd `cmd:"" help:"Take an alarm up." zh:"接手告警。"`
+	Resolve     riskResolveCmd     `cmd:"" help:"Say what an alarm turned out to be." zh:"了结告警并说明结论。"`
 }
 
 // onRisk opens the database.
@@ -234,27 +238,4 @@ func (a *app) tellBacktest(r *risk.BacktestResult) error {
 	}
 	_, err := fmt.Fprint(a.stdout, page.String())
 	return err
-}
-
-type riskAlarmsCmd struct {
-	All   bool `help:"Those that are resolved, too." zh:"同时列出已了结的。"`
-	Limit int  `default:"50" placeholder:"N" help:"How many, at most 200." zh:"条数，最多 200。"`
-}
-
-// Run lists alarms.
-func (c *riskAlarmsCmd) Run(ctx context.Context, a *app) error {
-	return a.onRisk(ctx, func(s *risk.Service, _ *store.DB) error {
-		list, err := s.Alarms(ctx, commandLine, risk.Query{Unsolved: !c.All, Limit: c.Limit})
-		if err != nil {
-			return err
-		}
-		for i := range list {
-			l := &list[i]
-			if _, err := fmt.Fprintf(a.stdout, "%s  %s  %-8s %-12s %3d  %s  %s\n", l.ID, l.LastAt.Format(time.RFC3339), l.Severity, l.State, l.Count, l.Rule,
-				mianmi.Text(l.Says).In(a.lang)); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
 }

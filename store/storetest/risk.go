@@ -40,6 +40,10 @@ func Risk(t *testing.T, open func(*testing.T) Engine) {
 		"yes needs the password":                               riskConfirmed,
 		"silence steps the payer up":                           riskSilence,
 		"what cannot be taken is tried again until its end":    riskRetry,
+		"a payer's report is one alarm, that is counted":       riskReport,
+		"who may report what":                                  riskReportRights,
+		"of many reports at once those allowed are taken":      riskReportOften,
+		"what is said at a terminal is an alarm":               riskReportTerminal,
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

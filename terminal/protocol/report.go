@@ -111,7 +111,7 @@ type Check struct {
 // again until a report with it has been accepted; ID tells repeats.
 type Trouble struct {
 	ID      string           `json:"id"`   // random
-	Kind    string           `json:"kind"` // "not_me", "no_pin_asked", "wrong_amount", "device", "other"
+	Kind    string           `json:"kind"` // "not_me", "no_pin_asked", "wrong_amount", "device", "display", "other"
 	OrderNo string           `json:"order_no,omitempty"`
 	Payment mianmi.PaymentID `json:"payment,omitempty"`
 	At      time.Time        `json:"at"`

@@ -548,12 +548,20 @@ CREATE TABLE risk_alarm (
   resolved_at  integer,
   verdict      text NOT NULL,
   words        text NOT NULL,
+  reporter     text NOT NULL, -- who reported it; empty: a rule found it
+  said         text NOT NULL, -- what they wrote last
   version      integer NOT NULL
 );
 CREATE UNIQUE INDEX risk_alarm_open ON risk_alarm (rule, key) WHERE state <> 3;
 CREATE INDEX risk_alarm_due ON risk_alarm (due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX risk_alarm_payer ON risk_alarm (payer, id) WHERE payer <> '';
 CREATE INDEX risk_alarm_merchant ON risk_alarm (merchant, id) WHERE merchant <> '';
+
+-- How many reports somebody may still make: level is when the allowance is whole again.
+CREATE TABLE risk_reporter (
+  reporter text NOT NULL PRIMARY KEY,
+  level    integer NOT NULL
+);
 
 -- What rules do about findings: one of a finding, rule, key and measure, about one payer or
 -- place. state: 1 waits, 2 taken, 3 lapsed; due_at is when it is tried, or its answer is over
@@ -1439,6 +1447,7 @@ DROP TABLE support_check;
 DROP TABLE support_link;
 DROP TABLE support_note;
 DROP TABLE risk_measure;
+DROP TABLE risk_reporter;
 DROP TABLE risk_alarm;
 DROP TABLE risk_follow;
 DROP TABLE risk_rule;
