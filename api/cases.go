@@ -92,6 +92,8 @@ type CaseComplaint struct {
 	State   string `json:"state" enum:"pending,processing,processed,"`
 	Problem string `json:"problem" enum:"refund,service_not_work,other,"`
 	Waiting bool   `json:"waiting" doc:"The payer wrote, and nobody has answered"`
+	Ordered int64  `json:"answers_on_the_way"`
+	Failed  int64  `json:"answers_failed" doc:"That did not get through, whoever gave them"`
 }
 
 // CaseNote is something that somebody wrote.
@@ -147,7 +149,7 @@ func (s *Server) showWhole(w *desk.Whole) *struct{ Body Case } {
 		v.Files = append(v.Files, CaseFile{f.ID, f.Name, string(f.Type), f.Size, f.Audience.String(), f.Actor, f.At.UTC()})
 	}
 	for _, o := range w.Complaints {
-		v.Complaints = append(v.Complaints, CaseComplaint{string(o.ID), o.Channel, o.Number, o.State.String(), o.Problem.String(), o.Flags.Has(support.Waiting)})
+		v.Complaints = append(v.Complaints, CaseComplaint{string(o.ID), o.Channel, o.Number, o.State.String(), o.Problem.String(), o.Flags.Has(support.Waiting), o.Ordered, o.Failed})
 	}
 	return &struct{ Body Case }{v}
 }

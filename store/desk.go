@@ -181,6 +181,9 @@ func writeCase(ctx context.Context, tx *sql.Tx, ch *desk.Change, query string) e
 	if err := writePacks(ctx, tx, c.ID, ch.Packs); err != nil {
 		return err
 	}
+	if err := newsToComplaints(ctx, tx, ch); err != nil {
+		return err
+	}
 	return writeEntries(ctx, tx, mianmi.BucketOf(string(c.ID)), c.Version-int64(len(ch.Entries))+1, ch.Entries...)
 }
 

@@ -10,13 +10,20 @@ import (
 )
 
 const (
-	complaintsOfCase = `SELECT id, channel, number, state, problem, flags FROM complaint WHERE case_id = $1 AND case_id <> '' ORDER BY id LIMIT $2`
-	caseOfComplaint  = `SELECT case_id FROM complaint WHERE id = $1`
-	joinComplaint    = `UPDATE complaint SET case_id = $2 WHERE id = $1 AND case_id = ''`
+	complaintsOfCase = `SELECT id, channel, number, state, problem, flags,
+		(SELECT count(*) FROM complaint_answer a WHERE a.complaint = complaint.id AND a.state = 1),
+		(SELECT count(*) FROM complaint_answer a WHERE a.complaint = complaint.id AND a.state = 3) FROM complaint WHERE case_id = $1 AND case_id <> '' ORDER BY id LIMIT $2`
+	caseOfComplaint = `SELECT case_id FROM complaint WHERE id = $1`
+	joinComplaint   = `UPDATE complaint SET case_id = $2 WHERE id = $1 AND case_id = ''`
 
 	newsComplaint  = `UPDATE complaint SET case_due = $2, case_tries = 0 WHERE id = $1`
+	newsOfCase     = `UPDATE complaint SET case_due = $2, case_tries = 0 WHERE case_id = $1 AND case_id <> ''`
 	dueComplaints  = `SELECT id FROM complaint WHERE case_due <= $1 ORDER BY case_due, id LIMIT $2`
 	claimComplaint = `UPDATE complaint SET case_due = $2, case_tries = case_tries + 1 WHERE id = $1 RETURNING id, case_tries`
+	countUnsaid    = `SELECT count(*) FROM (SELECT 1 AS one FROM complaint_answer WHERE state = 3 AND ended_at >= $1
+		AND fault NOT IN ('complaint_changed', 'complaint_over', 'refund_pending') LIMIT $2) AS failed`
+	countBehind = `SELECT count(*) FROM (SELECT 1 AS one FROM complaint WHERE case_due <= $1 LIMIT $2) AS behind`
+
 	// The due time guards a claim: news sets another.
 	putOffComplaint = `UPDATE complaint SET case_due = $3 WHERE id = $1 AND case_due = $2`
 	endComplaint    = `UPDATE complaint SET case_due = NULL, case_tries = 0 WHERE id = $1 AND case_due = $2`
@@ -28,8 +35,22 @@ func newsOfComplaint(ctx context.Context, tx *sql.Tx, id mianmi.ComplaintID, at 
 	return wrapDriver("note news of a complaint", err)
 }
 
+// newsToComplaints has the complaints of a case told of it, when there is something
+// that channels are told.
+func newsToComplaints(ctx context.Context, tx *sql.Tx, ch *desk.Change) error {
+	news := ch.Case.State != ch.Was.State
+	for i := range ch.Notes {
+		news = news || ch.Notes[i].Audience == desk.ForPayer
+	}
+	if !news || len(ch.Was.Complaints) == 0 {
+		return nil
+	}
+	_, err := tx.ExecContext(ctx, newsOfCase, string(ch.Case.ID), micros(ch.Case.ChangedAt))
+	return wrapDriver("note news of a case", err)
+}
+
 func scanOfComplaint(scan scanner) (c desk.OfComplaint, err error) {
-	err = scan(&c.ID, &c.Channel, &c.Number, &c.State, &c.Problem, &c.Flags)
+	err = scan(&c.ID, &c.Channel, &c.Number, &c.State, &c.Problem, &c.Flags, &c.Ordered, &c.Failed)
 	return c, err
 }
 
@@ -72,4 +93,14 @@ func (db *DB) EndComplaint(ctx context.Context, d desk.DueComplaint) error {
 		_, err := tx.ExecContext(ctx, endComplaint, string(d.ID), micros(d.Until))
 		return wrapDriver("end a complaint's turn", err)
 	})
+}
+
+// ComplaintTrouble counts the answers that did not get through since a time, and the
+// complaints whose case was to follow them by another and does not; limit of each at most.
+func (db *DB) ComplaintTrouble(ctx context.Context, since, by time.Time, limit int) (failed, behind int64, err error) {
+	if err := db.read.QueryRowContext(ctx, countUnsaid, micros(since), limit).Scan(&failed); err != nil {
+		return 0, 0, wrapDriver("count answers that did not get through", err)
+	}
+	err = db.read.QueryRowContext(ctx, countBehind, micros(by), limit).Scan(&behind)
+	return failed, behind, wrapDriver("count complaints that no case follows", err)
 }

@@ -124,12 +124,20 @@ func (s *Service) look(ctx context.Context, ch Channel, a *Answer) (c Complaint,
 	}
 	for _, t := range seen.Steps {
 		shown := func(b Answer) bool { return b.Step == t.Number }
-		if t.Did == a.Kind && (a.Kind == Approve || t.Text == a.Text) && !t.At.Before(a.Began.Add(-saySkew)) && !slices.ContainsFunc(others, shown) {
+		if t.Did == did(a.Kind) && (did(a.Kind) == Approve || t.Text == a.Text) && !t.At.Before(a.Began.Add(-saySkew)) && !slices.ContainsFunc(others, shown) {
 			a.Step = t.Number
 			return c, true, nil
 		}
 	}
 	return c, false, nil
+}
+
+// did is how a channel shows a kind: it does not know who gives money back.
+func did(k Kind) Kind {
+	if k == Promise {
+		return Approve
+	}
+	return k
 }
 
 // giveBack orders the refund, in the name of who approved it. A repeat is the

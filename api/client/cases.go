@@ -57,6 +57,8 @@ type CaseComplaint struct {
 	State   string             `json:"state"`  // pending, processing, processed
 	Problem string             `json:"problem"`
 	Waiting bool               `json:"waiting"` // the payer wrote, and nobody has answered
+	Ordered int64              `json:"answers_on_the_way"`
+	Failed  int64              `json:"answers_failed"`
 }
 
 // CaseNote is something that somebody wrote.

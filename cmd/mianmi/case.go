@@ -144,7 +144,7 @@ func (w *deskWork) show(ctx context.Context, k *desk.Whole) error {
 		fmt.Fprintf(&out, "%s%s %s\n", pad(say("关联", "link").In(l), 11), n.Kind, n.Ref)
 	}
 	for _, n := range k.Complaints {
-		fmt.Fprintf(&out, "%s%s  %s %s  %s\n", pad(say("投诉", "complaint").In(l), 11), n.ID, n.Channel, n.Number, n.State)
+		fmt.Fprintf(&out, "%s%s  %s %s  %s%s\n", pad(say("投诉", "complaint").In(l), 11), n.ID, n.Channel, n.Number, n.State, unsaid(&n).In(l))
 	}
 	for _, n := range k.Checks {
 		passed := say("未通过", "not passed")
@@ -165,6 +165,17 @@ func (w *deskWork) show(ctx context.Context, k *desk.Whole) error {
 	}
 	_, err = fmt.Fprint(w.app.stdout, out.String()+paid)
 	return err
+}
+
+// unsaid is what of a case has not reached a complaint's payer.
+func unsaid(c *desk.OfComplaint) mianmi.Text {
+	switch {
+	case c.Failed > 0:
+		return say("  （%d 条答复未送达）", "  (%d answers did not get through)", c.Failed)
+	case c.Ordered > 0:
+		return say("  （答复发送中）", "  (an answer is on its way)")
+	}
+	return mianmi.Text{}
 }
 
 // oneLine keeps what people wrote from moving a terminal's cursor.

@@ -114,11 +114,11 @@ func (w wechatComplaints) Answer(ctx context.Context, account, number string, o 
 		_, err = w.channel.RespondToComplaint(ctx, account, number, wechatpay.ComplaintAnswer{Text: o.Text})
 	case support.Complete:
 		_, err = w.channel.CompleteComplaint(ctx, account, number)
-	case support.Approve:
+	case support.Approve, support.Promise:
 		_, err = w.channel.DecideComplaintRefund(ctx, account, number, wechatpay.ComplaintRefund{Approve: true, Days: o.Days})
 	case support.Refuse:
 		_, err = w.channel.DecideComplaintRefund(ctx, account, number, wechatpay.ComplaintRefund{Reason: o.Text})
-	case support.NoKind, support.Promise:
+	case support.NoKind:
 		err = mianmi.InvalidField("kind", "says nothing")
 	}
 	return err

@@ -16,6 +16,8 @@ const (
 	overdueAfter = 10 * time.Minute
 	// overdueMax bounds what is counted of one channel.
 	overdueMax = 100_000
+	// unsaidFor is how long an answer that did not get through is told of.
+	unsaidFor = 7 * 24 * time.Hour
 	// platformWarn is time enough for every merchant's software to get another
 	// certificate.
 	platformWarn = 60 * 24 * time.Hour
@@ -29,6 +31,8 @@ func (a *app) examineChannels(ctx context.Context, db *store.DB) []finding {
 	findings := checkOverdue(overdue, err)
 	stalled, err := db.StalledCalls(ctx, overdueMax)
 	findings = append(findings, checkStalled(stalled, err)...)
+	unsaid, behind, err := db.ComplaintTrouble(ctx, now.Add(-unsaidFor), now.Add(-overdueAfter), overdueMax)
+	findings = append(findings, checkUnsaid(unsaid, behind, err)...)
 	keys, err := db.PlatformKeys(ctx)
 	if err != nil {
 		return append(findings, but(fail, "wechat.certificate", "无法读取平台密钥", "the platform's keys cannot be read").then("检查数据库", "check the database"))
@@ -60,6 +64,23 @@ func checkStalled(stalled map[string]int64, err error) []finding {
 		findings = append(findings, but(fail, "channels.settled."+name, "%s：有 %d 笔撤销或退款一周没有明确答复，已不再自动查询", "%s: %d reversals or refunds had no clear answer for a week, and are asked for no more", name, stalled[name]).
 			then("列表即主题 payment.not_given_back 与日志中的 payment.undo_stalled、return_stalled、refund_stalled；到支付渠道查明，再次撤销或以相同 refund_no 退款即重新查询",
 				"the topic payment.not_given_back and the entries payment.undo_stalled, return_stalled and refund_stalled name them; look at the payment system, then reverse again, or refund with the same refund_no: that asks anew"))
+	}
+	return findings
+}
+
+// checkUnsaid judges answers to complaints that did not get through, and complaints
+// that no case follows; nothing is found where nothing is wrong.
+func checkUnsaid(failed, behind int64, err error) (findings []finding) {
+	if err != nil {
+		return []finding{but(fail, "complaints.answers", "无法读取对投诉的答复", "answers to complaints cannot be read").then("检查数据库", "check the database")}
+	}
+	if failed > 0 {
+		findings = append(findings, but(warn, "complaints.answers", "近七天有 %d 条对投诉的答复未送达", "%d answers to complaints did not get through in seven days", failed).
+			then("工单里写明了是哪一条：到渠道上核实，再重新答复", "the cases say which: look at the channel, and answer again"))
+	}
+	if behind > 0 {
+		findings = append(findings, but(warn, "complaints.cases", "%d 件投诉有了新进展，十多分钟仍未进入工单", "%d complaints have news that has not reached their cases for ten minutes", behind).
+			then("确认 mianmi serve 正在运行，并查看其日志中的 take complaints up", "see that mianmi serve runs, and what its log says of take complaints up"))
 	}
 	return findings
 }

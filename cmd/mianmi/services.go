@@ -142,6 +142,7 @@ func (s *services) surfaces(ctx context.Context, a *app, db *store.DB, t *tuning
 	}
 	s.withContracts(a, db, t)
 	s.gaugeOverdue(a, db)
+	s.gaugeComplaints(a, db)
 	if err = s.withComplaints(a, db, t); err != nil {
 		return err
 	}

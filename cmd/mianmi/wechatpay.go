@@ -135,6 +135,25 @@ func (s *services) gaugeOverdue(a *app, db *store.DB) {
 	}))
 }
 
+// gaugeComplaints tells how many answers to complaints did not get through lately, and
+// how many complaints no case follows.
+func (s *services) gaugeComplaints(a *app, db *store.DB) {
+	gauge := func(name, help string, figure func(failed, behind int64) int64) {
+		s.metrics.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help + ", at most 100000 counted; -1: the database did not say."}, func() float64 {
+			ctx, cancel := context.WithTimeout(context.Background(), scrapeMax)
+			defer cancel()
+			now := a.clock.Now()
+			failed, behind, err := db.ComplaintTrouble(ctx, now.Add(-unsaidFor), now.Add(-overdueAfter), overdueMax)
+			if err != nil {
+				return -1
+			}
+			return float64(figure(failed, behind))
+		}))
+	}
+	gauge("mianmi_complaint_answers_failed", "Answers to complaints that did not get through in seven days", func(failed, _ int64) int64 { return failed })
+	gauge("mianmi_complaints_behind", "Complaints whose news has not reached their cases for ten minutes", func(_, behind int64) int64 { return behind })
+}
+
 // withContracts makes who keeps contracts at channels, with its figures.
 func (s *services) withContracts(a *app, db *store.DB, t *tuning) {
 	unannounced := prometheus.NewCounter(prometheus.CounterOpts{Name: "mianmi_contracts_ended_unannounced_total",

@@ -137,6 +137,13 @@ func (h *complaintsThere) Read(_ context.Context, _, number string) (support.See
 var saidThere = map[support.Kind]string{support.Reply: "MERCHANT_RESPONSE", support.Complete: "MERCHANT_CONFIRM_COMPLETE", support.Approve: "MERCHANT_APPROVE_REFUND",
 	support.Promise: "MERCHANT_APPROVE_REFUND", support.Refuse: "MERCHANT_REFUSE_RERUND"} // sic
 
+func didThere(k support.Kind) support.Kind {
+	if k == support.Promise {
+		return support.Approve
+	}
+	return k
+}
+
 // Answer takes it, and loses the answer to that when it is told to.
 func (h *complaintsThere) Answer(_ context.Context, _, number string, o support.Order) error {
 	h.mu.Lock()
@@ -146,7 +153,7 @@ func (h *complaintsThere) Answer(_ context.Context, _, number string, o support.
 		h.deaf--
 		return errAway
 	}
-	next.Steps = append(slices.Clone(next.Steps), support.Step{Number: fmt.Sprint("m", len(next.Steps)), At: h.now(), By: support.ByMerchant, What: saidThere[o.Kind], Text: o.Text, Did: o.Kind})
+	next.Steps = append(slices.Clone(next.Steps), support.Step{Number: fmt.Sprint("m", len(next.Steps)), At: h.now(), By: support.ByMerchant, What: saidThere[o.Kind], Text: o.Text, Did: didThere(o.Kind)})
 	next.State, next.Flags = support.Processing, 0
 	if o.Kind == support.Complete {
 		next.State = support.Processed

@@ -80,7 +80,7 @@ func (s *Service) mayAttach(actor mianmi.Actor, c *Case, a Audience) error {
 	if a == NoAudience || a > ForMerchant {
 		return mianmi.InvalidField("audience", "want inside, payer or merchant")
 	}
-	return mayWrite(c, sides(actor, c), a)
+	return mayWrite(&Whole{Case: *c}, sides(actor, c), a)
 }
 
 // room reports a file that is attached already, or that there is room for another.

@@ -21,6 +21,8 @@ type OfComplaint struct {
 	State   support.State
 	Problem support.Problem
 	Flags   support.Flags
+	Ordered int64 // answers that are on their way
+	Failed  int64 // that did not get through
 }
 
 // DueComplaint is a complaint whose case does not agree with it yet, as it was claimed.
@@ -46,8 +48,9 @@ const (
 // taker is who takes complaints up.
 var taker = mianmi.System("complaints")
 
-// TakeComplaints lets the cases of complaints follow what became of these: one that
-// has no case yet gets one. It returns how many it has looked at.
+// TakeComplaints lets the cases of complaints follow what became of these, and says
+// at channels what the cases have for the payer. A complaint that has no case yet gets
+// one. It returns how many it has looked at.
 func (s *Service) TakeComplaints(ctx context.Context) (int, error) {
 	if s.Complaints == nil {
 		return 0, nil
@@ -85,7 +88,8 @@ type heard struct {
 	answers []support.Answer
 }
 
-// takeComplaint lets the case of one complaint follow it.
+// takeComplaint lets the case of one complaint follow it, and says there what is for
+// the payer.
 func (s *Service) takeComplaint(ctx context.Context, id mianmi.ComplaintID) (err error) {
 	var h heard
 	if h.Complaint, h.steps, err = s.Complaints.Complaint(ctx, taker, id); err != nil {
@@ -94,19 +98,25 @@ func (s *Service) takeComplaint(ctx context.Context, id mianmi.ComplaintID) (err
 	if h.answers, err = s.Complaints.Answers(ctx, taker, id); err != nil {
 		return err
 	}
-	if h.Case == "" {
-		return s.openFor(ctx, &h)
+	in := h.Case
+	if in == "" {
+		in, err = s.openFor(ctx, &h)
+	} else {
+		err = s.follow(ctx, in, &h)
 	}
-	return s.follow(ctx, h.Case, &h)
+	if err != nil {
+		return err
+	}
+	return s.tell(ctx, in, &h)
 }
 
 // openFor opens a case for a complaint. Who complains about a payment that has a
 // case, open or ended lately, is led to that case, as whoever reports it again.
-func (s *Service) openFor(ctx context.Context, h *heard) error {
+func (s *Service) openFor(ctx context.Context, h *heard) (mianmi.CaseID, error) {
 	now := s.now()
 	c, links, err := s.drawFor(ctx, h, now)
 	if err != nil {
-		return err
+		return "", err
 	}
 	g := Guard{Payer: c.Payer, Payments: paymentsOf(links), Kind: Complaint, Since: now.Add(-24 * time.Hour), Ended: now.Add(-ReopenWithin), Complaint: h.ID}
 	for range numberTries {
@@ -127,16 +137,16 @@ func (s *Service) openFor(ctx context.Context, h *heard) error {
 		var known *mianmi.Error
 		switch {
 		case errors.Is(err, errKnown):
-			return s.follow(ctx, same, h, links...)
+			return same, s.follow(ctx, same, h, links...)
 		case errors.As(err, &known) && known.Code == "exists": // the number is taken
 			if c.Number, err = s.number(); err != nil {
-				return err
+				return "", err
 			}
 		default:
-			return err
+			return c.ID, err
 		}
 	}
-	return fmt.Errorf("no number for a case in %d tries", numberTries)
+	return "", fmt.Errorf("no number for a case in %d tries", numberTries)
 }
 
 // drawFor makes the case of a complaint. Payments of another payer than the first

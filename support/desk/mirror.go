@@ -198,11 +198,28 @@ func (m *mirror) end(byPayer, withdrawn bool) {
 // failed tells the desk of answers that did not reach the payer, whoever gave them.
 func (m *mirror) failed() {
 	for i := range m.h.answers {
-		a := &m.h.answers[i]
-		if a.State == support.Failed {
-			m.note("failed/"+string(a.ID), Inside, m.platform(), fmt.Sprintf("对投诉的答复未送达（%s，%s）。\nAn answer to the complaint did not get through (%s, %s).", a.Kind, a.Fault, a.Kind, a.Fault), a.Ended)
+		if a := &m.h.answers[i]; a.State == support.Failed && !again(a) {
+			m.unsaid("failed/"+string(a.ID), a.Kind, a.Fault)
 		}
 	}
+}
+
+// unsaid tells the desk that something did not reach the payer; false: it was told.
+// What the payer has not read is no answer, and is waited for in vain.
+func (m *mirror) unsaid(what string, kind support.Kind, why string) bool {
+	text := fmt.Sprintf("对投诉的答复未送达（%s，%s）。\nAn answer to the complaint did not get through (%s, %s).", kind, why, kind, why)
+	if !m.note(what, Inside, m.platform(), text, m.now) {
+		return false
+	}
+	c := &m.ch.Case
+	if kind == support.Complete || c.State == Closed {
+		return true
+	}
+	if c.AnsweredAt = (time.Time{}); c.State == WaitingPayer {
+		c.WaitedAt = time.Time{} // nothing was waited for
+		c.enter(InProgress, m.now, Level{})
+	}
+	return true
 }
 
 // teller is who says at channels what is written in cases.

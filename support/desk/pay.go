@@ -140,7 +140,7 @@ func (s *Service) entitled(p *Paying, o *Payout) error {
 	switch {
 	case c.State != Decided && c.State != Closed || c.Verdict == NoVerdict:
 		return errUndecided
-	case c.Payer == "":
+	case c.Payer == "" && (o.Source == FromGuarantee || o.Payment == ""): // a refund goes back to where it came from
 		return mianmi.Conflicts("no_payer", "the case is about no payer: link a payment first")
 	case o.Payer != c.Payer:
 		return mianmi.Conflicts("case_changed", "the case is about another payer now")

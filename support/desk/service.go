@@ -46,7 +46,8 @@ type Store interface {
 
 	// ClaimComplaints takes complaints whose case does not agree with them yet, and
 	// puts each off, so that no other node has it meanwhile. A Change that links a
-	// complaint makes the case that complaint's, unless it has one.
+	// complaint makes the case that complaint's, unless it has one. One that has something
+	// new for the payer, or another state, is news to its complaints.
 	ClaimComplaints(ctx context.Context, now, until time.Time, most int) ([]DueComplaint, error)
 	// PutOffComplaint notes another try, EndComplaint that the two agree. Both do
 	// nothing when there is news since the claim.
@@ -113,6 +114,7 @@ type Payments interface {
 type Complaints interface {
 	Complaint(ctx context.Context, a mianmi.Actor, id mianmi.ComplaintID) (support.Complaint, []support.Step, error)
 	Answers(ctx context.Context, a mianmi.Actor, id mianmi.ComplaintID) ([]support.Answer, error)
+	Answer(ctx context.Context, a mianmi.Actor, id mianmi.ComplaintID, o support.Order) (support.Answer, error)
 }
 
 // Staff finds who cases can be assigned to.

@@ -63,7 +63,7 @@ func (s *Service) Move(ctx context.Context, actor mianmi.Actor, id mianmi.CaseID
 			return errChanged
 		case m.To == WaitingMerchant && c.Merchant == "":
 			return mianmi.InvalidField("to", "the case is about no merchant, or about several")
-		case m.To == WaitingPayer && c.Payer == "":
+		case m.To == WaitingPayer && c.Payer == "" && !ch.Was.reaches():
 			return mianmi.InvalidField("to", "the case is about no payer")
 		}
 		from := c.State
@@ -155,7 +155,7 @@ func (s *Service) Write(ctx context.Context, actor mianmi.Actor, id mianmi.CaseI
 	}
 	return s.change(ctx, actor, id, func(ch *Change) error {
 		c, now, who := &ch.Case, s.now(), sides(actor, &ch.Case)
-		if err := mayWrite(c, who, n.Audience); err != nil {
+		if err := mayWrite(&ch.Was, who, n.Audience); err != nil {
 			return err
 		}
 		for _, o := range ch.Was.Notes {
@@ -164,6 +164,11 @@ func (s *Service) Write(ctx context.Context, actor mianmi.Actor, id mianmi.CaseI
 					return errKey
 				}
 				return nil
+			}
+		}
+		if who&byDesk != 0 && n.Audience == ForPayer {
+			if err := ch.Was.sayable(n.Text); err != nil {
+				return err
 			}
 		}
 		if err := ch.note(Note{Key: n.Key, Audience: n.Audience, Actor: actor.String(), Text: n.Text, At: now}); err != nil {
@@ -185,11 +190,12 @@ func (s *Service) Write(ctx context.Context, actor mianmi.Actor, id mianmi.CaseI
 	})
 }
 
-func mayWrite(c *Case, who side, a Audience) error {
+func mayWrite(w *Whole, who side, a Audience) error {
+	c := &w.Case
 	switch {
 	case who&byDesk != 0 && a == ForMerchant && c.Merchant == "":
 		return mianmi.InvalidField("audience", "the case is about no merchant, or about several")
-	case who&byDesk != 0 && a == ForPayer && c.Payer == "":
+	case who&byDesk != 0 && a == ForPayer && c.Payer == "" && !w.reaches():
 		return mianmi.InvalidField("audience", "the case is about no payer")
 	case who&byDesk != 0, who&byPayer != 0 && a == ForPayer, who&byShop != 0 && a == ForMerchant:
 	default:
@@ -257,6 +263,9 @@ type Decision struct {
 	Version int64
 }
 
+// decisionKey begins the key of the note that a decision is.
+const decisionKey = "decision-"
+
 // Decide decides the case. What the payer gets is paid by what follows it.
 func (s *Service) Decide(ctx context.Context, actor mianmi.Actor, id mianmi.CaseID, d Decision) (Whole, error) {
 	if err := access.Allow(actor, access.CaseDecide, access.Target{}); err != nil {
@@ -276,6 +285,9 @@ func (s *Service) Decide(ctx context.Context, actor mianmi.Actor, id mianmi.Case
 		if c.Version != d.Version {
 			return errChanged
 		}
+		if err := ch.Was.sayable(d.Text); err != nil {
+			return err
+		}
 		from := c.State
 		c.enter(Decided, now, Level{})
 		c.Verdict, c.Award = d.Verdict, d.Award
@@ -283,10 +295,10 @@ func (s *Service) Decide(ctx context.Context, actor mianmi.Actor, id mianmi.Case
 			c.AnsweredAt = now
 		}
 		audience := ForPayer
-		if c.Payer == "" {
+		if c.Payer == "" && !ch.Was.reaches() {
 			audience = Inside
 		}
-		if err := ch.note(Note{Key: fmt.Sprintf("decision-%d", c.Version+1), Audience: audience, Actor: actor.String(), Text: d.Text, At: now}); err != nil {
+		if err := ch.note(Note{Key: fmt.Sprintf(decisionKey+"%d", c.Version+1), Audience: audience, Actor: actor.String(), Text: d.Text, At: now}); err != nil {
 			return err
 		}
 		return s.add(ch, actor, TypeDecided, func(r *Record) {

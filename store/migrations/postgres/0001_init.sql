@@ -463,6 +463,7 @@ CREATE TABLE complaint_answer (
   PRIMARY KEY (complaint, key)
 );
 CREATE INDEX complaint_answer_due ON complaint_answer (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX complaint_answer_failed ON complaint_answer (ended_at) WHERE state = 3;
 
 -- Pictures that a merchant has uploaded, by the hash of what they are. used: an
 -- answer names it, so it stays.
