@@ -135,8 +135,8 @@ func (p *Protection) because() *mianmi.Measure {
 	return &mianmi.Measure{ID: p.ID, Rule: p.Rule, RuleVersion: p.RuleVersion, RuleDigest: p.RuleDigest, Alarm: p.Alarm, Finding: p.Finding}
 }
 
-// scope is the place that is stopped.
-func (p *Protection) scope() merchant.Scope {
+// Scope is the place that is stopped, of a measure about no payer.
+func (p *Protection) Scope() merchant.Scope {
 	switch {
 	case p.Terminal != "":
 		return merchant.OfTerminal(p.Terminal)
@@ -156,6 +156,11 @@ type MeasureStore interface {
 	// more what they were.
 	PutOff(ctx context.Context, was, p Protection) error
 	Measure(ctx context.Context, id mianmi.MeasureID) (Protection, error)
+	// MeasureFigures counts the measures that were found since.
+	MeasureFigures(ctx context.Context, since, now time.Time) (MeasureFigures, error)
+	// MeasureHolds reports whether what a measure placed is there at now, or somebody has lifted
+	// it since. Of a payer who is no more it does.
+	MeasureHolds(ctx context.Context, p *Protection, now time.Time) (bool, error)
 	// Measures lists measures, newest first.
 	Measures(ctx context.Context, q MeasureQuery) ([]Protection, error)
 }
@@ -288,7 +293,7 @@ func (s *Service) take(ctx context.Context, p *Protection, now time.Time) error 
 		_, err := s.Payers.Hold(ctx, guardian, p.Payer, o)
 		return err
 	}
-	_, err := s.Merchants.Place(ctx, guardian, merchant.StopOrder{Scope: p.scope(), Reason: "风险规则 " + p.Rule + " · risk rule", For: p.Until.Sub(now), Measure: p.because()})
+	_, err := s.Merchants.Place(ctx, guardian, merchant.StopOrder{Scope: p.Scope(), Reason: "风险规则 " + p.Rule + " · risk rule", For: p.Until.Sub(now), Measure: p.because()})
 	return err
 }
 

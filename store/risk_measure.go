@@ -1,13 +1,17 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
+	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/mianmi/mianmi"
+	"github.com/mianmi/mianmi/merchant"
 	"github.com/mianmi/mianmi/payer"
 	"github.com/mianmi/mianmi/risk"
 )
@@ -103,4 +107,57 @@ func (db *DB) Measures(ctx context.Context, f risk.MeasureQuery) ([]risk.Protect
 	q.args = append(q.args, f.Limit)
 	return readAll(ctx, db.read, scanMeasure, `SELECT `+riskMeasureColumns+` FROM risk_measure WHERE `+strings.Join(q.where, " AND ")+
 		` ORDER BY id DESC LIMIT $`+strconv.Itoa(len(q.args)), q.args...)
+}
+
+const (
+	// Identifiers begin with their time, so that only the last days are read.
+	countMeasures = `SELECT measure, state, count(*), min(found_at) FROM risk_measure WHERE id >= $1 AND (state <> 2 OR until > $2) GROUP BY measure, state`
+	lapsedOpen    = `SELECT count(*) FROM risk_measure m JOIN risk_alarm a ON a.id = m.alarm WHERE m.id >= $1 AND m.state = 3 AND a.state <> 3`
+	selectLifted  = `SELECT 1 FROM entry WHERE bucket = $1 AND subject = $2 AND type = 'payer.hold.lifted' AND at >= $3 LIMIT 1`
+)
+
+// MeasureFigures implements risk.MeasureStore.
+func (db *DB) MeasureFigures(ctx context.Context, since, now time.Time) (f risk.MeasureFigures, err error) {
+	first, err := mianmi.NewID("ms", since, bytes.NewReader(make([]byte, 16)))
+	if err != nil {
+		return f, err
+	}
+	f.Counts, err = readAll(ctx, db.read, func(scan scanner) (c risk.MeasureCount, err error) {
+		var oldest int64
+		err = scan((*string)(&c.Measure), &c.State, &c.Count, &oldest)
+		if at := fromMicros(oldest); c.State == risk.Waiting && (f.Oldest.IsZero() || at.Before(f.Oldest)) {
+			f.Oldest = at
+		}
+		return c, err
+	}, countMeasures, first, micros(now))
+	if err != nil {
+		return f, err
+	}
+	err = db.read.QueryRowContext(ctx, lapsedOpen, first).Scan(&f.LapsedOpen)
+	return f, wrapDriver("count measures that have lapsed", err)
+}
+
+// MeasureHolds implements risk.MeasureStore.
+func (db *DB) MeasureHolds(ctx context.Context, p *risk.Protection, now time.Time) (bool, error) {
+	if p.Payer == "" {
+		live, err := db.Stops(ctx, merchant.StopQuery{Scope: p.Scope(), Live: now, Limit: 1})
+		if err != nil || len(live) > 0 {
+			return err == nil, err
+		}
+		list, err := db.Stops(ctx, merchant.StopQuery{Scope: p.Scope(), Limit: manyMax})
+		return slices.ContainsFunc(list, func(s merchant.Stop) bool { return !s.LiftedAt.Before(p.TakenAt) }), err
+	}
+	held, err := db.Payer(ctx, p.Payer)
+	if errors.Is(err, mianmi.NotFound) {
+		return true, nil
+	}
+	if err != nil || held.Held(now) != nil {
+		return err == nil, err
+	}
+	var found int
+	err = db.read.QueryRowContext(ctx, selectLifted, int64(p.Payer.Bucket()), string(p.Payer), micros(p.TakenAt)).Scan(&found)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	return true, wrapDriver("look for who lifted a hold", err)
 }

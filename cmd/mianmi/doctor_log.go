@@ -37,6 +37,7 @@ func (a *app) examineLog(ctx context.Context, db *store.DB) []finding {
 		return []finding{but(fail, "log.sequenced", "无法读取透明日志", "the transparency log cannot be read").then("检查数据库", "check the database")}
 	}
 	findings := []finding{checkLogKey(list, err), checkLag(s, a.clock.Now()), a.examineMemory(ctx, db, log), a.examineFollower(ctx, db, s.Size)}
+	findings = append(findings, a.examineMeasures(ctx, db, keys)...)
 	if cosigned, err := log.Cosigned(ctx); err == nil && len(log.Witnesses()) > 0 {
 		findings = append(findings, checkWitnesses(log.Witnesses(), cosigned, s.Newest, a.clock.Now()))
 	}

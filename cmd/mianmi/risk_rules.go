@@ -28,6 +28,7 @@ type riskCmd struct {
 	Withdraw riskWithdrawCmd `cmd:"" help:"Take a rule away: in shadow at once, a live one by a second person." zh:"撤下规则：影子状态的立即撤下，已启用的须由第二人确认。"`
 	Keep     riskKeepCmd     `cmd:"" help:"Refuse a proposal to withdraw a rule, or take one's own back." zh:"否决撤下规则的提议，或收回自己的提议。"`
 	Alarms   riskAlarmsCmd   `cmd:"" help:"List alarms, newest first." zh:"列出风险告警，从新到旧。"`
+	Measures riskMeasuresCmd `cmd:"" help:"List what rules did about their findings, newest first, with what waits or has lapsed." zh:"列出规则采取的措施，从新到旧，含等待采取和到期未采取的。"`
 
 	Report      riskReportCmd      `cmd:"" help:"Report that something is wrong: an alarm is raised at once." zh:"报告异常：立即产生告警。"`
 	Acknowledge riskAcknowledgeCmd `cmd:"" help:"Take an alarm up." zh:"接手告警。"`

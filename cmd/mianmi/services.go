@@ -153,7 +153,7 @@ func (s *services) surfaces(ctx context.Context, a *app, db *store.DB, t *tuning
 	if err = s.withRisk(a, db, t); err != nil {
 		return err
 	}
-	s.metrics.MustRegister(riskMetrics(s.risk)...)
+	s.metrics.MustRegister(append(riskMetrics(s.risk), newMeasureMetrics(s.risk))...)
 	if err = s.withWeChatPay(a, t); err != nil {
 		return err
 	}

@@ -91,12 +91,14 @@ func riskStepUp(t *testing.T, w *riskWorld) {
 	if why := paid.Reasons[0]; paid.State != payment.StepUpRequired || why.Reason != pinfree.RiskStepUp || why.Rule != "risk/"+r.ID || why.At != found[0].Until.Unix() {
 		t.Errorf("paid: %v", paid.Reasons)
 	}
+	w.stands(t, risk.StepUp, risk.Taken)
 	if taken := w.measures(t, risk.MeasureQuery{Alarm: alarm.ID, State: risk.Taken}); len(taken) != 1 || taken[0].TakenAt.IsZero() || !taken[0].DueAt.IsZero() {
 		t.Errorf("taken: %+v", taken)
 	}
 	must(w.node.Payers.LiftHold(ctx, w.p.Actor(), w.p.ID, payer.HoldLifting{Password: PaymentPassword}))(t)
 	w.protect(t)
-	w.spend(t, w.p, 1) // passes again
+	w.stands(t, risk.StepUp, risk.Taken) // it was lifted
+	w.spend(t, w.p, 1)                   // passes again
 	// The order that a node gave before it died changes nothing any more.
 	_, err := w.node.Payers.Hold(ctx, mianmi.System("risk"), w.p.ID, payer.HoldOrder{Until: found[0].Until, Because: payer.HoldUnusual, Measure: rec.Measure})
 	wantCode(t, err, "measure_taken")
@@ -148,8 +150,24 @@ func riskStop(t *testing.T, w *riskWorld) {
 	if paid.State != payment.StepUpRequired || paid.Reasons[0].Layer != pinfree.LayerStop || paid.Reasons[0].ID != string(stops[0].ID) {
 		t.Errorf("paid: %v, rule %s", paid.Reasons, r.ID)
 	}
+	w.stands(t, risk.Freeze, risk.Taken)
 	w.clock.Add(time.Hour)
 	w.spend(t, w.q, 1)
+	if f := must(w.b.MeasureFigures(ctx))(t); len(f.Counts) != 0 {
+		t.Errorf("after its end: %+v", f)
+	}
+}
+
+// stands checks that there is one measure in a state, and that nothing that was taken
+// is gone.
+func (w *riskWorld) stands(t *testing.T, m risk.Measure, s risk.MeasureState) {
+	t.Helper()
+	if f := must(w.b.MeasureFigures(t.Context()))(t); f.Of(m, s) != 1 || f.In(s) != 1 || f.Oldest.IsZero() != (s != risk.Waiting) {
+		t.Errorf("figures: %+v", f)
+	}
+	if gone := must(w.b.Gone(t.Context(), Analyst))(t); len(gone) != 0 {
+		t.Errorf("gone: %+v", gone)
+	}
 }
 
 // deaf fails to hold anybody for some tries.
@@ -201,6 +219,13 @@ func riskRetry(t *testing.T, w *riskWorld) {
 	}
 	if got := w.measures(t, risk.MeasureQuery{State: risk.Lapsed}); len(got) != 1 || got[0].Payer != w.p.ID || !got[0].TakenAt.IsZero() {
 		t.Errorf("lapsed: %+v", got)
+	}
+	if f := must(w.b.MeasureFigures(ctx))(t); f.LapsedOpen != 1 || f.Of(risk.StepUp, risk.Lapsed) != 1 || f.In(risk.Waiting) != 0 {
+		t.Errorf("figures: %+v", f)
+	}
+	must(w.a.Resolve(ctx, Analyst, w.alarms(t, risk.Query{Rule: r.ID, Payer: w.p.ID})[0].ID, risk.Resolution{Verdict: "harmless"}))(t)
+	if f := must(w.b.MeasureFigures(ctx))(t); f.LapsedOpen != 0 {
+		t.Errorf("after the alarm was resolved: %+v", f)
 	}
 	w.spend(t, w.p, 1)
 }
