@@ -23,10 +23,10 @@ func (s *Server) registerCases() {
 	add(s, at("GET", "", "cases", "List cases", "Newest first, without what hangs on them. A payer sees the own ones, a merchant those that it was asked about.", parties), s.cases)
 	add(s, at("GET", "/{case}", "case", "Show a case", "With the notes that the caller may read; links and identity checks for mianmi's own people. A case's number (eight letters and digits) does as well.", parties), s.supportCase)
 	add(s, at("POST", "/{case}/moves", "moveCase", "Bring a case to another state",
-		"in_progress, waiting_payer, waiting_merchant, waiting_bank, closed. While the payer is waited for the clocks stand still. A payer may close the own case, and reopen it for thirty days.", takePart), s.moveCase)
+		"in_progress, waiting_payer, waiting_merchant, waiting_bank, closed. While the payer is waited for the clocks stand still. A payer may close the own case, and reopen it for thirty days. Closing completes the complaints that the case is of.", takePart), s.moveCase)
 	add(s, at("PUT", "/{case}/assignment", "assignCase", "Give a case to a queue and to somebody", "Support agents, risk analysts and operators.", only(ownPeople...)), s.assignCase)
 	add(s, at("POST", "/{case}/notes", "noteCase", "Write a note",
-		"For mianmi's own people, the payer, or the merchant. The first one for the payer is the first answer. An answer of whom the case waits for sets it going again. key makes a repeat harmless.", takePart), s.noteCase)
+		"For mianmi's own people, the payer, or the merchant. The first one for the payer is the first answer; while a complaint of the case is open it is said at the channel, in 200 characters at most. An answer of whom the case waits for sets it going again. key makes a repeat harmless.", takePart), s.noteCase)
 	attach := at("POST", "/{case}/files", "attachFile", "Attach a file",
 		"The file itself as the body: JPEG, PNG, PDF or plain text, by its content, 10 MiB at most. Pictures are made anew, without the place and device of a photograph. The same again changes nothing.", takePart)
 	attach.bodyMax, attach.status, attach.raw = files.SizeMax, 201, true

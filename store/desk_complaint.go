@@ -61,6 +61,9 @@ func scanCaseID(scan scanner) (id mianmi.CaseID, err error) {
 
 // ClaimComplaints implements desk.Store.
 func (db *DB) ClaimComplaints(ctx context.Context, now, until time.Time, most int) (out []desk.DueComplaint, err error) {
+	if due, err := readAll(ctx, db.read, scanText, dueComplaints, micros(now), 1); err != nil || len(due) == 0 {
+		return nil, err // most times: without a transaction that writes
+	}
 	err = db.tx(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		out = nil
 		ids, err := readAll(ctx, tx, scanText, dueComplaints+db.dialect.forClaim, micros(now), most)

@@ -43,31 +43,32 @@ type app struct {
 type cli struct {
 	shared
 
-	Serve     serveCmd     `cmd:"" help:"Run the server." zh:"运行服务。"`
-	Terminal  terminalCmd  `cmd:"" help:"Run the program of a POS terminal: its settings, its proof, its payments and its own screen." zh:"运行 POS 终端程序：设置、证明、收款和终端自己的屏幕。"`
-	Demo      demoCmd      `cmd:"" help:"Run the server with an example world and tell its story." zh:"启动服务，装入示例世界并演示全过程。"`
-	Migrate   migrateCmd   `cmd:"" help:"Bring the database's schema up to this program's version." zh:"把数据库结构升级到本程序的版本。"`
-	Doctor    doctorCmd    `cmd:"" help:"Check this deployment; exit status 1 when a check fails." zh:"检查部署情况；有检查未通过时退出码为 1。"`
-	Staff     staffCmd     `cmd:"" help:"Create members of staff." zh:"创建员工账户。"`
-	Merchant  merchantCmd  `cmd:"" help:"Merchants: WeChat Pay credentials." zh:"商户：微信支付兼容凭据。"`
-	Contract  contractCmd  `cmd:"" help:"PIN-free contracts of payers: list them, show one, end one." zh:"付款人的免密协议：列出、查看、解约。"`
-	Guarantee guaranteeCmd `cmd:"" help:"The guarantee account that compensation of cases is paid from." zh:"赔付准备金账户：工单赔付的资金来源。"`
-	Case      caseCmd      `cmd:"" help:"The support desk: find cases, work on them, decide them." zh:"客服工单：查找、处理、决定。"`
-	Wechat    wechatCmd    `cmd:"" help:"The front in WeChat Pay's form: its platform keys." zh:"微信支付兼容接口：平台密钥。"`
-	Fleet     fleetCmd     `cmd:"" help:"Look after terminals: enrol them, revoke them, see what they run." zh:"管理终端：登记、吊销、查看其运行的设置。"`
-	Rules     rulesCmd     `cmd:"" help:"Rule packs: try them, put them in force." zh:"规则包：试算与启用。"`
-	Privacy   privacyCmd   `cmd:"" help:"What is kept on a person: hand it out, erase it." zh:"个人信息：导出与删除。"`
-	Risk      riskCmd      `cmd:"" help:"Signals: rules, backtests, alarms." zh:"风险信号：规则、回测与告警。"`
-	Pack      packCmd      `cmd:"" help:"Proof packs of cases: verify them offline." zh:"工单证据包：离线核对。"`
-	Receipt   receiptCmd   `cmd:"" help:"Receipts: fetch them, verify them offline." zh:"凭证：取得与离线核对。"`
-	Evidence  evidenceCmd  `cmd:"" help:"The transparency log: check it." zh:"透明日志：核对。"`
-	Webhook   webhookCmd   `cmd:"" help:"Webhooks: how they stand, and a receiver for trying out." zh:"webhook：查看投递情况，调试接收。"`
-	Update    updateCmd    `cmd:"" help:"Programs for terminals: sign them, offer them, renew what expires." zh:"终端程序：签发、提供与续签。"`
-	Bench     benchCmd     `cmd:"" help:"Measure payments on a database made for it." zh:"在专用数据库上测量支付性能。"`
-	Backup    backupCmd    `cmd:"" help:"Write a consistent, checked copy of an SQLite database to a file, also while the server runs." zh:"把 SQLite 数据库写成一份一致且经过核对的备份文件，服务运行时也可以。"`
-	Restore   restoreCmd   `cmd:"" help:"Put a backup in the place of an SQLite database; names what would be lost, and refuses to lose it unless told so." zh:"用备份替换 SQLite 数据库；先说明会丢失什么，未经明示不予执行。"`
-	CloseAll  closeAllCmd  `cmd:"" help:"Close PIN-free payment everywhere: for everything, and every policy, payer's switch and agreement by itself." zh:"关闭一切免密：全局，以及每一项策略、付款人开关和签约。"`
-	Version   versionCmd   `cmd:"" help:"Print the version." zh:"显示版本。"`
+	Serve     serveCmd      `cmd:"" help:"Run the server." zh:"运行服务。"`
+	Terminal  terminalCmd   `cmd:"" help:"Run the program of a POS terminal: its settings, its proof, its payments and its own screen." zh:"运行 POS 终端程序：设置、证明、收款和终端自己的屏幕。"`
+	Demo      demoCmd       `cmd:"" help:"Run the server with an example world and tell its story." zh:"启动服务，装入示例世界并演示全过程。"`
+	Migrate   migrateCmd    `cmd:"" help:"Bring the database's schema up to this program's version." zh:"把数据库结构升级到本程序的版本。"`
+	Doctor    doctorCmd     `cmd:"" help:"Check this deployment; exit status 1 when a check fails." zh:"检查部署情况；有检查未通过时退出码为 1。"`
+	Staff     staffCmd      `cmd:"" help:"Create members of staff." zh:"创建员工账户。"`
+	Merchant  merchantCmd   `cmd:"" help:"Merchants: WeChat Pay credentials." zh:"商户：微信支付兼容凭据。"`
+	Contract  contractCmd   `cmd:"" help:"PIN-free contracts of payers: list them, show one, end one." zh:"付款人的免密协议：列出、查看、解约。"`
+	Guarantee guaranteeCmd  `cmd:"" help:"The guarantee account that compensation of cases is paid from." zh:"赔付准备金账户：工单赔付的资金来源。"`
+	Case      caseCmd       `cmd:"" help:"The support desk: find cases, work on them, decide them." zh:"客服工单：查找、处理、决定。"`
+	Complaint complaintsCmd `cmd:"" name:"complaints" help:"What payers complain of at channels: list it, show one." zh:"付款人在渠道上的投诉：列出、查看。"`
+	Wechat    wechatCmd     `cmd:"" help:"The front in WeChat Pay's form: its platform keys." zh:"微信支付兼容接口：平台密钥。"`
+	Fleet     fleetCmd      `cmd:"" help:"Look after terminals: enrol them, revoke them, see what they run." zh:"管理终端：登记、吊销、查看其运行的设置。"`
+	Rules     rulesCmd      `cmd:"" help:"Rule packs: try them, put them in force." zh:"规则包：试算与启用。"`
+	Privacy   privacyCmd    `cmd:"" help:"What is kept on a person: hand it out, erase it." zh:"个人信息：导出与删除。"`
+	Risk      riskCmd       `cmd:"" help:"Signals: rules, backtests, alarms." zh:"风险信号：规则、回测与告警。"`
+	Pack      packCmd       `cmd:"" help:"Proof packs of cases: verify them offline." zh:"工单证据包：离线核对。"`
+	Receipt   receiptCmd    `cmd:"" help:"Receipts: fetch them, verify them offline." zh:"凭证：取得与离线核对。"`
+	Evidence  evidenceCmd   `cmd:"" help:"The transparency log: check it." zh:"透明日志：核对。"`
+	Webhook   webhookCmd    `cmd:"" help:"Webhooks: how they stand, and a receiver for trying out." zh:"webhook：查看投递情况，调试接收。"`
+	Update    updateCmd     `cmd:"" help:"Programs for terminals: sign them, offer them, renew what expires." zh:"终端程序：签发、提供与续签。"`
+	Bench     benchCmd      `cmd:"" help:"Measure payments on a database made for it." zh:"在专用数据库上测量支付性能。"`
+	Backup    backupCmd     `cmd:"" help:"Write a consistent, checked copy of an SQLite database to a file, also while the server runs." zh:"把 SQLite 数据库写成一份一致且经过核对的备份文件，服务运行时也可以。"`
+	Restore   restoreCmd    `cmd:"" help:"Put a backup in the place of an SQLite database; names what would be lost, and refuses to lose it unless told so." zh:"用备份替换 SQLite 数据库；先说明会丢失什么，未经明示不予执行。"`
+	CloseAll  closeAllCmd   `cmd:"" help:"Close PIN-free payment everywhere: for everything, and every policy, payer's switch and agreement by itself." zh:"关闭一切免密：全局，以及每一项策略、付款人开关和签约。"`
+	Version   versionCmd    `cmd:"" help:"Print the version." zh:"显示版本。"`
 
 	Torture     tortureCmd     `cmd:"" help:"Start servers of this program on an empty database, ill-treat them and check the promises; exit status 1 when one was broken." zh:"在空数据库上启动本程序的服务，施加各种故障并检验各项承诺；有承诺被破坏时退出码为 1。"`
 	TortureNode tortureNodeCmd `cmd:"" hidden:"" help:"A server of torture with a wrong clock or bounded files." zh:"torture 使用的服务：时钟错误或文件大小受限。"`

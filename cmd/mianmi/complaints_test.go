@@ -188,4 +188,26 @@ func TestServeAnswersComplaints(t *testing.T) {
 	if d := cmp.Diff([]string{"MERCHANT_APPROVE_REFUND", "MERCHANT_CONFIRM_COMPLETE", "MERCHANT_RESPONSE"}, what); d != "" {
 		t.Errorf("said (-want +got):\n%s", d)
 	}
+	c.inCase(id, "已核实")
+}
+
+// inCase waits until a complaint that was answered outside of its case has ended it,
+// and looks who said what there; and what the command line shows of both.
+func (c *complaintShop) inCase(id mianmi.ComplaintID, text string) {
+	c.t.Helper()
+	var k client.Case
+	eventually(c.t, "the case has ended with its complaint", func() bool {
+		var err error
+		k, err = c.operator().Case(c.t.Context(), must(c.operator().Complaint(c.t.Context(), id))(c.t).Case)
+		return err == nil && k.State == "closed"
+	})
+	said := slices.DeleteFunc(k.Notes, func(n client.CaseNote) bool { return n.Text != text })
+	if len(said) != 1 || !strings.HasPrefix(said[0].By, "operator:") || k.Verdict != "answered" {
+		c.t.Errorf("%q was said in the case: %+v", text, k)
+	}
+	wantRun(c.t, "the complaint", c.run(c.t, "complaints", "show", string(id), "--lang=en"), exitOK, "over", text, string(k.ID), "got through")
+	wantRun(c.t, "the list", c.run(c.t, "complaints", "list", "--lang=zh"), exitOK, string(id), "已处理完毕", string(k.ID))
+	wantRun(c.t, "the case", c.run(c.t, "case", "show", string(k.ID), "--lang=zh"), exitOK, string(id), "wechatpay 2001")
+	wantRun(c.t, "none is open", c.run(c.t, "complaints", "list", "--open", "--lang=en"), exitOK, "no such complaint")
+	wantRun(c.t, "there is none", c.run(c.t, "complaints", "show", "cp1", "--lang=en"), exitFailed, "complaint")
 }

@@ -245,6 +245,20 @@ func complaintCut(t *testing.T, w *caseWorld) {
 	if list := must(w.a.Cases(t.Context(), Support, cases.Query{}))(t); len(list) != 1 || len(k.Notes) != 1 {
 		t.Errorf("%d cases, %d notes", len(list), len(k.Notes))
 	}
+	must(w.a.Write(t.Context(), w.agent, k.ID, cases.NewNote{Key: "n1", Audience: cases.ForPayer, Text: "正在核实"}))(t)
+	for after := range 6 {
+		ctx, cancel := context.WithCancel(t.Context())
+		w.a.Complaints = &cutting{Complaints: c.s, left: after, cut: cancel}
+		_, _ = w.a.TakeComplaints(ctx)
+		_, _ = c.s.Say(ctx)
+		cancel()
+		w.clock.Add(2 * time.Minute)
+	}
+	w.a.Complaints = c.s
+	c.settle(t)
+	if k = c.of(t)["c1"]; c.there.said("c1") != 1 || len(k.Notes) != 2 {
+		t.Errorf("said %d times, %d notes", c.there.said("c1"), len(k.Notes))
+	}
 	w.told(t, k.ID)
 }
 
@@ -269,6 +283,12 @@ func (q *cutting) Complaint(ctx context.Context, a mianmi.Actor, id mianmi.Compl
 func (q *cutting) Answers(ctx context.Context, a mianmi.Actor, id mianmi.ComplaintID) ([]support.Answer, error) {
 	defer q.ask()
 	return q.Complaints.Answers(ctx, a, id)
+}
+
+func (q *cutting) Answer(ctx context.Context, a mianmi.Actor, id mianmi.ComplaintID, o support.Order) (support.Answer, error) {
+	q.ask()
+	defer q.ask()
+	return q.Complaints.Answer(ctx, a, id, o)
 }
 
 // must3 is must for three results.
