@@ -21,7 +21,9 @@ const (
 	paymentIDsOf = `SELECT id FROM payment WHERE payer = $1`
 	complaintsOf = `SELECT id FROM complaint WHERE payer = $1 AND payer <> ''
 	UNION SELECT complaint FROM complaint_payment WHERE payment <> '' AND payment IN (` + paymentIDsOf + `)`
-	casesOf = `SELECT id FROM support_case WHERE payer = $1 AND payer <> ''`
+	// Of a case without a payer, it is whoever complained.
+	casesOf = `SELECT id FROM support_case WHERE payer = $1 AND payer <> ''
+	UNION SELECT id FROM support_case WHERE payer = '' AND id IN (SELECT case_id FROM complaint WHERE case_id <> '' AND id IN (` + complaintsOf + `))`
 )
 
 // hangs is what keeps a person from being erased, in the order in which it is

@@ -57,7 +57,7 @@ var kept = []struct{ kind, query, own string }{
 const always = "1 = 1"
 
 // privateColumns are secrets, digests and what serves the database alone.
-var privateColumns = []string{"bucket", "key", "digest", "hash", "notify", "session", "seq"}
+var privateColumns = []string{"bucket", "key", "digest", "hash", "notify", "session", "seq", "case_due", "case_tries"}
 
 // Kept implements privacy.Store.
 func (db *DB) Kept(ctx context.Context, id mianmi.PayerID, own bool) (out []privacy.Rows, err error) {

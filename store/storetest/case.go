@@ -56,6 +56,7 @@ func Cases(t *testing.T, open func(*testing.T) Engine) {
 		"what happens at the channel is in the case":           complaintFollowed,
 		"a complaint joins the case about its payment":         complaintJoins,
 		"a desk that is cut off takes nothing up twice":        complaintCut,
+		"a case of nobody is whoever's complained":             caseNamed,
 		"what is written for the payer is said once":           caseSays,
 		"an answer that does not get through is no answer":     caseUnsaid,
 		"a case and its complaint end together, whoever works": caseSaysBeside,

@@ -262,6 +262,24 @@ func complaintCut(t *testing.T, w *caseWorld) {
 	w.told(t, k.ID)
 }
 
+// The case of a payer whom nobody knew is kept on whoever complained, and becomes that
+// payer's with the next news.
+func caseNamed(t *testing.T, w *caseWorld) {
+	ctx, c, p := t.Context(), newComplainedWorld(t, w), newPersons(t, w)
+	paid := w.pay(t, p.who)
+	made := must(c.s.Complain(ctx, p.who.Actor(), p.who.ID, support.NewComplaint{Key: "k1", Payment: paid.ID, Problem: support.OtherProblem, Text: "不好用"}))(t)
+	c.take(t, w.a)
+	must(w.rows.ExecContext(ctx, `UPDATE support_case SET payer = '' WHERE payer = $1`, string(p.who.ID)))(t)
+	if notes := p.export(t, p.who.Actor())["case_notes.json"]; !strings.Contains(notes, "不好用") {
+		t.Errorf("what is kept: %s", notes)
+	}
+	must3(c.s.Write(ctx, p.who.Actor(), p.who.ID, made.ID, support.Message{Key: "m1", What: support.Writes, Text: "还在等"}))(t)
+	c.take(t, w.b)
+	if k := c.of(t)[made.Number]; k.Payer != p.who.ID || len(k.Notes) != 2 {
+		t.Errorf("%+v", k)
+	}
+}
+
 // cutting ends a context after some questions.
 type cutting struct {
 	cases.Complaints

@@ -222,12 +222,35 @@ func (s *Service) follow(ctx context.Context, id mianmi.CaseID, h *heard, links 
 			kind = TypeRepeated
 			m.join(links)
 		}
+		named, err := s.name(ctx, &ch.Case, h)
+		if err != nil {
+			return err
+		}
 		m.all()
-		if kind == TypeComplained && len(m.said) == 0 {
+		if kind == TypeComplained && len(m.said) == 0 && !named {
 			return nil
 		}
 		return s.add(ch, taker, kind, m.record)
 	})
+}
+
+// name gives a case the payer whom its complaint's payment has got since: a channel
+// names some of them later.
+func (s *Service) name(ctx context.Context, c *Case, h *heard) (named bool, err error) {
+	if c.Payer != "" {
+		return false, nil
+	}
+	for _, about := range h.Payments {
+		p, err := s.about(ctx, about.Payment)
+		if err != nil {
+			return false, err
+		}
+		if p != nil && p.Payer != "" {
+			c.Payer = p.Payer
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 func linkedTo(w *Whole, ref string) bool {
