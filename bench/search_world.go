@@ -155,9 +155,9 @@ func (w *searchWorld) end() (o pinfree.Outcome, s payment.State) {
 func (w *searchWorld) loadPayments(ctx context.Context) error {
 	step := searchDays * 24 * time.Hour / time.Duration(w.Payments)
 	first := w.now.Add(-searchDays * 24 * time.Hour)
-	for from := 0; from < w.Payments; from += loadChunk {
+	for from := 0; from < w.Payments; from += searchChunk {
 		var list []payment.Payment
-		for i := from; i < min(w.Payments, from+loadChunk); i++ {
+		for i := from; i < min(w.Payments, from+searchChunk); i++ {
 			by, at, where := payerID(w.rnd.IntN(w.payers)), first.Add(time.Duration(i)*step), w.site()
 			id, err := mianmi.NewBucketID("pm", by.Bucket(), at, reader{w.rnd})
 			if err != nil {
@@ -179,15 +179,18 @@ func (w *searchWorld) loadPayments(ctx context.Context) error {
 	return nil
 }
 
+// searchChunk is small enough for a transaction on a disk that is busy.
+const searchChunk = 4000
+
 // openOf is how many cases of a hundred are not over.
 const openOf = 2
 
 func (w *searchWorld) loadCases(ctx context.Context) error {
 	const far = 4 * searchDays * 24 * time.Hour
 	step, first := far/time.Duration(max(w.Cases, 1)), w.now.Add(-far)
-	for from := 0; from < w.Cases; from += loadChunk {
+	for from := 0; from < w.Cases; from += searchChunk {
 		var list []desk.Change
-		for i := from; i < min(w.Cases, from+loadChunk); i++ {
+		for i := from; i < min(w.Cases, from+searchChunk); i++ {
 			c, err := w.aCase(i, first.Add(time.Duration(i)*step))
 			if err != nil {
 				return err
