@@ -49,7 +49,8 @@
 //	  disk/     files that survive the loss of power; disktest/ cuts it; slot/ which program runs
 //	  link/     the way to the host
 //	  model/    families of terminals as data; screen/ pages; agenttest/ a small host
-//	web/        ui/ what all pages share; static/ their files, named by their hash
+//	web/        ui/ what all pages share; site/ sessions, forms and headers of those with a login;
+//	            static/ their files, named by their hash; webtest/ a browser, for tests
 //	cmd/mianmi/ flags, configuration, wiring
 //
 // A package may import only what layout_test.go allows.

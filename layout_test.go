@@ -79,10 +79,13 @@ var mayImport = map[string][]string{
 	"api/client":           {"mianmi", "money"},
 	"api/wechatv3":         domain,
 	"web":                  append([]string{"web/payer", "web/console", "web/ui", "web/static"}, domain...),
-	"web/payer":            append([]string{"web/ui", "web/static"}, domain...),
-	"web/console":          append([]string{"web/ui", "web/static"}, domain...),
-	"web/check":            {"mianmi", "evidence", "receipt"}, // for anybody, without a session: it knows nothing else
+	"web/payer":            append([]string{"web/site", "web/ui", "web/static"}, domain...),
+	"web/console":          append([]string{"web/site", "web/ui", "web/static"}, domain...),
+	"web/site/sitetest":    {"mianmi", "secret", "web/site"},
+	"web/site":             {"mianmi", "secret", "access", "web/ui"}, // sessions in cookies, forms, headers: what pages with a login share
+	"web/check":            {"mianmi", "evidence", "receipt"},        // for anybody, without a session: it knows nothing else
 	"web/ui":               {"mianmi", "money"},
+	"web/webtest":          {}, // a real browser and axe-core, for tests
 	"web/static":           {},
 	"bench":                {"*"}, // drives everything; run by cmd
 	"demo":                 {"*"}, // the story; run by cmd

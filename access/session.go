@@ -11,7 +11,7 @@ import (
 
 // Prefixes tell a bearer's kind, and let a scanner find one that leaked.
 const (
-	sessionPrefix = "ms_"
+	SessionPrefix = "ms_"
 	keyPrefix     = "mk_"
 	tokenLetters  = 52 // × 5 bits = 260 random bits
 )
@@ -41,7 +41,7 @@ func (s *Service) StartSession(ctx context.Context, actor mianmi.Actor) (Started
 	if life == 0 || actor.ID == "" {
 		return Started{}, mianmi.Forbidden("not_allowed", "a "+actor.Role.String()+" has no session")
 	}
-	token, digest, err := s.newToken(sessionPrefix)
+	token, digest, err := s.newToken(SessionPrefix)
 	if err != nil {
 		return Started{}, err
 	}
@@ -85,15 +85,15 @@ func errBearer() error {
 
 // bearerForm reports whether the text can be a token of ours.
 func bearerForm(bearer string) bool {
-	if len(bearer) != len(sessionPrefix)+tokenLetters {
+	if len(bearer) != len(SessionPrefix)+tokenLetters {
 		return false
 	}
-	for _, c := range []byte(bearer[len(sessionPrefix):]) {
+	for _, c := range []byte(bearer[len(SessionPrefix):]) {
 		if !('0' <= c && c <= '9' || 'a' <= c && c <= 'z') {
 			return false
 		}
 	}
-	return strings.HasPrefix(bearer, sessionPrefix) || strings.HasPrefix(bearer, keyPrefix)
+	return strings.HasPrefix(bearer, SessionPrefix) || strings.HasPrefix(bearer, keyPrefix)
 }
 
 // Authenticate returns who bears the token (the text after "Bearer "). It

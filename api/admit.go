@@ -15,7 +15,7 @@ func (s *Server) admit(c *call) error {
 		return err
 	}
 	if c.route.login {
-		if wait := s.logins.take(s.remote(c.r), c.begun); wait > 0 {
+		if wait := s.logins.take(s.Remote(c.r), c.begun); wait > 0 {
 			return &mianmi.Error{Kind: mianmi.Denied, Code: "too_many_requests", Msg: "too many logins from this address", RetryAfter: wait}
 		}
 	}

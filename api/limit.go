@@ -57,9 +57,9 @@ func network(a netip.Addr) netip.Addr {
 // forwardedMax bounds how many hops of X-Forwarded-For are looked at.
 const forwardedMax = 16
 
-// remote is who is calling: the connection's address or, behind a trusted
+// Remote is who is calling: the connection's address or, behind a trusted
 // proxy, the last address in X-Forwarded-For that is no trusted proxy's.
-func (s *Server) remote(r *http.Request) netip.Addr {
+func (s *Server) Remote(r *http.Request) netip.Addr {
 	var at netip.Addr
 	if ap, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
 		at = ap.Addr().Unmap()

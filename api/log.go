@@ -26,7 +26,7 @@ func (s *Server) log(c *call, took time.Duration) {
 	}
 	attrs := []slog.Attr{
 		slog.String("request", c.id), slog.String("route", c.route.name), slog.Int("status", c.status),
-		slog.Duration("took", took), slog.Int("bytes", c.bytes), slog.String("remote", s.remote(c.r).String()),
+		slog.Duration("took", took), slog.Int("bytes", c.bytes), slog.String("remote", s.Remote(c.r).String()),
 	}
 	if c.actor.Role != mianmi.NoRole {
 		attrs = append(attrs, slog.String("actor", c.actor.String()), slog.String("via", c.actor.Via))

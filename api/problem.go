@@ -93,6 +93,13 @@ func problem(c *call, err error) *Problem {
 	if errors.As(err, &known) {
 		return known
 	}
+	p := problemOf(err)
+	p.finish(c)
+	return p
+}
+
+// problemOf is the problem without its words.
+func problemOf(err error) *Problem {
 	e := &mianmi.Error{Kind: mianmi.KindOf(err), Err: err}
 	if !errors.As(err, &e) && (errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)) {
 		e = &mianmi.Error{Kind: mianmi.Unavailable, Msg: "no answer in time", RetryAfter: time.Second}
@@ -116,7 +123,6 @@ func problem(c *call, err error) *Problem {
 	} else if list := invalidFields(err, nil); len(list) > 1 {
 		p.Errors = list
 	}
-	p.finish(c)
 	return p
 }
 

@@ -30,6 +30,10 @@ var problemTitles = map[string]mianmi.Text{
 	"unauthenticated": {ZH: "请先登录", EN: "Log in first"},
 	"unavailable":     {ZH: "暂时无法处理，请稍后再试", EN: "Not possible right now; try again"},
 
+	// Pages.
+	"form_stale":        {ZH: "页面已过期，请重新打开", EN: "This page is too old; open it again"},
+	"unsafe_connection": {ZH: "当前连接不安全", EN: "This connection is not safe"},
+
 	// Who is calling.
 	"bearer_missing":         {ZH: "请先登录，或提供有效的密钥", EN: "Log in first, or send a valid API key"},
 	"bearer_invalid":         {ZH: "登录已失效，请重新登录", EN: "The session or API key is not valid; log in again"},

@@ -59,6 +59,8 @@ func (d *Demo) Guide(env string) {
 			_, _ = fmt.Fprintln(d.out, "  "+line)
 		}
 	}
+	say("\n"+name+"的手机（在浏览器中打开；手机号 "+d.guest.Phone+"，支付密码 "+password+"）：\n  "+d.URL+"/my/",
+		"\n"+name+"'s phone, for a browser (phone number "+d.guest.Phone+", password "+password+"):\n  "+d.URL+"/my/")
 	if len(d.tills) > 0 {
 		say("\n终端的屏幕（在浏览器中打开；操作员密码 "+operatorPassword+"）：", "\nThe terminals' screens, for a browser (operator password "+operatorPassword+"):")
 		for i := range d.tills {

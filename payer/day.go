@@ -23,8 +23,8 @@ func Day(t time.Time) (day string, minute int) {
 	return l.Format(time.DateOnly), l.Hour()*60 + l.Minute()
 }
 
-// when says an instant in words, with the day when it is not today's.
-func when(t, now time.Time) mianmi.Text {
+// When says an instant in words, with the day when it is not today's.
+func When(t, now time.Time) mianmi.Text {
 	at, today := Local(t), Local(now)
 	switch {
 	case at.Year() == today.Year() && at.YearDay() == today.YearDay():

@@ -28,7 +28,7 @@ func (e *PasswordError) Error() string { return "payment password" }
 func (e *PasswordError) Words() mianmi.Text {
 	switch {
 	case !e.LockedUntil.IsZero():
-		at := when(e.LockedUntil, e.now)
+		at := When(e.LockedUntil, e.now)
 		return text("支付密码已锁定，%s 后可再试；也可联系客服核实身份后解锁", at.ZH,
 			"The payment password is locked until %s; support can unlock it after checking your identity", at.EN)
 	case e.TriesLeft == 1:

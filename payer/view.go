@@ -71,7 +71,7 @@ func (p *Payer) Status(now time.Time) Status {
 	}
 	st.Sentence = st.sentence(now)
 	if st.Hold != nil && (st.State == Closed || st.State == CoolingOff) {
-		until := when(st.Hold.Until, now)
+		until := When(st.Hold.Until, now)
 		st.Sentence.ZH += "；另有保护性暂停，至 " + until.ZH + " 止"
 		st.Sentence.EN += "; a hold stands besides, until " + until.EN
 	}
@@ -79,10 +79,10 @@ func (p *Payer) Status(now time.Time) Status {
 }
 
 func (st Status) sentence(now time.Time) mianmi.Text {
-	since := when(st.Since, now)
+	since := When(st.Since, now)
 	switch st.State {
 	case Held:
-		until, why := when(st.Hold.Until, now), st.Hold.Because.Words()
+		until, why := When(st.Hold.Until, now), st.Hold.Because.Words()
 		return mianmi.Text{ZH: "小额免密已暂停（" + why.ZH + "），至 " + until.ZH + " 止每笔付款都须验证；您的设置不变",
 			EN: "PIN-free payment is on hold (" + why.EN + "): every payment asks for authentication until " + until.EN + "; your settings stay as they are"}
 	case Frozen:
@@ -90,7 +90,7 @@ func (st Status) sentence(now time.Time) mianmi.Text {
 	case Open:
 		return text("小额免密已开启，%s 起", since.ZH, "PIN-free payment has been on since %s", since.EN)
 	case CoolingOff:
-		at := when(st.Pending.At, now)
+		at := When(st.Pending.At, now)
 		return text("小额免密目前关闭，将于 %s 重新开启", at.ZH, "PIN-free payment is off and will be on again from %s", at.EN)
 	}
 	return text("小额免密已关闭，%s 起", since.ZH, "PIN-free payment has been off since %s", since.EN)

@@ -10,6 +10,6 @@ cp node_modules/htmx.org/dist/htmx.min.js "$to/htmx.js"
 cp node_modules/htmx.org/LICENSE "$to/htmx.LICENSE"
 cp node_modules/weui/dist/style/weui.min.css "$to/weui.css"
 cp node_modules/weui/LICENSE.txt "$to/weui.LICENSE"
-mkdir -p agent/screen/testdata
-cp node_modules/axe-core/axe.min.js agent/screen/testdata/axe.js
-cp node_modules/axe-core/LICENSE agent/screen/testdata/axe.LICENSE
+mkdir -p web/webtest
+cp node_modules/axe-core/axe.min.js web/webtest/axe.js
+cp node_modules/axe-core/LICENSE web/webtest/axe.LICENSE

@@ -36,6 +36,7 @@ const (
 	ForPaymentCode Purpose = "payment_code" // digest: payment codes (ADR 3)
 	ForResetCode   Purpose = "reset_code"   // digest: one-time codes that set a new password
 	ForEnrolment   Purpose = "enrolment"    // digest: one-time codes that enrol a terminal
+	ForForm        Purpose = "form"         // digest: tokens of forms on pages
 	ForReceiptLink Purpose = "receipt_link" // digest: links that lead to a receipt's check
 	ForTOTP        Purpose = "totp"         // sealed: the shared secret of a one-time-password app
 	ForWebhook     Purpose = "webhook"      // sealed: a webhook's address and secrets; digest: its address

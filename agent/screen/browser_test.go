@@ -161,7 +161,7 @@ const axeRun = `axe.run(document, {resultTypes: ["violations"]}).then(r => JSON.
 // serious is found by axe-core, and no script or style was refused.
 func (c *counter) look(t *testing.T, ctx context.Context, name string) {
 	t.Helper()
-	axe, err := os.ReadFile("testdata/axe.js")
+	axe, err := os.ReadFile("../../web/webtest/axe.js")
 	if err != nil {
 		t.Fatal(err)
 	}

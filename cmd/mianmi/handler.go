@@ -11,6 +11,7 @@ import (
 	"github.com/mianmi/mianmi/support/pack"
 	"github.com/mianmi/mianmi/web/check"
 	"github.com/mianmi/mianmi/web/payer"
+	"github.com/mianmi/mianmi/web/site"
 	"github.com/mianmi/mianmi/web/static"
 	"github.com/mianmi/mianmi/wechat"
 )
@@ -37,8 +38,14 @@ type front struct {
 	api *api.Server
 }
 
-func newFront(a *app, s *services) front {
+func newFront(a *app, s *services) (front, error) {
 	mux := http.NewServeMux()
+	wallet, err := payer.Phone(payer.PhoneParts{Payers: s.payers, Payments: s.payments, Inbox: s.inbox, Receipts: s.receipts, Names: s.handler,
+		Site: site.Parts{Sessions: s.access, Gate: s.handler, Keys: s.keys, Clock: a.clock, Random: a.random, Log: a.log}})
+	if err != nil {
+		return front{}, err
+	}
+	mux.Handle(payer.Base, wallet)
 	page := check.Handler(check.Parts{Receipts: s.receipts, Log: s.log, Random: a.random, Errors: a.log})
 	mux.Handle("/check", page)
 	mux.Handle("/check/", page)
@@ -49,7 +56,7 @@ func newFront(a *app, s *services) front {
 	mux.Handle(wechat.SignPath, payer.Handler(payer.Parts{Contracts: s.wechat, Log: a.log}))
 	mux.Handle("GET "+static.Prefix, static.Handler())
 	mux.Handle("/", s.handler)
-	return front{mux, s.handler}
+	return front{mux, s.handler}, nil
 }
 
 // Stop ends what waits for news.

@@ -130,6 +130,10 @@ func (c *serveCmd) open(ctx context.Context, a *app) (n *node, err error) {
 // serve answers requests until ctx ends or the guard ends it, finishes what has
 // begun, and closes the database last.
 func (n *node) serve(ctx context.Context) error {
+	f, err := newFront(n.app, n.services)
+	if err != nil {
+		return errors.Join(err, n.stopMetrics(), n.close())
+	}
 	ctx, end := context.WithCancel(ctx)
 	defer end()
 	var ended error
@@ -141,7 +145,7 @@ func (n *node) serve(ctx context.Context) error {
 		case <-ctx.Done():
 		}
 	})
-	err := n.cmd.serve(ctx, n.app, n.listener, newHealth(n.db), newFront(n.app, n.services))
+	err = n.cmd.serve(ctx, n.app, n.listener, newHealth(n.db), f)
 	end()
 	guarded.Wait()
 	return errors.Join(ended, err, n.stopMetrics(), n.close())

@@ -150,7 +150,7 @@ func (p Parts) post(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	most := v.Limit * 100
-	err := p.Contracts.SignContract(r.Context(), token, wechat.ContractConsent{Phone: phone(v.Phone), Password: r.PostFormValue("password"),
+	err := p.Contracts.SignContract(r.Context(), token, wechat.ContractConsent{Phone: phoneNumber(v.Phone), Password: r.PostFormValue("password"),
 		ConsentVersion: r.PostFormValue("consent"), PerPayment: &most})
 	if err != nil && mianmi.KindOf(err) != mianmi.NotFound { // a page that is over says so itself
 		if v.Fault = fault(v.frame, err); v.Fault == "" {
@@ -165,7 +165,7 @@ func (p Parts) post(w http.ResponseWriter, r *http.Request) {
 }
 
 // phone puts a number as it is typed in China into the form of E.164.
-func phone(text string) string {
+func phoneNumber(text string) string {
 	text = strings.NewReplacer(" ", "", "-", "").Replace(text)
 	if len(text) == 11 && text[0] == '1' {
 		return "+86" + text

@@ -4,6 +4,7 @@
 package ui
 
 import (
+	"image"
 	"strconv"
 	"strings"
 
@@ -21,6 +22,7 @@ type Page struct {
 	Class   string   // of the body: which surface, which layout
 	Styles  []string // URLs
 	Scripts []string
+	Nonce   string // that scripts have; empty: none
 	Live    string // where changes are told; empty: nowhere
 	Boot    string // of the program: another one means that it has restarted
 	Refresh int    // seconds after which a browser without scripts asks again; 0: never
@@ -80,6 +82,25 @@ func NewQR(text string) (QR, error) {
 		}
 	}
 	return QR{Size: n + 2*quiet, Path: b.String()}, nil
+}
+
+// Bars is a bar code as an SVG path on a grid of width modules, one high, with
+// the quiet zone of ten on each side that Code 128 wants (ISO/IEC 15417, 4.3.2).
+func Bars(code image.Image) (path string, width int) {
+	const quiet = 10
+	n := code.Bounds().Dx()
+	var b strings.Builder
+	for x := 0; x < n; x++ {
+		run := x
+		for run < n && dark(code.At(run, 0).RGBA()) {
+			run++
+		}
+		if run > x {
+			b.WriteString("M" + strconv.Itoa(x+quiet) + " 0H" + strconv.Itoa(run+quiet) + "v1H" + strconv.Itoa(x+quiet) + "z")
+			x = run
+		}
+	}
+	return b.String(), n + 2*quiet
 }
 
 func dark(r, _, _, _ uint32) bool { return r < 0x8000 }
