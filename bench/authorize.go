@@ -168,6 +168,8 @@ type crowd struct {
 	codes []string
 	next  *atomic.Int64
 	lat   [][]time.Duration
+
+	before int64 // payments with codes that were there before these
 }
 
 func (f *crowd) measure(ctx context.Context, d parts) (Figures, error) {
@@ -219,31 +221,36 @@ func (f *crowd) run(ctx context.Context, length time.Duration, c *counts) time.D
 
 func (f *crowd) caller(ctx context.Context, i int, c *counts) {
 	r := rand.New(rand.NewPCG(uint64(i), 7)) //nolint:gosec // a benchmark's choice
-	for ctx.Err() == nil {
-		n := f.next.Add(1) - 1
-		if n >= int64(len(f.codes)) {
-			return
-		}
-		at := r.IntN(len(f.w.Terminals))
-		begin := f.o.Clock.Now()
-		p, err := f.svc.Authorize(context.WithoutCancel(ctx), f.w.Actors[at], payment.Request{
-			Terminal: f.w.Terminals[at], OrderNo: f.w.run + "-" + strconv.FormatInt(n, 36), Amount: money.Of(int64(100+r.IntN(5000)), "CNY"),
-			Method: pinfree.PaymentCode, Entry: pinfree.Scanned, Code: f.codes[n],
-		})
-		if c == nil {
-			continue
-		}
-		f.lat[i] = append(f.lat[i], f.o.Clock.Now().Sub(begin))
-		switch {
-		case err != nil:
-			if c.failed.Add(1) == 1 {
-				f.o.Log.Error("the first failed payment", "error", err)
-			}
-		case p.PinFree():
-			c.pinFree.Add(1)
-			fallthrough
-		default:
-			c.payments.Add(1)
-		}
+	for ctx.Err() == nil && f.pay(ctx, r, i, f.o.Clock.Now(), c) {
 	}
+}
+
+// pay makes one payment, which was to begin at a time, and reports whether there was
+// a code for it.
+func (f *crowd) pay(ctx context.Context, r *rand.Rand, i int, begin time.Time, c *counts) bool {
+	n := f.next.Add(1) - 1
+	if n >= int64(len(f.codes)) {
+		return false
+	}
+	at := r.IntN(len(f.w.Terminals))
+	p, err := f.svc.Authorize(context.WithoutCancel(ctx), f.w.Actors[at], payment.Request{
+		Terminal: f.w.Terminals[at], OrderNo: f.w.run + "-" + strconv.FormatInt(f.before+n, 36), Amount: money.Of(int64(100+r.IntN(5000)), "CNY"),
+		Method: pinfree.PaymentCode, Entry: pinfree.Scanned, Code: f.codes[n],
+	})
+	if c == nil {
+		return true
+	}
+	f.lat[i] = append(f.lat[i], f.o.Clock.Now().Sub(begin))
+	switch {
+	case err != nil:
+		if c.failed.Add(1) == 1 {
+			f.o.Log.Error("the first failed payment", "error", err)
+		}
+	case p.PinFree():
+		c.pinFree.Add(1)
+		fallthrough
+	default:
+		c.payments.Add(1)
+	}
+	return true
 }

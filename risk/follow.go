@@ -15,20 +15,33 @@ const (
 	// leaseFor is how long a follower that has died keeps others waiting; each turn
 	// renews it, and takes well below a second.
 	leaseFor = 15 * time.Second
-	// leavesMax bounds a turn; the store bounds it by its bytes, too.
-	leavesMax = 200
+	// leavesMax bounds a page, and with it what one transaction writes; the store bounds
+	// it by its bytes, too.
+	leavesMax = 64
+	// workMax is how long pages are read without a rest: a tenth of the time from one
+	// call to the next.
+	workMax = 25 * time.Millisecond
 	// restMax bounds the rest after a turn: a third of the lease.
 	restMax = 5 * time.Second
+	// renewEvery is how long a lease is trusted without asking: a third of it.
+	renewEvery = 5 * time.Second
+	// writeEvery is how long a position may wait to be written when nothing was found:
+	// whoever takes over reads that again and finds nothing again.
+	writeEvery = time.Second
 )
 
 // follower is what the node that reads the log keeps in memory. All of it can be
 // read again from the log.
 type follower struct {
-	name   string
-	engine *Engine   // nil: nothing is known
-	next   int64     // the leaf that the engine has to see next
-	rules  ruleSet   // that the engine asks
-	rest   time.Time // until when it does nothing, so that payments have the machine
+	name    string
+	engine  *Engine   // nil: nothing is known
+	next    int64     // the leaf that the engine has to see next
+	from    int64     // the leaf from which on findings count; before it all is done
+	written int64     // from, as the database has it
+	wrote   time.Time // when that was written
+	renewed time.Time // since when the lease runs, by this node's clock; zero: there is none
+	rules   ruleSet   // that the engine asks
+	rest    time.Time // until when it does nothing, so that payments have the machine
 
 	events, findings, faults, evicted, failed atomic.Int64
 	position                                  atomic.Int64 // as far as this node knows
@@ -53,7 +66,7 @@ func (s *Service) Figures() Figures {
 		Position: f.position.Load(), Follows: f.following.Load()}
 }
 
-// Follow reads the next page of the log, and reports whether there may be more.
+// Follow reads the next pages of the log, and reports whether there may be more.
 // One node follows at a time; the others wait for its lease to end. Who takes over
 // reads silently as far back as the rules remember, so that windows are as they
 // were, and goes on where the other stood. After its work it rests, by Share.
@@ -62,46 +75,81 @@ func (s *Service) Follow(ctx context.Context) (more bool, err error) {
 	if began.Before(f.rest) && f.rest.Sub(began) <= restMax { // else the clock was set back
 		return false, nil
 	}
-	position, held, err := s.Store.Follow(ctx, f.name, leaseFor)
-	f.following.Store(held && err == nil)
-	if err != nil || !held {
-		f.engine = nil
-		return false, err
+	if began.Before(f.renewed) || began.Sub(f.renewed) >= renewEvery {
+		if held, err := s.lead(ctx, began); err != nil || !held {
+			return false, err
+		}
 	}
-	f.position.Store(position)
-	if more, err = s.turn(ctx, position); err != nil {
-		f.engine = nil // it has seen what was not written
-		return false, err
+	ended := began
+	for page := true; page && ctx.Err() == nil && ended.Sub(began) < workMax; ended = s.Clock.Now() {
+		if page, err = s.turn(ctx, ended); err != nil {
+			f.engine, f.renewed = nil, time.Time{} // it has seen what was not written
+			return false, err
+		}
+		more = more || page
 	}
 	if more {
-		ended := s.Clock.Now()
 		f.rest = ended.Add(min(ended.Sub(began)*time.Duration(100-s.Share)/time.Duration(s.Share), restMax))
 	}
 	return more, nil
 }
 
+// lead takes or keeps the lease. Where somebody else has read meanwhile, what the
+// engine knows is of no use.
+func (s *Service) lead(ctx context.Context, now time.Time) (held bool, err error) {
+	f := &s.follower
+	position, held, err := s.Store.Follow(ctx, f.name, leaseFor)
+	f.following.Store(held && err == nil)
+	if err != nil || !held {
+		f.engine, f.renewed = nil, time.Time{}
+		return false, err
+	}
+	if f.renewed = now; f.engine == nil || position != f.written {
+		f.engine, f.from, f.written = nil, position, position
+		f.position.Store(position)
+	}
+	return true, nil
+}
+
 // turn reads a page of the log for signals.
-func (s *Service) turn(ctx context.Context, position int64) (more bool, err error) {
+func (s *Service) turn(ctx context.Context, now time.Time) (more bool, err error) {
 	f := &s.follower
 	revision, err := s.Store.RulesRevision(ctx)
 	if err != nil {
 		return false, err
 	}
-	if f.engine == nil || f.next > position || f.rules.revision != revision {
-		if err := s.begin(ctx, position); err != nil {
+	if f.engine == nil || f.rules.revision != revision {
+		if err := s.begin(ctx, f.from); err != nil {
 			return false, err
 		}
 	}
 	leaves, err := s.Store.Leaves(ctx, f.next, leavesMax)
-	if err != nil || len(leaves) == 0 {
+	if err != nil {
 		return false, err
 	}
-	return true, s.read(ctx, leaves, position)
+	if len(leaves) == 0 {
+		if f.from == f.written {
+			return false, nil
+		}
+		return false, s.write(ctx, &Step{Next: f.from}, now)
+	}
+	return true, s.read(ctx, leaves, now)
+}
+
+// write writes a step and how far it came, which keeps the lease.
+func (s *Service) write(ctx context.Context, step *Step, now time.Time) error {
+	f := &s.follower
+	step.Holder, step.From, step.Lease = f.name, f.written, leaseFor
+	if err := s.Store.Found(ctx, *step); err != nil {
+		return err
+	}
+	f.written, f.wrote, f.renewed = step.Next, now, now
+	return nil
 }
 
 // Leave lets another node follow at once. It is called when Follow is called no more.
 func (s *Service) Leave(ctx context.Context) error {
-	s.follower.engine = nil
+	s.follower.engine, s.follower.renewed = nil, time.Time{}
 	s.follower.following.Store(false)
 	return s.Store.Leave(ctx, s.follower.name)
 }
@@ -153,8 +201,8 @@ func (s *Service) leafAt(ctx context.Context, at time.Time, end int64) (int64, e
 	return low, nil
 }
 
-// read shows a page to the engine and writes what is found beyond the position.
-func (s *Service) read(ctx context.Context, leaves []evidence.Leaf, position int64) error {
+// read shows a page to the engine and writes what is found from f.from on.
+func (s *Service) read(ctx context.Context, leaves []evidence.Leaf, now time.Time) error {
 	f := &s.follower
 	events, faults, err := Read(ctx, s.Store, leaves)
 	if err != nil {
@@ -168,7 +216,7 @@ func (s *Service) read(ctx context.Context, leaves []evidence.Leaf, position int
 	var reports []Event
 	for i := range events {
 		list := f.engine.Observe(events[i])
-		if events[i].Leaf < position {
+		if events[i].Leaf < f.from {
 			continue
 		}
 		found = append(found, list...)
@@ -179,19 +227,22 @@ func (s *Service) read(ctx context.Context, leaves []evidence.Leaf, position int
 	f.events.Add(int64(len(events)))
 	f.evicted.Store(f.engine.Evicted())
 	f.failed.Store(f.engine.Failed())
-	next := leaves[len(leaves)-1].Index + 1
-	if next > position {
-		step := Step{Holder: f.name, From: position, Next: next}
-		if err := errors.Join(s.fill(&step, found), s.fillReports(&step, reports)); err != nil {
-			return err
-		}
-		if err := s.Store.Found(ctx, step); err != nil {
-			return err
-		}
-		f.position.Store(next)
-		f.findings.Add(int64(len(found)))
+	f.next = leaves[len(leaves)-1].Index + 1
+	if f.next <= f.from {
+		return nil
 	}
-	f.next = next
+	step := Step{Next: f.next}
+	if err := errors.Join(s.fill(&step, found), s.fillReports(&step, reports)); err != nil {
+		return err
+	}
+	if since := now.Sub(f.wrote); !step.empty() || since >= writeEvery || since < 0 {
+		if err := s.write(ctx, &step, now); err != nil {
+			return err
+		}
+	}
+	f.from = f.next
+	f.position.Store(f.next)
+	f.findings.Add(int64(len(found)))
 	return nil
 }
 
@@ -221,6 +272,9 @@ func (s *Service) fill(step *Step, found []Finding) error {
 	}
 	return nil
 }
+
+// empty reports whether nothing was found on the way.
+func (step *Step) empty() bool { return len(step.Alarms)+len(step.Measures)+len(step.Shadows) == 0 }
 
 // see counts a finding of a rule in shadow.
 func (step *Step) see(f *Finding) {

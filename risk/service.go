@@ -36,7 +36,7 @@ type Store interface {
 	// FollowedTo is that leaf, whoever follows; negative: nobody has yet.
 	FollowedTo(ctx context.Context) (int64, error)
 	// Found writes, if the holder still has the lease and stands at from, that it
-	// stands at next, with what was found on the way: an alarm that is not over is
+	// stands at next, with what was found on the way, and prolongs the lease: an alarm that is not over is
 	// counted on, else the alarm is written with its entry.
 	Found(ctx context.Context, s Step) error
 
@@ -60,6 +60,7 @@ type Store interface {
 type Step struct {
 	Holder     string
 	From, Next int64
+	Lease      time.Duration    // for which the holder keeps on following, from now
 	Alarms     []Alarm          // each as it would be if there were none yet
 	Entries    []evidence.Entry // of Alarms, in their order
 	Measures   []Protection     // of Alarms, each with its alarm to be filled in

@@ -28,7 +28,8 @@ var (
 		ON CONFLICT (id) DO NOTHING`
 	takeFollow = newTimed(`UPDATE risk_follow SET holder = $2, lease_until = {now} + CAST($3 AS bigint)
 		WHERE id = $1 AND (holder = $2 OR lease_until <= {now}) RETURNING position`)
-	stepFollow = newTimed(`UPDATE risk_follow SET position = $4 WHERE id = $1 AND holder = $2 AND position = $3 AND lease_until > {now}`)
+	stepFollow = newTimed(`UPDATE risk_follow SET position = $4,
+		lease_until = CASE WHEN lease_until > {now} + CAST($5 AS bigint) THEN lease_until ELSE {now} + CAST($5 AS bigint) END WHERE id = $1 AND holder = $2 AND position = $3 AND lease_until > {now}`)
 )
 
 // Follow implements risk.Store.
@@ -149,7 +150,7 @@ const (
 // Found implements risk.Store.
 func (db *DB) Found(ctx context.Context, s risk.Step) error {
 	return db.tx(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		res, err := tx.ExecContext(ctx, db.in(stepFollow), follow, s.Holder, s.From, s.Next)
+		res, err := tx.ExecContext(ctx, db.in(stepFollow), follow, s.Holder, s.From, s.Next, s.Lease.Microseconds())
 		if err != nil {
 			return wrapDriver("follow the log", err)
 		}

@@ -28,6 +28,7 @@ import (
 // holds nothing else.
 type benchCmd struct {
 	Authorize benchAuthorizeCmd `cmd:"" help:"Measure payments inside this process." zh:"在本进程内测量支付性能。"`
+	Signals   benchSignalsCmd   `cmd:"" help:"Measure what looking for signals costs payments: with and without it in turns, at the maximum and at half of it." zh:"测量查找风险信号给支付带来的开销：有无交替，分别在最大负载和其一半下测量。"`
 	HTTP      benchHTTPCmd      `cmd:"" name:"http" help:"Measure payments over HTTP from a separate load process, beside an empty handler." zh:"由独立的负载进程经 HTTP 测量支付性能，并与空处理器对照。"`
 	Webhooks  benchWebhooksCmd  `cmd:"" help:"Measure how fast messages are sent and what they cost payments." zh:"测量消息投递速度，以及它给支付带来的开销。"`
 	Search    benchSearchCmd    `cmd:"" help:"Measure how fast payments and cases are found." zh:"测量支付与工单的查询速度。"`

@@ -40,6 +40,7 @@ func Risk(t *testing.T, open func(*testing.T) Engine) {
 		"yes needs the password":                               riskConfirmed,
 		"silence steps the payer up":                           riskSilence,
 		"what cannot be taken is tried again until its end":    riskRetry,
+		"a place that was not written is read again":           riskUnwritten,
 		"a payer's report is one alarm, that is counted":       riskReport,
 		"who may report what":                                  riskReportRights,
 		"of many reports at once those allowed are taken":      riskReportOften,
