@@ -13,7 +13,7 @@ const module = "github.com/mianmi/mianmi"
 
 // domain is who holds the business: transports and the store speak to these.
 var domain = []string{"mianmi", "money", "pinfree", "pinfree/emv", "evidence", "secret", "access", "idempotency", "rollout", "payer", "merchant",
-	"terminal", "terminal/protocol", "terminal/posture", "rules", "settings", "payment", "asof", "receipt", "support", "support/desk", "support/files", "support/help", "support/liability", "support/pack", "risk", "notice", "notice/inbox", "wechat", "contract", "privacy"}
+	"terminal", "terminal/protocol", "terminal/posture", "rules", "settings", "payment", "asof", "receipt", "support", "support/desk", "support/files", "support/help", "support/liability", "support/pack", "support/redress", "risk", "notice", "notice/inbox", "wechat", "contract", "privacy"}
 
 // mayImport says which packages of this module a package may import, tests
 // apart. "mianmi" is the root, "*" everything. A package that is not here may
@@ -52,6 +52,7 @@ var mayImport = map[string][]string{
 	"support/pack":         {"mianmi", "money", "pinfree", "evidence", "access", "asof", "payment", "payer", "terminal", "receipt", "pdf", "support/desk", "support/liability"},                   // the file for those who have no login here
 	"support/desk":         {"mianmi", "money", "evidence", "secret", "access", "channel", "payment", "payer", "support", "support/files"},                                                        // cases; support acts through the payers' own service
 	"support/liability":    {"mianmi", "money", "pinfree", "evidence", "access", "asof", "payment", "payer", "terminal", "support/desk"},                                                          // who bears what, from what was recorded
+	"support/redress":      {"mianmi", "payment", "risk", "support/desk"},                                                                                                                         // alarms of broken promises lead to refunds
 	"support/files":        {"mianmi", "secret", "payer"},                                                                                                                                         // what is attached; what looks like a card number
 	"support/help":         {"mianmi", "payer"},                                                                                                                                                   // the payer's day, by which notices hold
 	"risk":                 {"mianmi", "money", "pinfree", "evidence", "secret", "access", "payment", "payer", "merchant", "terminal"},                                                            // names of outcomes and reasons; rights, digests of words

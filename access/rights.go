@@ -79,7 +79,7 @@ type row struct {
 // its key, when it has one.
 var rights = [actionEnd]row{
 	PayerCreate:     {operator: all, system: all, scope: mianmi.ScopePayers},
-	PayerShow:       {payer: own, support: all, risk: all, operator: all, auditor: all, scope: mianmi.ScopePayers},
+	PayerShow:       {payer: own, support: all, risk: all, operator: all, auditor: all, system: all, scope: mianmi.ScopePayers},
 	PayerFind:       {support: all, risk: all, operator: all, scope: mianmi.ScopePayers},
 	PayerTighten:    {payer: own, support: all, risk: all, operator: all, system: all, scope: mianmi.ScopePayers},
 	PayerLoosen:     {payer: own},

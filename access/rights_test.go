@@ -46,7 +46,7 @@ func TestRights(t *testing.T) {
 		want   string
 	}{
 		{"create a payer", PayerCreate, Target{}, "owt"},
-		{"show a payer", PayerShow, payer, "psrouw"},
+		{"show a payer", PayerShow, payer, "psrouwt"},
 		{"find a payer", PayerFind, Target{}, "srow"},
 		{"tighten for a payer", PayerTighten, payer, "psrowt"},
 		{"loosen for a payer", PayerLoosen, payer, "p"},

@@ -64,7 +64,7 @@ type LiabilityTotal struct {
 // LiabilityEvent is something that happened.
 type LiabilityEvent struct {
 	At   time.Time `json:"at"`
-	What string    `json:"what" doc:"reported, payment, terminal_proved, or the type of an entry"`
+	What string    `json:"what" doc:"reported, payment, terminal_proved, payout_ordered, payout_approved, payout_paid, payout_refused, or the type of an entry"`
 	Ref  string    `json:"ref"`
 }
 

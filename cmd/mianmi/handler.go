@@ -9,6 +9,7 @@ import (
 	"github.com/mianmi/mianmi/store"
 	"github.com/mianmi/mianmi/support/liability"
 	"github.com/mianmi/mianmi/support/pack"
+	"github.com/mianmi/mianmi/support/redress"
 	"github.com/mianmi/mianmi/web/check"
 	"github.com/mianmi/mianmi/web/payer"
 	"github.com/mianmi/mianmi/web/site"
@@ -20,6 +21,7 @@ import (
 func newHandler(a *app, s *services, db *store.DB, t *tuning) (*api.Server, error) {
 	past := a.asOf(db, s.payments, s.terminals, s.merchants)
 	bears := &liability.Service{Cases: s.cases, Payments: s.payments, Payers: s.payers, AsOf: past, Terminals: s.terminals, Clock: a.clock}
+	s.redress = &redress.Service{Alarms: s.risk, Payments: s.payments, Record: bears, Cases: s.cases, Log: a.log}
 	return api.New(api.Deps{
 		Payers: s.payers, Access: s.access, Merchants: s.merchants, Terminals: s.terminals, Payments: s.payments,
 		Enrol: s.enrol, CA: s.ca.Fingerprint(), Help: s.help,

@@ -108,6 +108,10 @@ var eventWords = map[string]mianmi.Text{
 	"reported":        {ZH: "付款人报告", EN: "reported"},
 	"payment":         {ZH: "付款", EN: "payment"},
 	"terminal_proved": {ZH: "终端证明其设置", EN: "the terminal proved its setting"},
+	"payout_ordered":  {ZH: "提出赔付", EN: "compensation ordered"},
+	"payout_approved": {ZH: "第二人复核通过赔付", EN: "compensation approved by a second person"},
+	"payout_paid":     {ZH: "赔付完成", EN: "compensation paid"},
+	"payout_refused":  {ZH: "赔付未执行", EN: "compensation refused"},
 }
 
 // tellLiability prints what happened, and who is to bear what.

@@ -40,6 +40,13 @@ func payDue(s *services) worker {
 	}}
 }
 
+// makeGood gives back what passed PIN-free after an OFF.
+func makeGood(s *services) worker {
+	return worker{"give back what passed after an OFF", 10 * time.Second, func(ctx context.Context) (bool, error) {
+		return false, s.redress.Sweep(ctx)
+	}}
+}
+
 var payoutWords = map[desk.PayoutState]mianmi.Text{
 	desk.PayoutWaiting: {ZH: "待第二人复核", EN: "waiting for a second person"},
 	desk.PayoutDue:     {ZH: "退款办理中（由运行中的服务完成）", EN: "due (a running server carries it out)"},

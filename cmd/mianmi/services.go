@@ -33,6 +33,7 @@ import (
 	"github.com/mianmi/mianmi/support"
 	"github.com/mianmi/mianmi/support/desk"
 	"github.com/mianmi/mianmi/support/help"
+	"github.com/mianmi/mianmi/support/redress"
 	"github.com/mianmi/mianmi/terminal"
 	"github.com/mianmi/mianmi/wechat"
 )
@@ -67,6 +68,7 @@ type services struct {
 	watch         *channel.Watch
 	complaints    *support.Service
 	cases         *desk.Service
+	redress       *redress.Service
 	risk          *risk.Service
 	inbox         *inbox.Service
 
@@ -131,7 +133,7 @@ func newServices(ctx context.Context, a *app, db *store.DB, t *tuning) (*service
 	for _, w := range connections {
 		w.round(ctx, a.log) // before the first payment, if it can be
 	}
-	s.workers = startWorkers(ctx, a.log, tick, slices.Concat(sweeps(a.clock, s, db), complaintWorkers(a.clock, s, t), riskWorkers(s), []worker{forgetWords(a, db, t), caseDeadlines(s), takeComplaints(s), payDue(s), sweepFiles(s), sequencer(s.log, figures), s.guard.worker(), sweepWebhooks(s.sender)}, witnesses(s.log), connections)...)
+	s.workers = startWorkers(ctx, a.log, tick, slices.Concat(sweeps(a.clock, s, db), complaintWorkers(a.clock, s, t), riskWorkers(s), []worker{forgetWords(a, db, t), caseDeadlines(s), takeComplaints(s), payDue(s), makeGood(s), sweepFiles(s), sequencer(s.log, figures), s.guard.worker(), sweepWebhooks(s.sender)}, witnesses(s.log), connections)...)
 	return s, nil
 }
 

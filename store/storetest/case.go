@@ -52,6 +52,7 @@ func Cases(t *testing.T, open func(*testing.T) Engine) {
 		"a refund that was cut off is gone on with":            caseRefundCut,
 		"a refund that cannot be leaves nothing behind":        caseRefundRefused,
 		"what is paid has bounds":                              casePayLimits,
+		"what passed after an OFF is given back by itself":     breachMadeGood,
 		"each complaint has one case, whoever looks":           complaintsBeside,
 		"what happens at the channel is in the case":           complaintFollowed,
 		"a complaint joins the case about its payment":         complaintJoins,

@@ -87,9 +87,9 @@ func (s *Service) order(ctx context.Context, actor mianmi.Actor, id mianmi.CaseI
 		if err := s.addPayout(p, actor, TypePayoutOrdered); err != nil {
 			return err
 		}
+		day, _ := payer.Day(now)
+		p.Spend = &Spend{Actor: actor.String(), Day: day, Amount: n.Amount, Max: s.Limits.Day}
 		if actor.Role != mianmi.RoleSystem {
-			day, _ := payer.Day(now)
-			p.Spend = &Spend{Actor: actor.String(), Day: day, Amount: n.Amount, Max: s.Limits.Day}
 			alone := p.sum("", func(o *Payout) bool { return o.ApprovedBy == "" })
 			if n.Amount.Minor() > s.Limits.Alone-alone {
 				return nil // a second person

@@ -271,6 +271,10 @@ func (s *Service) Decide(ctx context.Context, actor mianmi.Actor, id mianmi.Case
 	if err := access.Allow(actor, access.CaseDecide, access.Target{}); err != nil {
 		return Whole{}, err
 	}
+	return s.decide(ctx, actor, id, d)
+}
+
+func (s *Service) decide(ctx context.Context, actor mianmi.Actor, id mianmi.CaseID, d Decision) (Whole, error) {
 	if err := d.check(); err != nil {
 		return Whole{}, err
 	}

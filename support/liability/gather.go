@@ -22,6 +22,7 @@ import (
 type Cases interface {
 	Case(ctx context.Context, a mianmi.Actor, id mianmi.CaseID) (desk.Whole, error)
 	Cases(ctx context.Context, a mianmi.Actor, q desk.Query) ([]desk.Case, error)
+	Payouts(ctx context.Context, a mianmi.Actor, id mianmi.CaseID) ([]desk.Payout, error)
 }
 
 // Payments is what this package asks of payment.Service.
@@ -60,8 +61,8 @@ type Service struct {
 // Event is something that happened, on the timeline of a case.
 type Event struct {
 	At   time.Time
-	What string // a word: reported, payment, the type of an entry, terminal_proved
-	Ref  string // of what: a payment, an entry, a terminal
+	What string // a word: reported, payment, the type of an entry, terminal_proved, payout_ordered, _approved, _paid and _refused
+	Ref  string // of what: a payment, an entry, a terminal, a payout
 }
 
 // Timeline is what happened, oldest first, and what follows from it.
@@ -114,6 +115,13 @@ func (s *Service) Of(ctx context.Context, actor mianmi.Actor, id mianmi.CaseID, 
 		}
 		out.Facts.Payments = append(out.Facts.Payments, x)
 	}
+	payouts, err := s.Cases.Payouts(ctx, actor, id)
+	if err != nil {
+		return Timeline{}, err
+	}
+	for i := range payouts {
+		out.payout(&payouts[i])
+	}
 	out.Proposal = Propose(out.Facts)
 	slices.SortStableFunc(out.Events, func(a, b Event) int { return a.At.Compare(b.At) })
 	out.Events = slices.Compact(out.Events)
@@ -123,6 +131,21 @@ func (s *Service) Of(ctx context.Context, actor mianmi.Actor, id mianmi.CaseID, 
 func (t *Timeline) add(at time.Time, what, ref string) {
 	if len(t.Events) < eventsMax {
 		t.Events = append(t.Events, Event{at, what, ref})
+	}
+}
+
+// payout puts the steps of a payout on the timeline.
+func (t *Timeline) payout(o *desk.Payout) {
+	t.add(o.AskedAt, "payout_ordered", string(o.ID))
+	if !o.ApprovedAt.IsZero() {
+		t.add(o.ApprovedAt, "payout_approved", string(o.ID))
+	}
+	switch o.State {
+	case desk.PayoutPaid:
+		t.add(o.EndedAt, "payout_paid", string(o.ID))
+	case desk.PayoutRefused:
+		t.add(o.EndedAt, "payout_refused", string(o.ID))
+	case desk.NoPayoutState, desk.PayoutWaiting, desk.PayoutDue:
 	}
 }
 
