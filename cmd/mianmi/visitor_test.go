@@ -37,7 +37,10 @@ func (v *visitor) ask(method, path string, form url.Values, want int) string {
 		r.Header.Set("Origin", v.origin)
 		r.Header.Set("Sec-Fetch-Site", "cross-site")
 	}
-	res := must(v.client.Do(r))(v.t)
+	res, err := v.client.Do(r)
+	if err != nil {
+		v.t.Fatal(err)
+	}
 	defer res.Body.Close() //nolint:errcheck // it was read
 	body := string(must(io.ReadAll(res.Body))(v.t))
 	if res.StatusCode != want {
